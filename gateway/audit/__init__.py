@@ -1,0 +1,1 @@
+"""The access log: records, their hash chain, the writer, the verifier."""

@@ -1,0 +1,66 @@
+"""One audit record. Pure. Holds pseudonyms, names and counts; never a value from traffic."""
+
+from typing import Literal, Protocol
+from collections.abc import Callable
+
+import msgspec
+
+Phase = Literal["read", "intent", "outcome", "refusal", "start", "stop", "recovered"]
+
+
+class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A read has one record, an act an intent and an outcome (same id), a refusal one.
+
+    Times: `at` seconds since the epoch; `added_us` microseconds the gateway itself spent, `total_us` with
+    the upstream. Sizes are body bytes. `seen`/`masked` count values by data category, `paths` masked values by
+    data-map path. `subjects` are keyed pseudonyms. `policy` is the SHA-256 of the rule file in force.
+    """
+
+    phase: Phase
+    id: str
+    at: float
+    tenant: str = "-"
+    client: str = "-"
+    role: str = "-"
+    purposes: tuple[str, ...] = ()
+    provider: str = "-"
+    upstream: str = "-"
+    operation: str = "-"
+    method: str = "-"
+    effect: Literal["allow", "refuse", "error"] = "allow"
+    reason: str = ""
+    status: int = 0
+    rules: tuple[str, ...] = ()
+    shadow: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+    seen: dict[str, int] = {}
+    masked: dict[str, int] = {}
+    paths: dict[str, int] = {}
+    unmapped: int = 0
+    dropped: int = 0
+    address: str = ""
+    country: str = ""
+    operator: str = ""
+    request_bytes: int = 0
+    response_bytes: int = 0
+    added_us: int = 0
+    total_us: int = 0
+    policy: str = ""
+    note: str = ""
+
+
+Accepted = Callable[[Exception | None], None]
+"""Called once per record: None when it is durable as configured, a StoreError when it is not."""
+
+
+class Log(Protocol):
+    """Accepts records. Never drops one: it answers with acceptance or with a StoreError."""
+
+    def append(self, record: Record, accepted: Accepted) -> None:
+        """Take a record; `accepted` is called (possibly before this returns) when its fate is known."""
+
+    def ready(self) -> bool:
+        """Whether a record would be accepted now."""
+
+    def close(self) -> None:
+        """Write what is waiting and a stop record."""

@@ -1,0 +1,127 @@
+"""A path program: field selection as data, which a codec (or a compiled kernel) runs in one pass. Pure.
+
+A program is a trie of Nodes over a flat table of Slots. Node links and slots are plain data; the only
+callables are the maskers in the slots, each `scalar in, scalar (or REMOVED) out`.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from gateway.model import SubjectKind, SubjectRole
+
+Masker = Callable[[Any], Any]
+"""Takes a scalar (str, int, bool, or msgspec.Raw holding number text), returns one, or REMOVED."""
+
+
+class _Removed:
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "REMOVED"
+
+
+REMOVED: Final = _Removed()
+"""A masker's answer: take the member out of its object (or the item out of its array)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What is done with the values at one selected path."""
+
+    path: str
+    category: str
+    mask: Masker | None = None
+    """None shows the value."""
+    rules: tuple[str, ...] = ()
+    """Ids of the view or rules that determined `mask`."""
+    shadow: tuple[str, ...] = ()
+    """Ids of shadow rules that would have masked more."""
+    subject: SubjectKind | None = None
+    role: SubjectRole = "person"
+
+
+@dataclass(slots=True)
+class Node:
+    """One trie node. Precedence at a key: `keys`, then `any`; `deep` is tried at every level below."""
+
+    keys: "dict[str, Node]" = field(default_factory=dict)
+    any: "Node | None" = None
+    """`*`: any other key of an object."""
+    items: "Node | None" = None
+    """`[]`: every item of an array."""
+    deep: "Node | None" = None
+    """`**`: this node's links apply at any depth below."""
+    slot: int = -1
+    """Index into Program.slots, or -1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A trie, its slots, and what happens to scalars no path selects (None lets them pass).
+
+    `unmapped` gets every unselected scalar (null excepted) and returns it or a replacement.
+    """
+
+    root: Node
+    slots: tuple[Slot, ...]
+    unmapped: Masker | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run saw and did: per slot index how many scalars were seen and masked, and subjects found."""
+
+    seen: list[int]
+    masked: list[int]
+    subjects: list[tuple[int, str]] = field(default_factory=list)
+    """(slot index, value as it stood before masking) for every slot with a subject kind."""
+    unmapped: int = 0
+    """Unselected scalars that `unmapped` changed."""
+
+    @classmethod
+    def of(cls, program: Program) -> "Tally":
+        """An empty tally for a program."""
+        size = len(program.slots)
+        return cls([0] * size, [0] * size)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One subject found in a document: slot index, value, and its ordinal among all found."""
+
+    slot: int
+    value: str
+    ordinal: int
+    droppable: bool
+    """True when the value stands inside an array item (or repeated parameter) that can be left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what is read. A body beyond any of them is refused, never passed."""
+
+    max_body: int = 10 * 1024 * 1024
+    """bytes, after decoding"""
+    max_inflate_ratio: int = 100
+    """decoded bytes per encoded byte, above the first 64 KiB"""
+    max_depth: int = 100
+    """nested containers"""
+    max_fields: int = 10_000
+    """form fields or query parameters"""
+
+
+class Codec(Protocol):
+    """One format. A document is opaque to everybody but its codec. Raises PayloadError only."""
+
+    def parse(self, body: bytes, limits: Limits) -> Any:
+        """Read a whole body."""
+
+    def find(self, document: Any, program: Program) -> list[Found]:
+        """Subjects at slots that have a subject kind, in document order; changes nothing."""
+
+    def rewrite(self, document: Any, program: Program, tally: Tally, drop: Collection[int] = ()) -> Any:
+        """Run the program in one pass; `drop` are ordinals of `find` whose nearest array item goes."""
+
+    def dump(self, document: Any) -> bytes:
+        """Serialise what was parsed and rewritten."""

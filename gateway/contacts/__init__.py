@@ -1,0 +1,1 @@
+"""Standing of people: who must not be contacted, who consented to what, and the rules on it."""

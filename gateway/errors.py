@@ -1,0 +1,106 @@
+"""The one error tree and the one table of refusal reasons.
+
+Owns every reason code a caller, the audit record or a metric can carry. Imports nothing of the house.
+Texts never contain values taken from traffic: `place` names where (a path, a header name), never what.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What a refusal looks like from outside: HTTP status (RFC 9110), title, seconds after which to retry."""
+
+    status: int
+    title: str
+    retry_after: int | None = None
+
+
+REASONS: Mapping[str, Reason] = {
+    "malformed_request": Reason(400, "The request is not valid HTTP/1.1"),
+    "unknown_client": Reason(401, "The client is unknown or ambiguous"),
+    "access_denied": Reason(403, "This operation is not allowed for this client"),
+    "purpose_not_allowed": Reason(403, "The stated purpose is not one of the client's purposes"),
+    "unknown_operation": Reason(403, "No provider pack describes this operation"),
+    "contact_suppressed": Reason(403, "A recipient must not be contacted"),
+    "contact_without_consent": Reason(403, "A recipient has not given the consent that is required"),
+    "contact_outside_hours": Reason(403, "A recipient must not be contacted at this time"),
+    "contact_unknown_recipient": Reason(403, "A recipient could not be identified"),
+    "unknown_upstream": Reason(404, "No upstream of this client is at this address"),
+    "request_timeout": Reason(408, "The request did not arrive in time"),
+    "body_too_large": Reason(413, "The body is larger than the limit"),
+    "uri_too_long": Reason(414, "The request target is longer than the limit"),
+    "unsupported_media_type": Reason(415, "The content type is not one the gateway can read here"),
+    "unsupported_encoding": Reason(415, "The content or transfer encoding is not one the gateway can read"),
+    "expectation_failed": Reason(417, "The expectation is not supported"),
+    "unparseable_body": Reason(422, "The body could not be read as its content type"),
+    "upgrade_required_refused": Reason(403, "Protocol upgrades are not allowed here"),
+    "head_too_large": Reason(431, "The header section is larger than the limit"),
+    "region_not_allowed": Reason(451, "Personal data may not go to this region"),
+    "operator_not_allowed": Reason(451, "Personal data may not go to this operator"),
+    "location_unknown": Reason(451, "The region of the destination is not known"),
+    "internal_error": Reason(500, "The gateway failed and refused the exchange"),
+    "upstream_unreachable": Reason(502, "The upstream could not be reached", 5),
+    "upstream_untrusted": Reason(502, "The upstream's certificate was not accepted"),
+    "upstream_invalid": Reason(502, "The upstream's answer is not valid"),
+    "unparseable_response": Reason(502, "The upstream's answer could not be read and was withheld"),
+    "registry_unavailable": Reason(503, "The contact registry is unavailable", 5),
+    "audit_unavailable": Reason(503, "The audit log is unavailable", 5),
+    "overloaded": Reason(503, "The gateway has too many connections", 1),
+    "draining": Reason(503, "The gateway is stopping", 1),
+    "upstream_timeout": Reason(504, "The upstream did not answer in time"),
+}
+
+
+class HushgateError(Exception):
+    """Base of every error of the house; `reason` is a key of REASONS."""
+
+    def __init__(self, reason: str, detail: str, place: str = "") -> None:
+        super().__init__(f"{place}: {detail}" if place else detail)
+        self.reason = reason
+        self.detail = detail
+        self.place = place
+
+
+class PayloadError(HushgateError):
+    """The sender of a head or body broke the rules of its format; `place` says where, never the value."""
+
+
+class UpstreamError(HushgateError):
+    """The upstream is away, untrusted, late, or answered what cannot be used."""
+
+
+class StoreError(HushgateError):
+    """The contact registry or the audit log did not accept or answer: 503, never a pass."""
+
+
+class InternalError(HushgateError):
+    """We broke our own rules, or a plugin raised: 500, never a pass."""
+
+    def __init__(self, detail: str, place: str = "") -> None:
+        super().__init__("internal_error", detail, place)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a file an operator wrote: where, what was found, what was expected, the nearest word."""
+
+    file: str
+    line: int
+    column: int
+    found: str
+    expected: str
+    nearest: str | None = None
+
+    def __str__(self) -> str:
+        hint = f"; did you mean {self.nearest!r}?" if self.nearest else ""
+        return f"{self.file}:{self.line}:{self.column}: found {self.found}, expected {self.expected}{hint}"
+
+
+class ConfigError(HushgateError):
+    """One or several problems in config, rule or pack files; nothing of the file takes effect."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("internal_error", "\n".join(map(str, problems)))
+        self.problems = problems

@@ -1,0 +1,95 @@
+"""What an exchange asks its plane to do, and what the plane answers. Pure.
+
+An exchange is a generator: the plane sends it the answer to its last command (or throws a HushgateError into
+it) and gets the next command. It ends after Release or Pipe was carried out.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gateway.audit.record import Record
+from gateway.model import Location, Upstream
+
+Permit = Callable[[str], Location | None]
+"""Takes an IP address in text form; where it is when data may go there, None when it may not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """Read the whole request body, at most `limit` bytes. Answer: bytes. Throws PayloadError."""
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Ask the registry. Answer: list[Standing] in the order of the pseudonyms. Throws StoreError."""
+
+    tenant: str
+    pseudonyms: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Acquire:
+    """Get a connection to the upstream whose peer address `permit` accepts: a pooled one, or a new one to the
+    first permitted address of those the name resolves to. Answer: the address (str) connected to.
+    Throws UpstreamError; when no address is permitted, answers None.
+    """
+
+    upstream: Upstream
+    permit: Permit
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Have the audit log accept this record before anything else happens. Answer: None. Throws StoreError."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send the request on the acquired connection. `body` None: pump the request body through as it comes.
+
+    Answer: ResponseHead (informational ones are relayed by the plane before). Throws UpstreamError.
+    `retry` says a pooled connection that died before any byte of an answer may be replaced by a new one.
+    """
+
+    head: bytes
+    body: bytes | None
+    retry: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CollectAnswer:
+    """Read the whole response body, at most `limit` bytes. Answer: bytes. Throws UpstreamError."""
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Answer the caller with exactly this head and body; the exchange is over.
+
+    `close` ends the caller's connection after it; `abandon` drops the upstream connection, unread.
+    """
+
+    head: bytes
+    body: bytes
+    close: bool = False
+    abandon: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pipe:
+    """Answer with this head and pump the upstream's body through unread, with its framing and trailers.
+
+    Answer: (bytes pumped, None or an UpstreamError that cut it short). The caller's connection is closed when
+    the body was cut short, so that it is never taken for complete.
+    """
+
+    head: bytes
+    chunked: bool
+
+
+Command = Collect | Lookup | Acquire | Append | Send | CollectAnswer | Release | Pipe

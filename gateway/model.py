@@ -1,0 +1,255 @@
+"""The vocabulary of design.md section 2 as frozen values. Imports nothing of the house but errors.
+
+Everything here is a value that can be packed with msgspec.msgpack (the parsed-form cache relies on it).
+"""
+
+from typing import Literal
+
+import msgspec
+
+Channel = Literal["call", "sms", "mms", "whatsapp", "email", "chat", "social", "push"]
+Mode = Literal["enforce", "shadow"]
+Direction = Literal["request", "response"]
+SubjectKind = Literal["phone", "email", "record"]
+SubjectRole = Literal["recipient", "sender", "person"]
+OnRefusal = Literal["refuse", "drop"]
+Unmapped = Literal["redact", "detect", "pass"]
+Requirement = Literal["consent", "double_opt_in", "no_suppression"]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Base of the house's values: frozen, keyword-only, packable."""
+
+
+# ---- provider packs -------------------------------------------------------------------------------------
+
+
+class Field(Struct):
+    """One line of a data map: the category at a path, and the subject it identifies, if any.
+
+    `path` is written in the codec's own path syntax: for JSON `results[].properties.email`, `properties.*`,
+    `**.email`, `'odd.key'.x`, `$` for the root; for form, query, path and headers the parameter's name.
+    `category` is a fideslang data category, or `system.operations` for what is not personal.
+    """
+
+    path: str
+    category: str
+    subject: SubjectKind | None = None
+    role: SubjectRole = "person"
+
+
+class DataMap(Struct):
+    """Where which data category is, per carrier, for one direction of an operation."""
+
+    path: tuple[Field, ...] = ()
+    query: tuple[Field, ...] = ()
+    headers: tuple[Field, ...] = ()
+    form: tuple[Field, ...] = ()
+    json: tuple[Field, ...] = ()
+    opaque: tuple[str, ...] = ()
+    """Media types (`audio/*`) whose bytes are passed on without being read; needs `opaque_category`."""
+    opaque_category: str | None = None
+
+
+class Operation(Struct):
+    """One API call of a provider. `path` is a template: `/crm/v3/objects/contacts/{contactId}`."""
+
+    id: str
+    method: str
+    path: str
+    channel: Channel | None = None
+    purpose: str | None = None
+    act: bool = False
+    """True when it can reach a person or change data upstream: any unsafe method, any channel."""
+    request: DataMap = DataMap()
+    response: DataMap = DataMap()
+
+
+class Host(Struct):
+    """A host name (or `*.suffix`) of a provider, where it stands (ISO 3166 or a region word), who runs it."""
+
+    name: str
+    region: str
+    operator: str
+
+
+class Pack(Struct):
+    """A provider pack: hosts, operations, data maps, and members merged into refusals for its SDKs."""
+
+    provider: str
+    title: str
+    hosts: tuple[Host, ...]
+    operations: tuple[Operation, ...]
+    refusal: dict[str, str | int] = {}
+    """JSON members beside RFC 9457's own; `{detail}`, `{status}`, `{reason}`, `{id}` are filled in."""
+
+
+# ---- tenants and rules ----------------------------------------------------------------------------------
+
+
+class Client(Struct):
+    """An application of a tenant. Every means of identification that is given must hold.
+
+    `key` is lower-case hex SHA-256 of the client's key; `san` a certificate's subject alternative name;
+    `networks` CIDR blocks of its source addresses.
+    """
+
+    id: str
+    role: str
+    purposes: tuple[str, ...] = ()
+    key: str | None = None
+    san: str | None = None
+    networks: tuple[str, ...] = ()
+
+
+class Mask(Struct):
+    """One masking operator with its parameters; `op` is a key of masking.table.OPERATORS.
+
+    `keep_first`/`keep_last` (partial): characters shown. `keep` (truncate): characters shown.
+    """
+
+    op: str
+    keep_first: int = 0
+    keep_last: int = 0
+    keep: int = 0
+
+
+class View(Struct):
+    """What a role may see: categories shown, categories shown masked, and how the rest is hidden."""
+
+    show: tuple[str, ...] = ()
+    mask: dict[str, Mask] = {}
+    hide_with: Mask = Mask(op="redact")
+
+
+class Scope(Struct):
+    """What narrows a rule; an empty tuple means any. Operations are globs over `provider.operation_id`."""
+
+    roles: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
+    purposes: tuple[str, ...] = ()
+    providers: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    regions: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    direction: Direction | None = None
+
+
+class Contact(Struct):
+    """Conditions under which a recipient may be reached on a channel.
+
+    `start`/`end` are minutes of the day, `days` the days allowed, `timezone` an IANA name or `subject`,
+    `holidays` an ISO 3166 country or `subject` (no contact on that country's public holidays) or None.
+    """
+
+    require: Requirement = "no_suppression"
+    start: int | None = None
+    end: int | None = None
+    days: tuple[Weekday, ...] = ()
+    timezone: str = "subject"
+    holidays: str | None = None
+
+
+class Residency(Struct):
+    """Where personal data may go: regions (ISO 3166 codes, EEA, EU), operators, adequate countries too."""
+
+    regions: tuple[str, ...] = ()
+    adequacy: bool = False
+    operators: tuple[str, ...] = ()
+
+
+class Rule(Struct):
+    """One restriction: exactly one of mask, contact, residency, access. It can only tighten.
+
+    `since`/`until` are dates (ISO 8601), inclusive and exclusive, at 00:00 UTC. `consents` are tenant
+    consents any of which lifts the rule (`unless`).
+    """
+
+    id: str
+    line: int
+    scope: Scope = Scope()
+    mode: Mode = "enforce"
+    since: str | None = None
+    until: str | None = None
+    on_refusal: OnRefusal = "refuse"
+    consents: tuple[str, ...] = ()
+    mask: tuple[str, ...] = ()
+    """Categories to mask; `operator` says how."""
+    operator: Mask | None = None
+    contact: Contact | None = None
+    residency: Residency | None = None
+    access: bool = False
+
+
+class Instruction(Struct):
+    """The documented instruction a rule file implements (GDPR Art. 28(3)(a))."""
+
+    by: str
+    ref: str
+    date: str
+
+
+class Policy(Struct):
+    """One tenant's rule file, parsed. `version` is the SHA-256 of the file's bytes, hex."""
+
+    tenant: str
+    version: str
+    file: str
+    instruction: Instruction
+    clients: tuple[Client, ...]
+    views: dict[str, View]
+    rules: tuple[Rule, ...] = ()
+    consents: tuple[str, ...] = ()
+    """Tenant consents given, by name."""
+    unmapped: Unmapped = "redact"
+    country: str | None = None
+    """ISO 3166 country whose national phone format is understood in bodies."""
+
+
+# ---- deployment -----------------------------------------------------------------------------------------
+
+
+class Location(Struct):
+    """Where an address stands and who runs it; `evidence` says how that is known."""
+
+    country: str
+    operator: str
+    evidence: str
+
+
+class Upstream(Struct):
+    """One connection to a provider: URL, declared region and operator, route, credential.
+
+    `credential` is the resolved secret header value (never the reference), hidden from reprs by the loader.
+    `tenants` empty means every tenant.
+    """
+
+    name: str
+    provider: str
+    url: str
+    region: str
+    operator: str
+    prefix: str | None = None
+    host: str | None = None
+    tenants: tuple[str, ...] = ()
+    credential: str | None = None
+    credential_header: str = "Authorization"
+    ca: str | None = None
+    connect: tuple[str, ...] = ()
+    """Addresses to connect to instead of resolving the URL's host (still checked for residency)."""
+
+
+def covers(category: str, wanted: str) -> bool:
+    """Whether `category` is `wanted` or an ancestor of it in the dotted taxonomy.
+
+    >>> covers("user.contact", "user.contact.phone_number"), covers("user.name", "user.namesake")
+    (True, False)
+    """
+    return wanted == category or wanted.startswith(category + ".")
+
+
+def overlaps(a: str, b: str) -> bool:
+    """Whether either category covers the other: data labelled `a` may hold data labelled `b`."""
+    return covers(a, b) or covers(b, a)
