@@ -3,7 +3,7 @@
 Everything here is a value that can be packed with msgspec.msgpack (the parsed-form cache relies on it).
 """
 
-from typing import Literal
+from typing import Literal, dataclass_transform
 
 import msgspec
 
@@ -18,6 +18,8 @@ Requirement = Literal["consent", "double_opt_in", "no_suppression"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
+# mypy reads frozen and kw_only off each class statement, and would miss that they are inherited here.
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Base of the house's values: frozen, keyword-only, packable."""
 
