@@ -1,0 +1,30 @@
+"""What providers and operations the installed packs describe, for checking the names in rules. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from gateway.model import Pack
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Names of providers, and `provider.operation_id` of every operation."""
+
+    providers: frozenset[str]
+    operations: tuple[str, ...]
+    _matched: dict[str, bool] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, packs: Iterable[Pack]) -> "Catalogue":
+        """The catalogue of some packs."""
+        every = sorted(packs, key=lambda pack: pack.provider)
+        names = tuple(f"{pack.provider}.{operation.id}" for pack in every for operation in pack.operations)
+        return cls(frozenset(pack.provider for pack in every), names)
+
+    def matches(self, glob: str) -> bool:
+        """Whether an operation pattern matches any operation (remembered: thousands of rules share few)."""
+        known = self._matched.get(glob)
+        if known is None:
+            known = self._matched[glob] = any(fnmatchcase(name, glob) for name in self.operations)
+        return known

@@ -1,0 +1,51 @@
+"""How masking operators are written: a word, or a word with its parameters. Pure."""
+
+from typing import Final
+
+from gateway.model import Mask
+from gateway.strict.kinds import Kind, Number, mapped
+from gateway.strict.shapes import ByShape, Fault, Key, Table, Variant
+
+PLAIN: Final = ("redact", "remove", "hash", "year", "truncate_ip")
+"""Operators without parameters."""
+
+LATER: Final = ("token",)
+"""Words of the language that this version cannot carry out: refused, never taken for something weaker."""
+
+
+def _partial(keep_first: int, keep_last: int) -> Mask | Fault:
+    if not keep_first and not keep_last:
+        return Fault("keep_last", "a partial mask that keeps nothing", "keep_first or keep_last above 0")
+    return Mask(op="partial", keep_first=keep_first, keep_last=keep_last)
+
+
+def _truncate(keep: int) -> Mask:
+    return Mask(op="truncate", keep=keep)
+
+
+_KEEP: Final = Number(0, 64)
+
+PARTIAL: Final = Table(
+    "partial",
+    (
+        Key("keep_first", _KEEP, "Characters shown at the start.", default="0"),
+        Key("keep_last", _KEEP, "Characters shown at the end.", default="0"),
+    ),
+    _partial,
+    doc="Hides all but some characters; a value too short to hide anything is hidden whole.",
+)
+TRUNCATE: Final = Table(
+    "truncate",
+    (Key("keep", Number(1, 64), "Characters shown at the start; the rest is cut off.", required=True),),
+    _truncate,
+    doc="Generalises by cutting off the end: a postcode to its first digits.",
+)
+
+_WITH_PARAMETERS: Final[dict[str, Kind[Mask]]] = {"partial": PARTIAL, "truncate": TRUNCATE}
+
+OPERATOR: Final[Kind[Mask]] = ByShape(
+    mapped({word: Mask(op=word) for word in PLAIN}, later=LATER), Variant(_WITH_PARAMETERS)
+)
+
+WORDS: Final = (*PLAIN, *_WITH_PARAMETERS)
+"""Every operator a rule file may name."""

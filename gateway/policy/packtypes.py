@@ -1,0 +1,108 @@
+"""Data maps as packs write them, with named types, and how they become plain lists of fields. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from gateway.model import DataMap, Field, Operation, SubjectKind, SubjectRole
+
+MAX_FIELDS: Final = 2000
+"""Fields of one carrier after types were put in: bounds what types in types can grow to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A data map's value: a category (and subject), or the name of a type to put in."""
+
+    category: str = ""
+    subject: SubjectKind | None = None
+    role: SubjectRole = "person"
+    type: str | None = None
+
+
+Entries = dict[str, Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A data map in which types are still named; `opaque` is media types and their category."""
+
+    carriers: Mapping[str, Entries]
+    opaque: tuple[tuple[str, ...], str] | None = None
+
+
+NOTHING: Final = Draft({})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An operation whose data maps still name types."""
+
+    operation: Operation
+    request: Draft
+    response: Draft
+
+
+class TooMuchError(Exception):
+    """Types that never end or grow beyond MAX_FIELDS; caught where a pack is built, never leaves it."""
+
+
+def canonical(path: str) -> str:
+    """A path without what may be left out: `$.` at the start, quotes around a plain key.
+
+    >>> canonical("$.a.'b'"), canonical("$[].x"), canonical("'a.b'")
+    ('a.b', '[].x', "'a.b'")
+    """
+    bare = path[1:].removeprefix(".") if path[:2] in ("$.", "$[") else path
+    return re.sub(r"'([^.\[\]'*\s$]+)'", r"\1", bare)
+
+
+def join(prefix: str, path: str) -> str:
+    """A path below another one.
+
+    >>> join("messages[]", "to"), join("$", "to"), join("a", "[].b"), join("a", "$")
+    ('messages[].to', 'to', 'a[].b', 'a')
+    """
+    if "$" in (prefix, path):
+        return path if prefix == "$" else prefix
+    return prefix + ("" if path.startswith("[") else ".") + path
+
+
+class Spread:
+    """Puts types in where they are named. A type that does not exist adds nothing (it is noted elsewhere)."""
+
+    def __init__(self, types: Mapping[str, Entries]) -> None:
+        self._types = types
+
+    def operation(self, plan: Plan) -> Operation:
+        """The operation with its data maps. Raises TooMuchError."""
+        return msgspec.structs.replace(
+            plan.operation, request=self._map(plan.request), response=self._map(plan.response)
+        )
+
+    def _map(self, draft: Draft) -> DataMap:
+        types, category = draft.opaque or ((), None)
+        carriers = {name: self._fields(entries) for name, entries in draft.carriers.items()}
+        return DataMap(opaque=types, opaque_category=category, **carriers)
+
+    def _fields(self, entries: Entries) -> tuple[Field, ...]:
+        fields: dict[str, Field] = {}
+        for field in self._below("$", entries, ()):
+            # a field written out goes before the same field of a type further down the file
+            fields.setdefault(field.path, field)
+            if len(fields) > MAX_FIELDS:
+                raise TooMuchError(f"more than {MAX_FIELDS} fields in one place")
+        return tuple(fields.values())
+
+    def _below(self, prefix: str, entries: Entries, trail: tuple[str, ...]) -> Iterator[Field]:
+        for own, entry in sorted(entries.items(), key=lambda item: item[1].type is not None):
+            path = join(prefix, own)
+            if entry.type is None:
+                yield Field(path=path, category=entry.category, subject=entry.subject, role=entry.role)
+            elif entry.type in trail:
+                raise TooMuchError(f"type {entry.type!r} inside itself")
+            else:
+                yield from self._below(path, self._types.get(entry.type, {}), (*trail, entry.type))

@@ -1,0 +1,222 @@
+"""`rules/<tenant>.yaml` -> model.Policy: the language of rules as one schema. Pure.
+
+Tables say what may stand where; builders turn one table's values into one value of the model; checks compare
+names across the file, with the file's name and with the packs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import PurePath
+from typing import Final, get_args
+
+import msgspec
+
+from gateway.model import Client, Instruction, Mask, Policy, Rule, Unmapped, View
+from gateway.policy.catalogue import Catalogue
+from gateway.policy.operators import OPERATOR
+from gateway.policy.rulekinds import RULE, many
+from gateway.policy.taxonomy import CATEGORY, COUNTRY, USE
+from gateway.strict.checks import Refers, Unique, scalars, select
+from gateway.strict.document import Node, read
+from gateway.strict.kinds import Word, one_of
+from gateway.strict.report import Report, listed, nearest
+from gateway.strict.shapes import Document, Fault, Key, ListOf, MapOf, Table
+from gateway.strict.words import CIDR, DATE, NAME, TEXT, pattern
+
+INSTRUCTION: Final = Table(
+    "instruction",
+    (
+        Key("by", TEXT, "Who gave the instruction.", required=True),
+        Key("ref", TEXT, "The document it stands in.", required=True),
+        Key("date", DATE, "When it was given.", required=True),
+    ),
+    Instruction,
+    doc="The documented instruction this file carries out (GDPR Art. 28(3)(a)).",
+)
+
+
+def _digest(text: str) -> str | None:
+    digest = text.removeprefix("sha256:")
+    good = text.startswith("sha256:") and len(digest) == 64 and not set(digest) - set("0123456789abcdef")
+    return digest if good else None
+
+
+# The text may be the key itself, pasted in place of its hash: it is never shown.
+CLIENT_KEY: Final = Word('"sha256:" and 64 lower-case hex digits', _digest, hide=True)
+
+MTLS: Final = Table(
+    "mtls",
+    (
+        Key(
+            "san",
+            pattern("a subject alternative name", r"[^\x00-\x20]{1,253}"),
+            "Name in the client's certificate.",
+            True,
+        ),
+    ),
+    lambda san: san,
+)
+
+
+def _client(
+    id: str,  # noqa: A002 - the key's name in the file
+    role: str,
+    purposes: tuple[str, ...],
+    key: str | None = None,
+    mtls: str | None = None,
+    network: tuple[str, ...] = (),
+) -> Client:
+    return Client(id=id, role=role, purposes=purposes, key=key, san=mtls, networks=network)
+
+
+CLIENT: Final = Table(
+    "client",
+    (
+        Key("id", NAME, "Name of the application, unique in the file; stands in audit records.", True),
+        Key("role", NAME, "Its role: one of `views`.", required=True),
+        Key("purposes", many(USE), "The data uses it acts for.", required=True),
+        Key("key", CLIENT_KEY, "SHA-256 of its key (`hushgate key new` makes both)."),
+        Key("mtls", MTLS, "Its client certificate."),
+        Key("network", many(CIDR), "Networks it calls from."),
+    ),
+    _client,
+    some=("key", "mtls", "network"),
+    doc="An application of the tenant. Every means of identification that is given must hold.",
+)
+
+
+def _view(hide_with: Mask, show: tuple[str, ...] = (), mask: dict[str, Mask] | None = None) -> View | Fault:
+    both = set(show) & set(mask or ())
+    if both:
+        return Fault("mask", f"{min(both)!r} both shown and masked", "each category in one place")
+    return View(show=show, mask=mask or {}, hide_with=hide_with)
+
+
+VIEW: Final = Table(
+    "view",
+    (
+        Key("show", ListOf(CATEGORY, least=0, one=True), "Data categories shown as they are."),
+        Key("mask", MapOf(CATEGORY, OPERATOR), "Data categories shown masked, and how."),
+        Key("hide_with", OPERATOR, "How everything else is hidden.", default="redact"),
+    ),
+    _view,
+    doc="What a role may see of a person. What a view does not name is hidden.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A rule file but for its name and version."""
+
+    fields: dict[str, object]
+
+
+def _file(**fields: object) -> _File:
+    return _File(fields)
+
+
+ROOT: Final = Table(
+    "rule file",
+    (
+        Key("tenant", NAME, "Name of the tenant: the file's own name.", required=True),
+        Key("instruction", INSTRUCTION, "The documented instruction the file carries out.", required=True),
+        Key("country", COUNTRY, "Country whose national phone format is understood in bodies."),
+        Key("consents", many(NAME), "Consents the tenant has given, by name (see `unless`)."),
+        Key("clients", ListOf(CLIENT), "The tenant's applications.", required=True),
+        Key("views", MapOf(NAME, VIEW, least=1), "Role -> what it may see.", required=True),
+        Key("rules", ListOf(RULE, least=0), "Restrictions; each can only tighten."),
+        Key(
+            "unmapped",
+            one_of(*get_args(Unmapped)),
+            "What happens to fields no data map names: hidden, searched for personal data, or passed.",
+            default="redact",
+        ),
+    ),
+    _file,
+)
+
+_KINDS: Final = ("contact", "residency", "access", "to")
+
+
+def _in_rules(name: str) -> tuple[str, ...]:
+    """Where a narrowing key may stand."""
+    return (f"rules[].{name}[]", *(f"rules[].{kind}.{name}[]" for kind in _KINDS))
+
+
+def _same_client(root: Node, report: Report) -> None:
+    """Two clients with the same means of identification: every call of either would be ambiguous."""
+    seen: dict[tuple[str, ...], int] = {}
+    for node in select(root, "clients[]"):
+        means = ("key[]", "mtls.san[]", "network[]")
+        mark = tuple(sorted(scalar.text for scalar in scalars(node, means)))
+        if mark and mark in seen:
+            found = f"the same key, certificate and networks as in line {seen[mark]}"
+            report.add(node, found, "clients that can be told apart")
+        seen.setdefault(mark, node.line)
+
+
+DOCUMENT: Final = Document(
+    ROOT,
+    (
+        Unique("client id", "clients[].id"),
+        Unique("rule id", "rules[].id"),
+        Refers("view", ("clients[].role",), "views{}"),
+        Refers("role", _in_rules("roles"), "views{}"),
+        Refers("client", _in_rules("clients"), "clients[].id"),
+        _same_client,
+    ),
+)
+
+Check = Callable[[Node, Report], None]
+
+
+def _named(file: str) -> Check:
+    stem = PurePath(file).stem
+
+    def check(root: Node, report: Report) -> None:
+        for node in scalars(root, ("tenant",)):
+            if node.text != stem:
+                report.add(node, f"tenant {node.text!r}", f"the file's own name {stem!r}")
+
+    return check
+
+
+def known_to(catalogue: Catalogue) -> Check:
+    """A check that every provider and operation pattern of the rules exists in the packs."""
+
+    def check(root: Node, report: Report) -> None:
+        for node in scalars(root, _in_rules("providers")):
+            if node.text not in catalogue.providers:
+                expected = f"a provider with a pack: {listed(sorted(catalogue.providers))}"
+                near = nearest(node.text, catalogue.providers)
+                report.add(node, f"unknown provider {node.text!r}", expected, near)
+        for node in scalars(root, _in_rules("operations")):
+            if not catalogue.matches(node.text):
+                near = nearest(node.text, catalogue.operations)
+                report.add(node, f"{node.text!r}, which matches no operation", "provider.operation", near)
+
+    return check
+
+
+def read_rules(data: bytes, file: str, catalogue: Catalogue | None = None) -> Policy:
+    """The policy of one rule file. Raises ConfigError with every problem found.
+
+    `file` is its path, for places and for the name the tenant must have. Names of providers and operations
+    are only checked when a catalogue of the packs is given.
+    """
+    report = Report(file)
+    root = read(data, report)
+    checks = (*DOCUMENT.checks, _named(file), *((known_to(catalogue),) if catalogue else ()))
+    parsed = Document(DOCUMENT.root, checks).take(root, report)
+    identity = {"version": sha256(data).hexdigest(), "file": file}
+    return msgspec.convert({**parsed.fields, **identity}, Policy)
+
+
+def mentions(policy: Policy) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The providers and operation patterns a policy's rules name, each once, sorted."""
+    return _every(policy.rules, "providers"), _every(policy.rules, "operations")
+
+
+def _every(rules: tuple[Rule, ...], key: str) -> tuple[str, ...]:
+    return tuple(sorted({name for rule in rules for name in getattr(rule.scope, key)}))
