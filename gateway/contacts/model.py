@@ -19,7 +19,7 @@ class Suppression(Struct):
     source: str = ""
 
 
-class Consent(Struct):
+class Consent(Struct, kw_only=True):
     """One consent: None channel means any. `confirmed` is a granted consent with double opt-in."""
 
     channel: Channel | None = None
@@ -40,9 +40,7 @@ UNKNOWN = Standing()
 class Registry(Protocol):
     """Where standings are. Answers at once when it can, else with an awaitable. Raises StoreError."""
 
-    def standings(
-        self, tenant: str, pseudonyms: Sequence[str]
-    ) -> list[Standing] | Awaitable[list[Standing]]:
+    def standings(self, tenant: str, pseudonyms: Sequence[str]) -> list[Standing] | Awaitable[list[Standing]]:
         """One standing per pseudonym, in order; UNKNOWN where nothing is known."""
 
     def ready(self) -> bool:
