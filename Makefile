@@ -32,7 +32,7 @@ check: setup  ## ruff, mypy --strict, the import rule
 	@$(BIN)/python -m pytest tests/test_architecture.py
 
 bench: setup  ## Hushgate against its peers, on this machine (writes benchmarks/out/)
-	@exec $(BIN)/python -m benchmarks $(ARGS)
+	@exec $(BIN)/python -m benchmarks.run $(ARGS)
 
 lock:  ## resolve pyproject.toml into requirements.lock anew, with hashes (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv (https://docs.astral.sh/uv/)" >&2; exit 1; }

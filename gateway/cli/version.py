@@ -1,0 +1,24 @@
+"""`hushgate version`: what is installed."""
+
+import argparse
+import json
+import platform
+
+from gateway import __version__
+from gateway.cli import exits
+from gateway.cli.verbs import VERBS, Subparsers
+
+
+def register(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
+    """Add the verb's parser."""
+    parser = subparsers.add_parser("version", help=VERBS["version"].help, description="Print the version.")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, with Python's version")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print it."""
+    if args.json:
+        print(json.dumps({"hushgate": __version__, "python": platform.python_version()}))
+    else:
+        print(f"hushgate {__version__}")
+    return exits.OK
