@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gateway.strict.document import Items, Node, Pairs, Scalar, describe
+from gateway.strict.document import Items, Node, Pairs, Scalar, describe, read
 from gateway.strict.kinds import INVALID, Invalid, Kind, wrong
 from gateway.strict.report import Report, listed, nearest
 
@@ -99,7 +99,7 @@ class MapOf[T](Kind[dict[str, T]]):
 class Key:
     """One key of a Table. `doc` is its one line in the reference.
 
-    `default` is written as in a file and read by the same kind, so what the reference says is what happens.
+    `default` is YAML as in a file, read by the same kind, so what the reference says is what happens.
     `to` is the builder's parameter where it differs (`from` is a word of Python).
     """
 
@@ -207,7 +207,7 @@ class Table[T](Kind[T]):
 
 def _default(key: Key) -> tuple[str, object]:
     report = Report("default")
-    value = key.kind.read(Scalar(1, 1, key.default or ""), report)
+    value = key.kind.read(read((key.default or "").encode(), report), report)
     if value is INVALID:
         raise ValueError(f"default of {key.name!r} is not {key.kind.expected}")
     return key.parameter, value

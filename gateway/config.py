@@ -1,0 +1,178 @@
+"""`hushgate.yaml` -> config.Config. Reads the file, the secrets it refers to, and which packs and rules are there."""
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+import gateway
+from gateway.config import Audit, Config, Listener, Tls
+from gateway.configschema import BUILTIN, DOCUMENT, Credential, Draft, DraftUpstream
+from gateway.errors import ConfigError, Problem
+from gateway.model import Upstream
+from gateway.secret import Missing, Secret, resolve
+from gateway.strict.checks import scalars
+from gateway.strict.document import Node, Scalar, read
+from gateway.strict.report import Report, listed, nearest
+from gateway.strict.shapes import Document
+
+Secrets = dict[str, Secret]
+Check = Callable[[Node, Report], None]
+
+_CREDENTIALS: Final = tuple(
+    f"upstreams[].credential{key}" for key in ("", ".bearer", ".value", ".basic.user", ".basic.password")
+)
+_TLS_FILES: Final = (*(f"listeners[].tls.{key}" for key in ("cert", "key", "client_ca")), "upstreams[].ca")
+_PRINTABLE = re.compile(r"[!-~]([ -~]*[!-~])?")
+
+
+def load_config(path: Path, environ: Mapping[str, str] | None) -> Config:
+    """The deployment file. Raises ConfigError with every problem found.
+
+    `environ` resolves `env:` references. None leaves every secret, and files that only the running machine
+    has, alone: for checking a file elsewhere.
+    """
+    report = Report(str(path))
+    root = read(read_bytes(path), report)
+    base = path.resolve().parent
+    secrets: Secrets = {}
+    checks = [*DOCUMENT.checks, _folders(base), _providers(base), _tenants(base)]
+    if environ is not None:
+        checks += [_resolver(environ, base, secrets), _tls_files(base)]
+    draft = Document(DOCUMENT.root, tuple(checks)).take(root, report)
+    return _finished(draft, path, base, secrets)
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes. Raises ConfigError."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        found = f"a file that cannot be read ({error.strerror})"
+        raise ConfigError((Problem(str(path), 1, 1, found, "a readable file"),)) from None
+
+
+def builtin_packs() -> Path:
+    """The folder of the packs that come with the gateway: inside a wheel, or beside the sources."""
+    package = Path(gateway.__file__).parent
+    inside = package / "builtin" / "plugins"
+    return inside if inside.is_dir() else package.parent / "plugins"
+
+
+def pack_folder(written: str, base: Path) -> Path:
+    """The folder one entry of `plugins` stands for."""
+    return builtin_packs() if written == BUILTIN else base / written
+
+
+def _resolver(environ: Mapping[str, str], base: Path, secrets: Secrets) -> Check:
+    def check(root: Node, report: Report) -> None:
+        for node in scalars(root, ("keyring", *_CREDENTIALS)):
+            if re.match("(env|file):.", node.text):
+                _resolve(node, resolve(node.text, environ, base), secrets, report)
+        for node in scalars(root, _CREDENTIALS):
+            if node.text in secrets and not _PRINTABLE.fullmatch(secrets[node.text]):
+                report.add(node, "a secret with line ends or other unprintable signs", "one line of ASCII")
+
+    return check
+
+
+def _resolve(node: Scalar, value: Secret | Missing, secrets: Secrets, report: Report) -> None:
+    if isinstance(value, Missing):
+        report.add(node, value.why, "a secret that is there")
+    else:
+        secrets[node.text] = value
+
+
+def _folders(base: Path) -> Check:
+    def check(root: Node, report: Report) -> None:
+        for node in scalars(root, ("rules", "plugins[]")):
+            folder = pack_folder(node.text, base)
+            if not folder.is_dir():
+                report.add(node, f"{node.text!r}, which is no folder", f"a folder (looked for {folder})")
+
+    return check
+
+
+def _tls_files(base: Path) -> Check:
+    def check(root: Node, report: Report) -> None:
+        for node in scalars(root, _TLS_FILES):
+            if not (base / node.text).is_file():
+                report.add(
+                    node, f"{node.text!r}, which is no file", f"a file (looked for {base / node.text})"
+                )
+
+    return check
+
+
+def _providers(base: Path) -> Check:
+    def check(root: Node, report: Report) -> None:
+        folders = [node.text for node in scalars(root, ("plugins[]",))] or [BUILTIN]
+        packs = sorted(
+            pack.parent.name for folder in folders for pack in pack_folder(folder, base).glob("*/pack.yaml")
+        )
+        _known(root, report, "upstreams[].provider", packs, "provider with a pack")
+
+    return check
+
+
+def _tenants(base: Path) -> Check:
+    def check(root: Node, report: Report) -> None:
+        if any(scalars(root, ("upstreams[].tenants[]",))):
+            folders = [base / node.text for node in scalars(root, ("rules",))]
+            tenants = sorted(file.stem for folder in folders for file in folder.glob("*.yaml"))
+            _known(root, report, "upstreams[].tenants[]", tenants, "tenant with a rule file")
+
+    return check
+
+
+def _known(root: Node, report: Report, path: str, words: Iterable[str], what: str) -> None:
+    known = list(words)
+    for node in scalars(root, (path,)):
+        if node.text not in known:
+            expected = f"a {what}: {listed(known)}" if known else f"a {what} (there is none)"
+            report.add(node, f"unknown {what.split()[0]} {node.text!r}", expected, nearest(node.text, known))
+
+
+def _finished(draft: Draft, path: Path, base: Path, secrets: Secrets) -> Config:
+    limits, head_limits, connections = draft.limits
+    return Config(
+        file=str(path),
+        listeners=tuple(_listener(listener, base) for listener in draft.listeners),
+        upstreams=tuple(_upstream(upstream, base, secrets) for upstream in draft.upstreams),
+        networks=draft.networks,
+        rules=str(base / draft.rules),
+        plugins=tuple(str(pack_folder(folder, base)) for folder in draft.plugins),
+        state=f"sqlite://{base / draft.state}",
+        audit=Audit(str(base / draft.audit.dir), draft.audit.durability),
+        keyring=secrets.get(draft.keyring, Secret()),
+        admin=draft.admin,
+        limits=limits,
+        head_limits=head_limits,
+        timeouts=draft.timeouts,
+        max_connections=connections,
+        log=draft.log,
+    )
+
+
+def _listener(listener: Listener, base: Path) -> Listener:
+    if not listener.tls:
+        return listener
+    cert, key, ca = listener.tls.cert, listener.tls.key, listener.tls.client_ca
+    return replace(listener, tls=Tls(str(base / cert), str(base / key), str(base / ca) if ca else None))
+
+
+def _upstream(draft: DraftUpstream, base: Path, secrets: Secrets) -> Upstream:
+    ca = str(base / draft.upstream.ca) if draft.upstream.ca else None
+    value = _header_value(draft.credential, secrets) if draft.credential and secrets else None
+    return msgspec.structs.replace(draft.upstream, ca=ca, credential=value)
+
+
+def _header_value(credential: Credential, secrets: Secrets) -> Secret:
+    parts = [secrets[reference] for reference in credential.references]
+    if credential.scheme == "basic":
+        return Secret("Basic " + b64encode(":".join(parts).encode()).decode())
+    return Secret("Bearer " + parts[0]) if credential.scheme == "bearer" else parts[0]

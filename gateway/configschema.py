@@ -1,0 +1,386 @@
+"""The schema of `hushgate.yaml`, and the checks that need nothing but the file. Pure.
+
+Builders leave paths and references as written: `configfile` resolves them.
+"""
+
+import re
+from dataclasses import dataclass
+from ipaddress import ip_address
+from itertools import combinations
+from typing import Final, get_args
+from urllib.parse import urlsplit
+
+from gateway.codecs.program import Limits
+from gateway.config import Audit, Bind, Durability, Level, Listener, Log, Network, Timeouts, Tls
+from gateway.http1.head import HeadLimits
+from gateway.model import Upstream
+from gateway.policy.taxonomy import OPERATOR_NAME, PLACE, REGION
+from gateway.strict.checks import Unique, scalars, select
+from gateway.strict.document import Node
+from gateway.strict.kinds import Number, Word, one_of
+from gateway.strict.report import Report
+from gateway.strict.shapes import ByShape, Document, Fault, Key, ListOf, Table
+from gateway.strict.words import (
+    ADDRESS,
+    BIND,
+    CIDR,
+    DURATION,
+    HEADER,
+    HOST,
+    NAME,
+    PATH,
+    SECRET,
+    SIZE,
+    URL,
+    SecretRef,
+    pattern,
+)
+
+BUILTIN: Final = "builtin"
+"""Among `plugins`: the packs that come with the gateway."""
+
+_BIND: Final = Key("bind", BIND, "Address and port.", True)
+TLS: Final = Table(
+    "tls",
+    (
+        Key("cert", PATH, "Certificate chain (PEM file).", True),
+        Key("key", PATH, "Its private key (PEM file).", True),
+        Key("client_ca", PATH, "CA of client certificates (PEM file); asks every caller for one."),
+    ),
+    Tls,
+)
+
+
+def _workers(text: str) -> int | None:
+    if text == "auto":
+        return 0
+    return int(text) if re.fullmatch(r"[1-9][0-9]{0,2}", text) and int(text) <= 256 else None
+
+
+def _listener(name: str, plane: str, bind: tuple[str, int], workers: int, tls: Tls | None = None) -> Listener:
+    return Listener(name, "reverse", Bind(*bind), workers, tls)
+
+
+LISTENER: Final = Table(
+    "listener",
+    (
+        Key("name", NAME, "Name of the listener.", True),
+        Key("plane", one_of("reverse", later=("intercept", "envoy")), "How traffic reaches it.", True),
+        _BIND,
+        Key(
+            "workers",
+            Word("auto, or a whole number from 1 to 256", _workers, bare=True),
+            "Processes; `auto` is one per CPU.",
+            default="auto",
+        ),
+        Key("tls", TLS, "Serves HTTPS."),
+    ),
+    _listener,
+    doc="Where applications connect.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """How an upstream's header value is made: the scheme, and references to its parts."""
+
+    scheme: str
+    references: tuple[SecretRef, ...]
+    header: str = "Authorization"
+
+
+def _whole(text: str) -> Credential | None:
+    reference = SECRET.convert(text)
+    return Credential("value", (reference,)) if reference else None
+
+
+BASIC: Final = Table(
+    "basic",
+    (Key("user", SECRET, "User name.", True), Key("password", SECRET, "Password.", True)),
+    lambda user, password: (user, password),
+)
+
+
+def _credential(
+    header: str,
+    bearer: SecretRef | None = None,
+    basic: tuple[SecretRef, SecretRef] | None = None,
+    value: SecretRef | None = None,
+) -> Credential:
+    if basic:
+        return Credential("basic", basic, header)
+    scheme = "bearer" if bearer else "value"
+    return Credential(scheme, tuple(ref for ref in (bearer, value) if ref), header)
+
+
+CREDENTIAL: Final = ByShape(
+    Word(SECRET.expected, _whole, hide=True),
+    Table(
+        "credential",
+        (
+            Key("bearer", SECRET, "A token, sent as `Bearer <token>`."),
+            Key("basic", BASIC, "User and password, sent as `Basic`."),
+            Key("value", SECRET, "The whole header value."),
+            Key("header", HEADER, "The header field it is sent in.", default="Authorization"),
+        ),
+        _credential,
+        exactly=("bearer", "basic", "value"),
+        doc="What the gateway adds to requests. A bare reference is short for `{value: ...}`.",
+    ),
+)
+
+ROUTE: Final = Table(
+    "route",
+    (
+        Key(
+            "prefix",
+            pattern("a path prefix such as /hubspot", r"/|(/[A-Za-z0-9._~-]+)+/?"),
+            "Path prefix, cut off.",
+        ),
+        Key("host", HOST, "The Host that applications ask for."),
+    ),
+    lambda prefix=None, host=None: (prefix, host),
+    exactly=("prefix", "host"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DraftUpstream:
+    """An upstream whose credential and files are still references."""
+
+    upstream: Upstream
+    credential: Credential | None
+
+
+def _upstream(
+    name: str,
+    provider: str,
+    url: str,
+    region: str,
+    route: tuple[str | None, str | None],
+    operator: str = "",
+    tenants: tuple[str, ...] = (),
+    credential: Credential | None = None,
+    ca: str | None = None,
+    connect: tuple[str, ...] = (),
+) -> DraftUpstream | Fault:
+    if url.startswith("http:") and not _loopback(url, connect):
+        return Fault("url", f"{url!r} without TLS", "https:// (http:// only to this machine's loopback)")
+    upstream = Upstream(
+        name=name,
+        provider=provider,
+        url=url,
+        region=region,
+        operator=operator,
+        prefix=route[0],
+        host=route[1],
+        tenants=tenants,
+        credential_header=credential.header if credential else "Authorization",
+        ca=ca,
+        connect=connect,
+    )
+    return DraftUpstream(upstream, credential)
+
+
+def _loopback(url: str, connect: tuple[str, ...]) -> bool:
+    """Whether every address connected to is this machine's: `connect` goes before the name in the URL."""
+    hosts = connect or (urlsplit(url).hostname or "",)
+    return all(host == "localhost" or _is_loopback(host) for host in hosts)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+UPSTREAM: Final = Table(
+    "upstream",
+    (
+        Key("name", NAME, "Name of the upstream.", True),
+        Key("provider", NAME, "The provider pack that describes it.", True),
+        Key("url", URL, "Base URL; TLS everywhere but on loopback.", True),
+        Key("region", REGION, "Where it is declared to stand.", True),
+        Key("operator", OPERATOR_NAME, "Who runs it; unknown when left out."),
+        Key("route", ROUTE, "How applications reach it: by path prefix or by host.", True),
+        Key("tenants", ListOf(NAME), "Only for these tenants; every tenant when left out."),
+        Key(
+            "credential", CREDENTIAL, "What the gateway adds to requests, so that applications never hold it."
+        ),
+        Key("ca", PATH, "CA file (PEM) to trust instead of the system's."),
+        Key("connect", ListOf(ADDRESS), "Addresses to connect to instead of resolving the URL's host."),
+    ),
+    _upstream,
+    doc="One connection to a provider.",
+)
+
+NETWORK: Final = Table(
+    "network",
+    (
+        Key("cidr", CIDR, "Block of addresses.", True),
+        Key("country", PLACE, "Where they stand.", True),
+        Key("operator", OPERATOR_NAME, "Who runs them.", True),
+    ),
+    Network,
+    doc="Where addresses stand, for residency rules.",
+)
+AUDIT: Final = Table(
+    "audit",
+    (
+        Key("dir", PATH, "Folder of the access log.", True),
+        Key(
+            "durability",
+            one_of(*get_args(Durability)),
+            "When a record counts: on disk (`strict`), or handed to the system (`written`).",
+            default="strict",
+        ),
+    ),
+    Audit,
+)
+ADMIN: Final = Table("admin", (_BIND,), lambda bind: Bind(*bind), doc="Health and metrics.")
+
+LIMITS: Final = Table(
+    "limits",
+    (
+        Key("body", SIZE, "Largest body that is read, after decoding.", default="10MiB", to="max_body"),
+        Key(
+            "inflate_ratio",
+            Number(1, 10_000),
+            "Most decoded bytes per encoded byte, above the first 64 KiB.",
+            default="100",
+            to="max_inflate_ratio",
+        ),
+        Key("depth", Number(1, 1000), "Most nested containers in a body.", default="100", to="max_depth"),
+        Key("fields", Number(1, 10**6), "Most form or query fields.", default="10000", to="max_fields"),
+        Key("target", SIZE, "Longest request target.", default="8KiB", to="max_target"),
+        Key("head", SIZE, "Largest head.", default="64KiB", to="max_head"),
+        Key("headers", Number(1, 10_000), "Most header lines.", default="100", to="max_headers"),
+        Key("connections", Number(1, 10**6), "Most connections of callers per worker.", default="4096"),
+    ),
+    lambda connections, max_target, max_head, max_headers, **body: (
+        Limits(**body),
+        HeadLimits(max_target, max_head, max_headers),
+        connections,
+    ),
+    doc="Bounds; what is beyond them is refused.",
+)
+TIMEOUTS: Final = Table(
+    "timeouts",
+    (
+        Key("head", DURATION, "For a request's head, from its first byte.", default="10s"),
+        Key("body", DURATION, "For a body that is read before deciding.", default="60s"),
+        Key("idle", DURATION, "For a caller's connection between requests.", default="75s"),
+        Key("connect", DURATION, "For connecting to an upstream.", default="5s"),
+        Key("answer", DURATION, "Until an upstream's answer begins.", default="60s"),
+        Key("progress", DURATION, "Between two parts of a body that is passed through.", default="60s"),
+        Key("pool", DURATION, "For an unused connection to an upstream.", default="30s"),
+        Key("drain", DURATION, "For exchanges under way when stopping.", default="30s"),
+    ),
+    Timeouts,
+    doc="How long is waited.",
+)
+LOG: Final = Table(
+    "log",
+    (
+        Key("level", one_of(*get_args(Level)), "Least important lines written.", default="info"),
+        Key("format", one_of("json", "text"), "How lines are written.", default="json"),
+    ),
+    Log,
+    doc="The gateway's own log (standard error); holds no personal data.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The file's values, with paths and references as written."""
+
+    listeners: tuple[Listener, ...]
+    upstreams: tuple[DraftUpstream, ...]
+    rules: str
+    plugins: tuple[str, ...]
+    state: str
+    audit: Audit
+    keyring: SecretRef
+    limits: tuple[Limits, HeadLimits, int]
+    timeouts: Timeouts
+    log: Log
+    admin: Bind | None = None
+    networks: tuple[Network, ...] = ()
+
+
+def _state(text: str) -> str | None:
+    path = text.removeprefix("sqlite://")
+    return path if path != text and re.fullmatch(r"[^\x00-\x1f?#]+", path) else None
+
+
+# Hidden: what stands here by mistake is a URL with a password in it.
+STATE: Final = Word("sqlite:// and a path (redis is not available yet)", _state, hide=True)
+
+ROOT: Final = Table(
+    "hushgate.yaml",
+    (
+        Key("listeners", ListOf(LISTENER), "Where applications connect.", True),
+        Key("upstreams", ListOf(UPSTREAM), "Connections to providers.", True),
+        Key("rules", PATH, "Folder of rule files, one per tenant.", True),
+        Key(
+            "plugins",
+            ListOf(PATH),
+            "Folders of provider packs; `builtin` is those that come along.",
+            False,
+            "[builtin]",
+        ),
+        Key("state", STATE, "The contact registry and caches: `sqlite:///var/lib/hushgate/state.db`.", True),
+        Key("audit", AUDIT, "The access log.", True),
+        Key("keyring", SECRET, "The master key of pseudonyms and hashes (`hushgate init` makes one).", True),
+        Key("networks", ListOf(NETWORK), "Where addresses stand and who runs them."),
+        Key("admin", ADMIN, "Health and metrics; off when left out."),
+        Key("limits", LIMITS, "Bounds; what is beyond them is refused.", default="{}"),
+        Key("timeouts", TIMEOUTS, "How long is waited.", default="{}"),
+        Key("log", LOG, "The gateway's own log.", default="{}"),
+    ),
+    Draft,
+    doc="The deployment file. Relative paths are relative to it; secrets stand in it by reference only.",
+)
+
+
+def _routes(root: Node, report: Report) -> None:
+    """No two upstreams with one route for the same tenant."""
+    known = [(node, _route(node), _texts(node, "tenants[]")) for node in select(root, "upstreams[]")]
+    for (first, route, some), (node, other, others) in combinations(known, 2):
+        overlap = not some or not others or some & others
+        if route and route == other and overlap:
+            place = next(scalars(node, ("route.prefix", "route.host")))
+            found = f"the route {place.text!r} again (first for the upstream in line {first.line})"
+            report.add(place, found, "each route once per tenant")
+
+
+def _route(node: Node) -> tuple[str, ...]:
+    """The kind and text of an upstream's route, as the router compares them."""
+    prefix, host = _texts(node, "route.prefix"), _texts(node, "route.host")
+    return (*(f"prefix {text.rstrip('/')}" for text in prefix), *(f"host {text}" for text in host))
+
+
+def _texts(node: Node, path: str) -> set[str]:
+    return {scalar.text for scalar in scalars(node, (path,))}
+
+
+def _binds(root: Node, report: Report) -> None:
+    """No address twice; port 0 is a different one each time."""
+    first: dict[str, int] = {}
+    for node in scalars(root, ("listeners[].bind", "admin.bind")):
+        if node.text in first and not node.text.endswith(":0"):
+            report.add(node, f"{node.text!r} again (first in line {first[node.text]})", "each address once")
+        first.setdefault(node.text, node.line)
+
+
+DOCUMENT: Final = Document(
+    ROOT,
+    (
+        Unique("listener", "listeners[].name"),
+        Unique("upstream", "upstreams[].name"),
+        Unique("network", "networks[].cidr"),
+        _routes,
+        _binds,
+    ),
+)

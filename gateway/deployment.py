@@ -1,0 +1,107 @@
+"""The values of `hushgate.yaml`: what runs where, frozen. `config` reads them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.codecs.program import Limits
+from gateway.http1.head import HeadLimits
+from gateway.model import Upstream
+from gateway.secret import Secret
+
+Durability = Literal["strict", "written"]
+Level = Literal["debug", "info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """An address to listen on: an IP address or `localhost`, and a port (0: any free one)."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files (PEM) of a listener's certificate, its key, and the CA that client certificates must be from."""
+
+    cert: str
+    key: str
+    client_ca: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where applications connect. `workers` 0: one per CPU."""
+
+    name: str
+    plane: Literal["reverse"]
+    bind: Bind
+    workers: int = 0
+    tls: Tls | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Where the addresses of a CIDR block stand (country or transfer framework), and who runs them."""
+
+    cidr: str
+    country: str
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Where records go, and when one counts as accepted: on disk (`strict`), or given to the system."""
+
+    dir: str
+    durability: Durability
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. `head` from its first byte; `body` for all of a body that is read before deciding; `answer`
+    until the upstream's answer begins; `progress` between two parts of a body that is passed through;
+    `idle` of a caller's connection, `pool` of an upstream's; `drain` for what is under way when stopping."""
+
+    head: float
+    body: float
+    idle: float
+    answer: float
+    progress: float
+    connect: float
+    drain: float
+    pool: float
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The gateway's own log: least level, and how lines are written."""
+
+    level: Level
+    format: Literal["json", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The deployment file. Paths are absolute. `keyring` is empty when secrets were not resolved."""
+
+    file: str
+    listeners: tuple[Listener, ...]
+    upstreams: tuple[Upstream, ...]
+    networks: tuple[Network, ...]
+    rules: str
+    plugins: tuple[str, ...]
+    state: str
+    audit: Audit
+    keyring: Secret
+    admin: Bind | None
+    limits: Limits
+    head_limits: HeadLimits
+    timeouts: Timeouts
+    max_connections: int
+    log: Log
+
+    @property
+    def database(self) -> str:
+        """Path of the state database (`state` without `sqlite://`)."""
+        return self.state.removeprefix("sqlite://")
