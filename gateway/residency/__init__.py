@@ -1,0 +1,1 @@
+"""Where data may go: the law as data, where an address stands, and the judgement. Pure."""

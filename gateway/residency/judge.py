@@ -1,0 +1,119 @@
+"""The judgement whether data may go to an address. Pure; `today` is a parameter.
+
+Every rule can only take addresses away. Without any, an address must still be located: globally routable, or
+named by the operator.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Final
+
+from gateway.model import Location, Mode, Residency, Upstream
+from gateway.residency.law import expand, inside
+from gateway.residency.locate import AddressTable, locate
+
+REGION: Final = "region_not_allowed"
+OPERATOR: Final = "operator_not_allowed"
+UNKNOWN: Final = "location_unknown"
+
+_PRIORITY: Final = (UNKNOWN, REGION, OPERATOR)
+_MEMO: Final = 4096
+"""addresses remembered per gate"""
+
+
+@dataclass(frozen=True, slots=True)
+class ResidencyCheck:
+    """One residency rule that applies to the exchange."""
+
+    rule: str
+    mode: Mode
+    residency: Residency
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why an address is permitted (`reason` empty) or not (a key of errors.REASONS).
+
+    `rules` are the enforced rules that failed (none when the address cannot be located at all), `shadow`
+    those that would have. `location` is where the address is, if that is known.
+    """
+
+    reason: str
+    rules: tuple[str, ...]
+    shadow: tuple[str, ...]
+    location: Location | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """A check with its region words expanded for the day. None: no restriction of that kind."""
+
+    rule: str
+    mode: Mode
+    places: frozenset[str] | None
+    operators: frozenset[str] | None
+
+
+class Gate:
+    """The permit of one (rules, upstream, day): call it with an address, as exchange.commands.Permit."""
+
+    __slots__ = ("_checks", "_today", "explain")
+
+    def __init__(
+        self, rules: tuple[ResidencyCheck, ...], table: AddressTable, upstream: Upstream, today: date
+    ) -> None:
+        self._checks = tuple(_bind(check, today) for check in rules)
+        self._today = today
+
+        @lru_cache(maxsize=_MEMO)
+        def explain(address: str) -> Explanation:
+            return self._judge(locate(table, address, upstream, today))
+
+        self.explain = explain
+        """Takes an address in text form, answers its Explanation; remembered per address."""
+
+    def __call__(self, address: str) -> Location | None:
+        """Where the address is when data may go there, None when it may not."""
+        explanation = self.explain(address)
+        return None if explanation.reason else explanation.location
+
+    def _judge(self, locations: tuple[Location, ...]) -> Explanation:
+        if not locations:
+            rules = tuple(check.rule for check in self._checks if check.mode == "enforce")
+            shadow = tuple(check.rule for check in self._checks if check.mode == "shadow")
+            return Explanation(UNKNOWN, rules, shadow, None)
+        failed = [(check, reason) for check in self._checks if (reason := self._failure(check, locations))]
+        enforced = [(check.rule, reason) for check, reason in failed if check.mode == "enforce"]
+        reasons = {reason for _, reason in enforced}
+        return Explanation(
+            reason=next((reason for reason in _PRIORITY if reason in reasons), ""),
+            rules=tuple(rule for rule, _ in enforced),
+            shadow=tuple(check.rule for check, _ in failed if check.mode == "shadow"),
+            location=locations[0],
+        )
+
+    def _failure(self, check: _Bound, locations: tuple[Location, ...]) -> str:
+        places, operators = check.places, check.operators
+        if places is not None and not all(inside(at.country, places, self._today) for at in locations):
+            return REGION
+        if operators is not None and not all(at.operator.casefold() in operators for at in locations):
+            return OPERATOR
+        return ""
+
+
+def permit(rules: tuple[ResidencyCheck, ...], table: AddressTable, upstream: Upstream, today: date) -> Gate:
+    """The permit for an upstream under these rules on a day (UTC); keep it for the day, it remembers."""
+    return Gate(rules, table, upstream, today)
+
+
+def _bind(check: ResidencyCheck, today: date) -> _Bound:
+    residency = check.residency
+    regional = bool(residency.regions or residency.adequacy)
+    operators = frozenset(operator.casefold() for operator in residency.operators)
+    return _Bound(
+        rule=check.rule,
+        mode=check.mode,
+        places=expand(residency.regions, residency.adequacy, today) if regional else None,
+        operators=operators or None,
+    )
