@@ -1,0 +1,128 @@
+"""The path trie made deterministic: one step per place in a document, so that a walk never backtracks. Pure.
+
+A trie with `*` and `**` can reach one value along several paths. Subset construction settles at compile time
+which slot wins everywhere; a run then follows one link per key. Precedence is that of the trie: at each key
+from the left, an exact key before `*` before `**`; the first path in that order that ends at the value wins.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gateway.codecs.program import Masker, Node, Program, Slot
+from gateway.errors import InternalError
+
+MAX_STEPS = 50_000
+"""Steps of one program; far above any data map, below what would harm a worker."""
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """What to do at one place: its slot (-1: none), and where each key or item leads. Compare by identity."""
+
+    slot: int = -1
+    mask: Masker | None = None
+    subject: bool = False
+    keys: "dict[str, Step]" = field(default_factory=dict)
+    any: "Step | None" = None
+    items: "Step | None" = None
+    finds: bool = False
+    """Whether a subject's slot is here or anywhere below."""
+    hunts: "dict[str, Step]" = field(default_factory=dict)
+    """Those of `keys` that lead to a subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled(Program):
+    """A Program with what codecs run: steps for nested formats, names for flat ones."""
+
+    start: Step = field(default_factory=Step)
+    names: dict[str, int] = field(default_factory=dict)
+    """Slot index by parameter or header name, taken verbatim from the slots' paths."""
+    rest: int = -1
+    """Slot index of `*`: any name not in `names`."""
+
+
+def compiled(program: Program) -> Compiled:
+    """The program itself, once it is known to be one that codecs can run. Raises InternalError."""
+    if not isinstance(program, Compiled):
+        raise InternalError("a program has to come from compile_program")
+    return program
+
+
+_State = tuple[tuple[Node, ...], tuple[Node, ...], int]
+"""Nodes reached, in order of precedence; `**` nodes met on the way; slot of the nearest selected one."""
+_Key = tuple[tuple[int, ...], tuple[int, ...], int]
+
+
+def determinise(root: Node, slots: tuple[Slot, ...], everywhere: bool) -> Step:
+    """The first step. `everywhere`: also lead to what no path selects, because something is done there."""
+    return _Builder(slots, everywhere).build(root)
+
+
+class _Builder:
+    def __init__(self, slots: tuple[Slot, ...], everywhere: bool) -> None:
+        self._slots = slots
+        self._everywhere = everywhere
+        self._steps: dict[_Key, Step] = {}
+        self._todo: list[tuple[Step, _State]] = []
+
+    def build(self, root: Node) -> Step:
+        start = self._step((root,), (), -1) or Step()
+        while self._todo:
+            self._link(*self._todo.pop())
+        _mark_finds(self._steps.values())
+        return start
+
+    def _step(self, nodes: Iterable[Node], deeps: tuple[Node, ...], inherited: int) -> Step | None:
+        reached = tuple({id(n): n for n in nodes}.values())
+        deeps = tuple({id(n): n for n in (*deeps, *(n.deep for n in reached if n.deep))}.values())
+        slot = next((n.slot for n in reached if n.slot >= 0), inherited)
+        if slot < 0 and not (reached or deeps or self._everywhere):
+            return None
+        key = (tuple(map(id, reached)), tuple(map(id, deeps)), slot)
+        step = self._steps.get(key)
+        if step is None:
+            if len(self._steps) >= MAX_STEPS:
+                raise InternalError("the paths of a data map combine into too many cases")
+            step = self._steps[key] = self._new(slot)
+            self._todo.append((step, (reached, deeps, slot)))
+        return step
+
+    def _new(self, index: int) -> Step:
+        if index < 0:
+            return Step()
+        slot = self._slots[index]
+        return Step(index, slot.mask, slot.subject is not None)
+
+    def _link(self, step: Step, state: _State) -> None:
+        nodes, deeps, slot = state
+        for name in dict.fromkeys(k for n in (*nodes, *deeps) for k in n.keys):
+            below = self._step(_under(nodes, deeps, name), deeps, slot)
+            if below:
+                step.keys[name] = below
+        step.any = self._step(_under(nodes, deeps, None), deeps, slot)
+        step.items = self._step([n.items for n in nodes if n.items], deeps, slot)
+
+
+def _under(nodes: tuple[Node, ...], deeps: tuple[Node, ...], name: str | None) -> list[Node]:
+    """Nodes reached by a key, in order of precedence; None stands for a key nobody names."""
+    found: list[Node | None] = []
+    for node in (*nodes, *deeps):
+        found += (node.keys.get(name) if name is not None else None, node.any)
+    return [n for n in found if n]
+
+
+def _mark_finds(steps: Iterable[Step]) -> None:
+    above: dict[int, list[Step]] = {}
+    known = list(steps)
+    for step in known:
+        for below in (*step.keys.values(), step.any, step.items):
+            above.setdefault(id(below), []).append(step)
+    todo = [step for step in known if step.subject]
+    while todo:
+        step = todo.pop()
+        if not step.finds:
+            step.finds = True
+            todo += above.get(id(step), [])
+    for step in known:
+        step.hunts = {name: below for name, below in step.keys.items() if below.finds}

@@ -1,0 +1,95 @@
+"""Which operation of a provider a method and a path stand for. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gateway.codecs.template import Segment, split_path, split_template, validate_template
+from gateway.errors import InternalError
+from gateway.model import Operation
+
+
+@dataclass(slots=True)
+class _Place:
+    """One level of the tree of templates."""
+
+    literals: "dict[str, _Place]" = field(default_factory=dict)
+    params: "list[tuple[Segment, _Place]]" = field(default_factory=list)
+    """Those with the most literal text first."""
+    methods: dict[str, tuple[Operation, tuple[str, ...]]] = field(default_factory=dict)
+    """Operations that end here, with the names of their parameters in order."""
+
+
+class OperationIndex:
+    """Finds operations by path. A literal beats a parameter, more literal text beats less.
+
+    The path alone decides which template it is; then the method has to be one of that template's, or the
+    operation is unknown. HEAD stands for GET (RFC 9110 section 9.3.2).
+    """
+
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        self._root = _Place()
+        for operation in operations:
+            self._add(operation)
+
+    def match(self, method: str, path: bytes) -> tuple[Operation, dict[str, str]] | None:
+        """The operation with its decoded path parameters, or None. Raises PayloadError for a bad path."""
+        values: list[str] = []
+        place = _walk(self._root, split_path(path), 0, values)
+        if place is None:
+            return None
+        methods = place.methods
+        found = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)
+        if found is None:
+            return None
+        return found[0], dict(zip(found[1], values, strict=True))
+
+    def _add(self, operation: Operation) -> None:
+        wrong = validate_template(operation.path)
+        if wrong:
+            raise InternalError(wrong, operation.id)
+        place = self._root
+        names: list[str] = []
+        for segment in split_template(operation.path):
+            if segment.name is None:
+                place = place.literals.setdefault(segment.prefix, _Place())
+            else:
+                names.append(segment.name)
+                place = _param(place, segment)
+        if operation.method in place.methods:
+            raise InternalError(f"the same call as {place.methods[operation.method][0].id}", operation.id)
+        place.methods[operation.method] = (operation, tuple(names))
+
+
+def _param(place: _Place, segment: Segment) -> _Place:
+    for known, below in place.params:
+        if (known.prefix, known.suffix) == (segment.prefix, segment.suffix):
+            return below
+    below = _Place()
+    place.params.append((segment, below))
+    place.params.sort(key=lambda each: -len(each[0].prefix) - len(each[0].suffix))
+    return below
+
+
+def _walk(place: _Place, segments: list[str], at: int, values: list[str]) -> _Place | None:
+    """Follow literals for as long as there is no choice; at a choice, take the first that leads to an end."""
+    count = len(segments)
+    while at < count:
+        text = segments[at]
+        at += 1
+        literal = place.literals.get(text)
+        if not place.params:
+            if literal is None:
+                return None
+            place = literal
+            continue
+        if literal is not None and (found := _walk(literal, segments, at, values)):
+            return found
+        for segment, below in place.params:
+            value = segment.value(text)
+            if value is not None:
+                values.append(value)
+                if found := _walk(below, segments, at, values):
+                    return found
+                values.pop()
+        return None
+    return place if place.methods else None
