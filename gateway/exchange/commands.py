@@ -32,12 +32,19 @@ class Lookup:
 @dataclass(frozen=True, slots=True)
 class Acquire:
     """Get a connection to the upstream whose peer address `permit` accepts: a pooled one, or a new one to the
-    first permitted address of those the name resolves to. Answer: the address (str) connected to.
-    Throws UpstreamError; when no address is permitted, answers None.
+    first permitted address of those the name resolves to. Answer: the address (str) connected to, or
+    NotPermitted. Throws UpstreamError.
     """
 
     upstream: Upstream
     permit: Permit
+
+
+@dataclass(frozen=True, slots=True)
+class NotPermitted:
+    """The answer to Acquire when `permit` accepted none of the upstream's addresses."""
+
+    addresses: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +78,12 @@ class CollectAnswer:
 class Release:
     """Answer the caller with exactly this head and body; the exchange is over.
 
-    `close` ends the caller's connection after it; `abandon` drops the upstream connection, unread.
+    The plane adds `Connection: close` when it cannot keep the connection (unread request body, draining).
+    `abandon` drops the upstream connection, unread.
     """
 
     head: bytes
     body: bytes
-    close: bool = False
     abandon: bool = False
 
 

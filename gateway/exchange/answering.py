@@ -1,0 +1,169 @@
+"""The response side: read, mask, and say how the answer is released. Pure."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from gateway.codecs.encodings import decode, encode
+from gateway.codecs.params import HEADERS
+from gateway.codecs.program import Limits, Program, Tally
+from gateway.codecs.table import codec_for, media_type
+from gateway.errors import PayloadError
+from gateway.exchange.asking import Refused
+from gateway.exchange.commands import CollectAnswer, Command
+from gateway.exchange.facts import Facts
+from gateway.http1.encode import end_to_end, response_head
+from gateway.http1.head import ResponseHead
+from gateway.policy.plan import Plan
+from gateway.policy.snapshot import Snapshot
+
+VALIDATORS = frozenset(
+    (
+        b"etag",
+        b"last-modified",
+        b"content-md5",
+        b"digest",
+        b"content-digest",
+        b"repr-digest",
+        b"accept-ranges",
+    )
+)
+"""Fields that describe the upstream's bytes; untrue of a body that was re-serialised (RFC 9110 8.8, 14.3)."""
+OURS = frozenset((b"hushgate-decision", b"hushgate-masked", b"hushgate-dropped"))
+LENGTH = frozenset((b"content-length",))
+_REPLACED = VALIDATORS | OURS | LENGTH
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to release: `body` None pumps the upstream's body through unread."""
+
+    head: bytes
+    body: bytes | None
+    chunked: bool = False
+
+
+class Withheld(Exception):  # noqa: N818 - an outcome of reading, not an error of the house
+    """An error answer of the upstream whose body cannot be read: the status goes on, the body does not."""
+
+
+def answer(
+    facts: Facts, snapshot: Snapshot, plan: Plan, head: ResponseHead, limits: Limits
+) -> Generator[Command, Any, Answer]:
+    """Read and mask an answer. Raises Refused, Withheld, UpstreamError."""
+    side = plan.response
+    headers = _headers(facts, plan, head)
+    if not (head.length or head.chunked or head.close_delimited):
+        gone = _REPLACED if side.body else OURS
+        return Answer(
+            _finish(facts, plan, head, end_to_end(headers, gone | _length_of(head, side.body))), b""
+        )
+    if not side.body or _opaque(plan, head):
+        return _through(facts, plan, head, end_to_end(headers, OURS))
+    if head.status == 206:
+        raise Refused("unparseable_response", "a part of a body cannot be masked")
+    raw = yield CollectAnswer(limits.max_body)
+    facts.response_bytes = len(raw)
+    body = _mask(facts, snapshot, plan, head, raw, limits) if raw else raw
+    out = end_to_end(headers, _REPLACED)
+    out.append((b"Content-Length", b"%d" % len(body)))
+    return Answer(_finish(facts, plan, head, out), body)
+
+
+def _through(facts: Facts, plan: Plan, head: ResponseHead, headers: list[tuple[bytes, bytes]]) -> Answer:
+    """The upstream's own body: with its length, else chunked, else (HTTP/1.0) to the connection's end."""
+    chunked = head.length is None and facts.head is not None and facts.head.version_minor == 1
+    if chunked:
+        headers.append((b"Transfer-Encoding", b"chunked"))
+    return Answer(_finish(facts, plan, head, headers), None, chunked)
+
+
+def _length_of(head: ResponseHead, looked: bool) -> frozenset[bytes]:
+    """HEAD agrees with GET: no length of a body that would have been rewritten. 204 and 304 have none."""
+    return LENGTH if looked or head.status == 204 else frozenset()
+
+
+def _opaque(plan: Plan, head: ResponseHead) -> bool:
+    opaque = plan.response.opaque
+    if opaque is None:
+        return False
+    try:
+        kind = media_type(head.get(b"content-type"))
+    except PayloadError:
+        return False
+    if not any(fnmatchcase(kind, glob) for glob in opaque.types):
+        return False
+    if not opaque.shown:
+        raise Refused("access_denied", "this role may not see this content", opaque.rules)
+    return True
+
+
+def _mask(
+    facts: Facts, snapshot: Snapshot, plan: Plan, head: ResponseHead, raw: bytes, limits: Limits
+) -> bytes:
+    try:
+        coding = (head.get(b"content-encoding") or b"").strip().lower()
+        body = decode(raw, coding, limits)
+        codec = codec_for(head.get(b"content-type"))
+        program = _program(plan, head)
+        document = codec.parse(body, limits)
+        tally = Tally.of(program)
+        document = codec.rewrite(document, program, tally)
+        _count(facts, snapshot, plan, program, tally)
+        return encode(codec.dump(document), coding)
+    except PayloadError as error:
+        if head.status >= 400:
+            raise Withheld from error
+        raise Refused("unparseable_response", f"{error.detail} ({error.place})") from error
+
+
+def _program(plan: Plan, head: ResponseHead) -> Program:
+    side = plan.response
+    kind = media_type(head.get(b"content-type"))
+    if head.status >= 400:
+        program = side.error
+    else:
+        program = side.form if kind == "application/x-www-form-urlencoded" else side.json
+    if program is None:
+        raise PayloadError("unsupported_media_type", f"{kind} is not in the data map", "content-type")
+    return program
+
+
+def _count(facts: Facts, snapshot: Snapshot, plan: Plan, program: Program, tally: Tally) -> None:
+    facts.changed += facts.note(program, tally)
+    subject = snapshot.subject
+    subjects = facts.subjects
+    slots = program.slots
+    for index, value in tally.subjects:
+        subjects[subject(plan.tenant, slots[index].subject or "record", value, plan.country)] = None
+
+
+def _headers(facts: Facts, plan: Plan, head: ResponseHead) -> list[tuple[bytes, bytes]]:
+    program = plan.response.headers
+    headers = head.headers
+    if program:
+        tally = Tally.of(program)
+        headers = HEADERS.rewrite(headers, program, tally)
+        facts.changed += facts.note(program, tally)
+    if 300 <= head.status < 400:
+        headers = [(n, _relocated(plan, v) if n.lower() == b"location" else v) for n, v in headers]
+    return headers
+
+
+def _relocated(plan: Plan, location: bytes) -> bytes:
+    """A redirect within the upstream leads back through the gateway, so that it cannot be walked around."""
+    base = plan.upstream.url.rstrip("/").encode()
+    if plan.upstream.prefix is None or not location.startswith(base):
+        return location
+    rest = location[len(base) :]
+    return location if rest[:1] not in (b"/", b"?", b"") else plan.upstream.prefix.rstrip("/").encode() + rest
+
+
+def _finish(facts: Facts, plan: Plan, head: ResponseHead, headers: list[tuple[bytes, bytes]]) -> bytes:
+    headers.append((b"Hushgate-Decision", facts.id.encode()))
+    if facts.changed:
+        headers.append((b"Hushgate-Masked", b"%d" % facts.changed))
+    if facts.dropped:
+        headers.append((b"Hushgate-Dropped", b"%d" % facts.dropped))
+    return response_head(head.status, head.reason, headers)

@@ -1,0 +1,201 @@
+"""The request side: read what the plan wants read, find people, judge contact, rewrite. Pure."""
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.codecs.encodings import decode, encode
+from gateway.codecs.params import HEADERS, PATH, QUERY
+from gateway.codecs.program import Codec, Found, Limits, Program, Tally
+from gateway.codecs.table import codec_for, media_type
+from gateway.contacts.model import Standing
+from gateway.contacts.normalise import normalise
+from gateway.contacts.rules import Subject, Verdict, judge
+from gateway.errors import HushgateError, PayloadError
+from gateway.exchange.commands import Collect, Command, Lookup
+from gateway.exchange.facts import Facts
+from gateway.http1.head import RequestHead
+from gateway.model import Channel
+from gateway.policy.plan import Plan, Side
+from gateway.policy.snapshot import Snapshot
+
+
+class Refused(HushgateError):
+    """The rules say no: the reason, the rules behind it, and when time heals it."""
+
+    def __init__(
+        self, reason: str, detail: str = "", rules: tuple[str, ...] = (), retry_after: int | None = None
+    ) -> None:
+        super().__init__(reason, detail)
+        self.rules = rules
+        self.retry_after = retry_after
+
+
+@dataclass(slots=True)
+class Carried:
+    """One carrier of a request that is looked into: its document, and what was found in it."""
+
+    name: str
+    codec: Codec
+    program: Program
+    document: Any
+    found: list[Found]
+    drop: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Asked:
+    """The request as it will be sent: target, and body (None: passed through as it comes)."""
+
+    path: bytes
+    query: bytes
+    headers: list[tuple[bytes, bytes]]
+    body: bytes | None = None
+
+
+def ask(
+    facts: Facts,
+    snapshot: Snapshot,
+    head: RequestHead,
+    plan: Plan,
+    path: bytes,
+    params: dict[str, str],
+    limits: Limits,
+) -> Generator[Command, Any, Asked]:
+    """Collect, find, judge and rewrite. Raises Refused, PayloadError, StoreError."""
+    side = plan.request
+    carriers = _parameters(side, head, params, limits)
+    coding = b""
+    if side.body:
+        raw = yield Collect(limits.max_body)
+        facts.request_bytes = len(raw)
+        if raw:
+            coding = (head.get(b"content-encoding") or b"").strip().lower()
+            carriers.append(_body(side, head, decode(raw, coding, limits), limits))
+    if plan.channel:
+        yield from _contact(facts, snapshot, plan, carriers)
+    _remember(facts, snapshot, plan, carriers)
+    asked = Asked(path, head.query, head.headers, b"" if side.body else None)
+    for carried in carriers:
+        _send_on(facts, asked, carried, coding)
+    return asked
+
+
+def _parameters(side: Side, head: RequestHead, params: dict[str, str], limits: Limits) -> list[Carried]:
+    carriers: list[Carried] = []
+    if side.path:
+        carriers.append(Carried("path", PATH, side.path, params, PATH.find(params, side.path)))
+    if side.query and head.query:
+        document = QUERY.parse(head.query, limits)
+        carriers.append(Carried("query", QUERY, side.query, document, QUERY.find(document, side.query)))
+    if side.headers:
+        carriers.append(
+            Carried("headers", HEADERS, side.headers, head.headers, HEADERS.find(head.headers, side.headers))
+        )
+    return carriers
+
+
+def _body(side: Side, head: RequestHead, body: bytes, limits: Limits) -> Carried:
+    kind = media_type(head.get(b"content-type"))
+    codec = codec_for(head.get(b"content-type"))
+    name = "form" if kind == "application/x-www-form-urlencoded" else "json"
+    program: Program | None = getattr(side, name)
+    if program is None:
+        raise PayloadError(
+            "unsupported_media_type", f"{kind} is not what this operation takes", "content-type"
+        )
+    document = codec.parse(body, limits)
+    return Carried(name, codec, program, document, codec.find(document, program))
+
+
+@dataclass(slots=True)
+class _Recipient:
+    carried: Carried
+    found: Found
+    channel: Channel
+    value: str
+    pseudonym: str
+
+
+def _contact(
+    facts: Facts, snapshot: Snapshot, plan: Plan, carriers: list[Carried]
+) -> Generator[Command, Any, None]:
+    """Judge every recipient; refuse the request, or mark the ones to drop when the rules allow that."""
+    recipients = _recipients(snapshot, plan, carriers)
+    if not recipients:
+        raise Refused("contact_unknown_recipient", "no recipient was found where the operation names one")
+    standings: list[Standing] = yield Lookup(plan.tenant, [r.pseudonym for r in recipients])
+    refused: list[Verdict] = []
+    for recipient, standing in zip(recipients, standings, strict=True):
+        facts.subjects[recipient.pseudonym] = None
+        kind = recipient.carried.program.slots[recipient.found.slot].subject or "record"
+        verdict = judge(
+            Subject(kind, recipient.value),
+            standing,
+            recipient.channel,
+            plan.purposes,
+            plan.contact.get(recipient.channel, ()),
+            facts.now,
+        )
+        facts.shadow.update(dict.fromkeys(verdict.shadow))
+        if not verdict.allowed:
+            refused.append(verdict)
+            _leave_out(recipient, verdict)
+            facts.rules.update(dict.fromkeys(verdict.rules))
+    if len(refused) == len(recipients):
+        raise Refused(refused[0].reason, rules=refused[0].rules, retry_after=refused[0].retry_after)
+    facts.dropped = len(refused)
+
+
+def _leave_out(recipient: _Recipient, verdict: Verdict) -> None:
+    if not (verdict.on_refusal == "drop" and recipient.found.droppable):
+        raise Refused(verdict.reason, rules=verdict.rules, retry_after=verdict.retry_after)
+    recipient.carried.drop.add(recipient.found.ordinal)
+
+
+def _recipients(snapshot: Snapshot, plan: Plan, carriers: list[Carried]) -> list[_Recipient]:
+    pseudonymise = snapshot.pseudonymiser(plan.tenant)
+    recipients = []
+    for carried in carriers:
+        for found in carried.found:
+            slot = carried.program.slots[found.slot]
+            if slot.role != "recipient" or slot.subject is None:
+                continue
+            value = normalise(slot.subject, found.value, plan.country)
+            if value is None:
+                raise Refused("contact_unknown_recipient", f"a recipient could not be read, at {slot.path}")
+            recipients.append(
+                _Recipient(carried, found, _channel(plan, found), value, pseudonymise(slot.subject, value))
+            )
+    return recipients
+
+
+def _channel(plan: Plan, found: Found) -> Channel:
+    """Messages to `whatsapp:` addresses are WhatsApp, whatever the operation is called."""
+    if "whatsapp" in plan.contact and found.value[:9].lower() == "whatsapp:":
+        return "whatsapp"
+    return plan.channel or "call"
+
+
+def _remember(facts: Facts, snapshot: Snapshot, plan: Plan, carriers: list[Carried]) -> None:
+    for carried in carriers:
+        for found in carried.found:
+            kind = carried.program.slots[found.slot].subject
+            if kind:
+                facts.subjects[snapshot.subject(plan.tenant, kind, found.value, plan.country)] = None
+
+
+def _send_on(facts: Facts, asked: Asked, carried: Carried, coding: bytes) -> None:
+    tally = Tally.of(carried.program)
+    document = carried.codec.rewrite(carried.document, carried.program, tally, carried.drop)
+    facts.note(carried.program, tally)
+    match carried.name:
+        case "path":
+            if any(tally.masked):
+                raise PayloadError("access_denied", "a path parameter may not be sent as it is", "path")
+        case "query":
+            asked.query = carried.codec.dump(document)
+        case "headers":
+            asked.headers = document
+        case _:
+            asked.body = encode(carried.codec.dump(document), coding)

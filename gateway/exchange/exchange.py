@@ -1,0 +1,210 @@
+"""One exchange from request head to released answer: a generator of commands. Pure.
+
+    exchange = Exchange(...); run = exchange.run()
+    command = next(run)
+    while True: command = run.send(the plane's answer to command)    # or run.throw(HushgateError)
+
+No record, no release: every Release and Pipe of upstream bytes comes after an accepted Append, and an act's
+Send after its intent. tests/exchange holds this as an assertion on the list of commands.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.audit.record import Phase
+from gateway.codecs.program import Limits
+from gateway.errors import HushgateError, StoreError
+from gateway.exchange.answering import OURS, Answer, Withheld, answer
+from gateway.exchange.asking import Asked, Refused, ask
+from gateway.exchange.commands import Acquire, Append, Command, NotPermitted, Pipe, Release, Send
+from gateway.exchange.facts import Facts, Tick
+from gateway.exchange.outcome import problem
+from gateway.http1.encode import end_to_end, request_head
+from gateway.http1.head import RequestHead, ResponseHead
+from gateway.model import Operation
+from gateway.policy.identity import Peer
+from gateway.policy.plan import Plan
+from gateway.policy.snapshot import Snapshot, states_allowed
+
+KEY = b"hushgate-key"
+PURPOSE = b"hushgate-purpose"
+IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
+"""RFC 9110 9.2.2."""
+
+_CONDITIONS = frozenset((b"range", b"if-range", b"if-none-match", b"if-modified-since"))
+_FORWARD_DROP = OURS | {KEY, PURPOSE, b"host", b"content-length", b"expect"}
+_READABLE_CODINGS = (b"gzip", b"deflate", b"identity")
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """What every exchange of a worker shares."""
+
+    snapshot: Snapshot
+    limits: Limits
+    tick: Tick
+
+
+class Exchange:
+    """One request and its answer. `facts` is open to the plane, which adds to `waited` and `address`."""
+
+    __slots__ = ("_env", "_head", "_pack_shape", "facts", "failed")
+
+    def __init__(self, env: Env, identifier: str, head: RequestHead | None, peer: Peer, now: float) -> None:
+        self._env = env
+        self._head = head
+        self._pack_shape: dict[str, str | int] | None = None
+        self.failed = False
+        self.facts = Facts(identifier, head, peer, now, env.tick, env.tick())
+
+    def run(self) -> Generator[Command, Any, None]:
+        """The exchange itself; refuses on any error of the house."""
+        try:
+            yield from self._steps()
+        except Refused as no:
+            yield from self.refuse(no, no.rules, no.retry_after)
+        except HushgateError as error:
+            yield from self.refuse(error)
+
+    def refuse(
+        self, error: HushgateError, rules: tuple[str, ...] = (), retry_after: int | None = None
+    ) -> Generator[Command, Any, None]:
+        """Record a refusal and answer it. When the record is not accepted, say only that."""
+        facts = self.facts
+        head, body = self._problem(error.reason, error, rules, retry_after)
+        phase: Phase = "outcome" if facts.intended else "refusal"
+        try:
+            yield Append(facts.record(phase, _status(head), reason=error.reason, rules=rules))
+        except StoreError as unwritten:
+            head, body = self._problem(unwritten.reason, unwritten)
+        yield Release(head, body, abandon=True)
+
+    def _problem(
+        self,
+        reason: str,
+        error: HushgateError | None,
+        rules: tuple[str, ...] = (),
+        retry_after: int | None = None,
+        status: int | None = None,
+    ) -> tuple[bytes, bytes]:
+        detail = ""
+        if error is not None and error.detail:
+            detail = f"{error.detail} ({error.place})" if error.place else error.detail
+        return problem(
+            reason,
+            self.facts.id,
+            detail=detail,
+            rules=(*self.facts.rules, *(r for r in rules if r not in self.facts.rules)),
+            retry_after=retry_after,
+            status=status,
+            shape=self._pack_shape,
+            head_only=self._head is not None and self._head.method == "HEAD",
+        )
+
+    def _steps(self) -> Generator[Command, Any, None]:
+        head = self._head
+        if head is None:
+            raise HushgateError("malformed_request", "")
+        plan, path, params = self._plan(head)
+        facts = self.facts
+        facts.plan = plan
+        facts.shadow.update(dict.fromkeys(plan.shadow))
+        if plan.denial:
+            raise Refused(plan.denial.reason, rules=plan.denial.rules)
+        asked = yield from ask(facts, self._env.snapshot, head, plan, path, params, self._env.limits)
+        yield from self._connect(plan)
+        if plan.acts:
+            yield Append(facts.record("intent", 0))
+            facts.intended = True
+        request = self._request_head(head, plan, asked)
+        retry = head.method in IDEMPOTENT and (asked.body is not None or not (head.chunked or head.length))
+        got: ResponseHead = yield Send(request, asked.body, retry)
+        yield from self._release(plan, got)
+
+    def _plan(self, head: RequestHead) -> tuple[Plan, bytes, dict[str, str]]:
+        snapshot = self._env.snapshot
+        identity = snapshot.directory.identify(head.get(KEY), self.facts.peer)
+        if identity is None:
+            raise Refused("unknown_client")
+        self.facts.identity = identity
+        target = snapshot.routes.find(head.host, head.path, identity.tenant)
+        if target is None:
+            raise Refused("unknown_upstream")
+        upstream = target.upstream
+        self._pack_shape = snapshot.packs[upstream.provider].refusal
+        found: tuple[Operation, dict[str, str]] | None = snapshot.operation(
+            upstream.provider, head.method, target.path
+        )
+        if found is None:
+            raise Refused("unknown_operation")
+        stated = head.get(PURPOSE)
+        purpose = stated.decode("latin-1") if stated is not None else None
+        if purpose is not None and not states_allowed(identity.client, purpose):
+            raise Refused("purpose_not_allowed")
+        plan = snapshot.plan(identity, purpose, found[0], upstream, self.facts.now)
+        return plan, target.path, found[1]
+
+    def _connect(self, plan: Plan) -> Generator[Command, Any, None]:
+        facts = self.facts
+        began = facts.tick()
+        got: str | NotPermitted = yield Acquire(plan.upstream, plan.permission)
+        facts.waited += facts.tick() - began
+        address = got.addresses[0] if isinstance(got, NotPermitted) else got
+        facts.address = address
+        judged = plan.permission.explain(address)
+        facts.location = judged.location
+        if isinstance(got, NotPermitted):
+            raise Refused(judged.reason or "location_unknown", rules=judged.rules)
+        if judged.shadow:
+            facts.shadow.update(dict.fromkeys(judged.shadow))
+
+    def _request_head(self, head: RequestHead, plan: Plan, asked: Asked) -> bytes:
+        upstream = plan.upstream
+        drop = _FORWARD_DROP
+        if upstream.credential:
+            drop = drop | {upstream.credential_header.lower().encode()}
+        looked = plan.response.body
+        if looked:
+            drop = drop | _CONDITIONS | {b"accept-encoding"}
+        headers = [(b"Host", plan.authority), *end_to_end(asked.headers, drop)]
+        if looked:
+            headers.append((b"Accept-Encoding", _readable(head.get(b"accept-encoding"))))
+        if upstream.credential:
+            headers.append((upstream.credential_header.encode(), upstream.credential.encode()))
+        if asked.body is not None and (asked.body or head.chunked or head.length is not None):
+            headers.append((b"Content-Length", b"%d" % len(asked.body)))
+        elif asked.body is None and head.chunked:
+            headers.append((b"Transfer-Encoding", b"chunked"))
+        elif asked.body is None and head.length is not None:
+            headers.append((b"Content-Length", b"%d" % head.length))
+        headers.append((b"Via", b"1.1 hushgate"))
+        target = asked.path + (b"?" + asked.query if asked.query else b"")
+        return request_head(head.method, plan.base_path + target, headers)
+
+    def _release(self, plan: Plan, got: ResponseHead) -> Generator[Command, Any, None]:
+        facts = self.facts
+        phase: Phase = "outcome" if plan.acts else "read"
+        try:
+            made: Answer = yield from answer(facts, self._env.snapshot, plan, got, self._env.limits)
+        except Withheld:
+            head, body = self._problem("unparseable_response", None, status=got.status)
+            yield Append(facts.record(phase, got.status, reason="unparseable_response"))
+            yield Release(head, body, abandon=True)
+            return
+        yield Append(facts.record(phase, got.status))
+        if made.body is not None:
+            yield Release(made.head, made.body)
+            return
+        yield Pipe(made.head, made.chunked)
+
+
+def _status(head: bytes) -> int:
+    return int(head[9:12])
+
+
+def _readable(accepted: bytes | None) -> bytes:
+    """The codings both the caller and this gateway read; a refused identity is not offered to anybody."""
+    offered = [part.strip() for part in (accepted or b"").lower().split(b",")]
+    kept = [part for part in offered if part.partition(b";")[0].strip() in _READABLE_CODINGS]
+    return b", ".join(kept) or b"identity"

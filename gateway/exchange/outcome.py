@@ -1,0 +1,84 @@
+"""Answers the gateway writes itself: RFC 9457 problems, merged with the members a provider's SDK reads. Pure."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from gateway.errors import REASONS
+from gateway.http1.encode import response_head
+
+_PHRASES: Mapping[int, bytes] = {
+    400: b"Bad Request",
+    401: b"Unauthorized",
+    403: b"Forbidden",
+    404: b"Not Found",
+    408: b"Request Timeout",
+    413: b"Content Too Large",
+    414: b"URI Too Long",
+    415: b"Unsupported Media Type",
+    417: b"Expectation Failed",
+    422: b"Unprocessable Content",
+    431: b"Request Header Fields Too Large",
+    451: b"Unavailable For Legal Reasons",
+    500: b"Internal Server Error",
+    502: b"Bad Gateway",
+    503: b"Service Unavailable",
+    504: b"Gateway Timeout",
+}
+_RESERVED = frozenset(("type", "title", "status", "detail", "instance", "rules", "retry_after"))
+
+
+def problem(
+    reason: str,
+    identifier: str,
+    *,
+    detail: str = "",
+    rules: tuple[str, ...] = (),
+    retry_after: int | None = None,
+    status: int | None = None,
+    shape: Mapping[str, str | int] | None = None,
+    head_only: bool = False,
+) -> tuple[bytes, bytes]:
+    """(head, body) of a refusal. `shape` are a pack's extra members; `head_only` answers a HEAD request.
+
+    `detail` never holds personal data: it comes from the reasons table, a path or a rule id.
+    """
+    known = REASONS[reason]
+    code = status or known.status
+    wait = retry_after if retry_after is not None else known.retry_after
+    text = detail or known.title
+    members: dict[str, object] = {
+        "type": f"urn:hushgate:{reason}",
+        "title": known.title,
+        "status": code,
+        "detail": text,
+        "instance": f"urn:hushgate:decision:{identifier}",
+        "rules": rules,
+    }
+    if wait is not None:
+        members["retry_after"] = wait
+    words = {"detail": text, "status": str(code), "reason": reason, "id": identifier}
+    for name, value in (shape or {}).items():
+        if name not in _RESERVED:
+            members[name] = _fill(value, words)
+    body = msgspec.json.encode(members)
+    headers = [
+        (b"Content-Type", b"application/problem+json"),
+        (b"Content-Length", b"%d" % len(body)),
+        (b"Cache-Control", b"no-store"),
+        (b"Hushgate-Decision", identifier.encode()),
+    ]
+    if wait is not None:
+        headers.append((b"Retry-After", b"%d" % wait))
+    if code == 401:
+        headers.append((b"WWW-Authenticate", b'Hushgate-Key realm="hushgate"'))
+    head = response_head(code, _PHRASES.get(code, b"Refused"), headers)
+    return head, b"" if head_only else body
+
+
+def _fill(value: str | int, words: Mapping[str, str]) -> str | int:
+    if isinstance(value, int):
+        return value
+    for word, text in words.items():
+        value = value.replace("{" + word + "}", text)
+    return value

@@ -1,0 +1,260 @@
+"""Runs an exchange against a script instead of a wire: for rule cases, explanations and tests. Pure.
+
+The same Exchange as on any plane, given the same kinds of answers; what it asked for is kept in order.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from gateway.audit.record import Record
+from gateway.codecs.program import Limits
+from gateway.contacts.model import UNKNOWN, Standing
+from gateway.contacts.normalise import normalise
+from gateway.errors import HushgateError, InternalError, UpstreamError
+from gateway.exchange.case import Case, CaseResponse, Known, Outcome, Sent
+from gateway.exchange.commands import (
+    Acquire,
+    Append,
+    Collect,
+    CollectAnswer,
+    Command,
+    Lookup,
+    NotPermitted,
+    Pipe,
+    Release,
+    Send,
+)
+from gateway.exchange.exchange import Env, Exchange
+from gateway.http1.encode import request_head, response_head
+from gateway.http1.head import LIMITS, ResponseHead, parse_request_head, parse_response_head
+from gateway.keys import Keyring
+from gateway.model import Client, Pack, Policy, Upstream
+from gateway.policy.identity import Peer
+from gateway.policy.snapshot import Secrets, Snapshot, Tenant
+from gateway.residency.locate import AddressTable
+
+NOON = 1_775_044_800.0
+"""2026-04-01 12:00 UTC, a Wednesday: when a case plays that names no moment."""
+ADDRESS = "192.0.2.10"
+"""Where an upstream's name leads in a case that names no address (RFC 5737)."""
+_KEYRING = Keyring(sha256(b"rule cases").digest())
+
+
+@dataclass(slots=True)
+class Script:
+    """The world an exchange meets: the request body, standings by pseudonym, addresses, the answer.
+
+    `failures` maps a command type to an error thrown instead of its answer.
+    """
+
+    body: bytes = b""
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    addresses: tuple[str, ...] = (ADDRESS,)
+    answer: ResponseHead | None = None
+    answer_body: bytes = b""
+    failures: Mapping[type, HushgateError] = field(default_factory=dict)
+    commands: list[Command] = field(default_factory=list)
+
+    def answer_to(self, command: Command) -> Any:
+        """What the world says to a command. Raises what the script wants to fail."""
+        self.commands.append(command)
+        failure = self.failures.get(type(command))
+        if failure is not None:
+            raise failure
+        return _ANSWERS[type(command)](self, command)
+
+    def _acquired(self, command: Acquire) -> str | NotPermitted:
+        permitted = [a for a in self.addresses if command.permit(a) is not None]
+        return permitted[0] if permitted else NotPermitted(self.addresses)
+
+    def _answered(self) -> ResponseHead:
+        if self.answer is None:
+            raise UpstreamError("upstream_unreachable", "the script has no answer")
+        return self.answer
+
+    @property
+    def records(self) -> list[Record]:
+        """Records appended, in order."""
+        return [command.record for command in self.commands if isinstance(command, Append)]
+
+    @property
+    def sent(self) -> Send | None:
+        """The request as it went upstream, if it did."""
+        return next((command for command in self.commands if isinstance(command, Send)), None)
+
+    @property
+    def released(self) -> tuple[bytes, bytes]:
+        """(head, body) the caller got."""
+        last = self.commands[-1]
+        if isinstance(last, Pipe):
+            return last.head, self.answer_body
+        if isinstance(last, Release):
+            return last.head, last.body
+        raise InternalError("the exchange released nothing")
+
+
+_ANSWERS: Mapping[type, Any] = {
+    Collect: lambda script, command: _within(script.body, command.limit),
+    Lookup: lambda script, command: [script.standings.get(p, UNKNOWN) for p in command.pseudonyms],
+    Acquire: Script._acquired,
+    Append: lambda script, command: None,
+    Send: lambda script, command: script._answered(),
+    CollectAnswer: lambda script, command: _within(script.answer_body, command.limit),
+    Release: lambda script, command: None,
+    Pipe: lambda script, command: (len(script.answer_body), None),
+}
+
+
+def _within(body: bytes, limit: int) -> bytes:
+    if len(body) > limit:
+        raise InternalError(f"a body of more than {limit} bytes in a script")
+    return body
+
+
+def play(run: Generator[Command, Any, None], script: Script) -> Script:
+    """Step an exchange to its end; returns the script with the commands filled in."""
+    answer: Any = None
+    error: HushgateError | None = None
+    while True:
+        try:
+            command = run.send(answer) if error is None else run.throw(error)
+        except StopIteration:
+            return script
+        answer, error = None, None
+        try:
+            answer = script.answer_to(command)
+        except HushgateError as failed:
+            error = failed
+
+
+def run_case(case: Case, policy: Policy, packs: Mapping[str, Pack]) -> Outcome:
+    """Run a rule case under a policy. Raises InternalError when the case names what does not exist."""
+    client = next((c for c in policy.clients if c.id == case.client), None)
+    if client is None:
+        raise InternalError(f"no client {case.client!r} in {policy.file}")
+    if case.upstream not in packs:
+        raise InternalError(f"no provider pack {case.upstream!r}")
+    snapshot = case_snapshot(policy, client, packs, upstream_for(packs[case.upstream], case.address))
+    return outcome_of(play_case(case, snapshot, client))
+
+
+def case_snapshot(policy: Policy, client: Client, packs: Mapping[str, Pack], upstream: Upstream) -> Snapshot:
+    """A snapshot with one client, known by a key that only a replay knows, and one upstream."""
+    known = Client(id=client.id, role=client.role, purposes=client.purposes, key=_key_hash(client))
+    return Snapshot(
+        tenants=[Tenant(policy.tenant, (known,), lambda: policy)],
+        packs=packs.values(),
+        upstreams=[upstream],
+        table=AddressTable([]),
+        secrets=Secrets(lambda tenant: _KEYRING.derive(tenant, "masking"), _KEYRING.pseudonymiser),
+    )
+
+
+def upstream_for(pack: Pack, address: str | None = None) -> Upstream:
+    """The provider's first named host as an upstream, leading to `address`."""
+    host = next((h for h in pack.hosts if not h.name.startswith("*")), pack.hosts[0])
+    return Upstream(
+        name=pack.provider,
+        provider=pack.provider,
+        url=f"https://{host.name.removeprefix('*.')}",
+        region=host.region,
+        operator=host.operator,
+        prefix="/",
+        connect=(address or ADDRESS,),
+    )
+
+
+def play_case(case: Case, snapshot: Snapshot, client: Client) -> Script:
+    """Play a case's request and answer through a real Exchange."""
+    (tenant,) = snapshot.tenants.values()
+    head = _request_block(case, client)
+    exchange = Exchange(
+        Env(snapshot, Limits(), lambda: 0.0),
+        "case",
+        parse_request_head(head, LIMITS),
+        Peer("127.0.0.1"),
+        NOON if case.at is None else case.at,
+    )
+    script = Script(
+        body=case.request.body,
+        standings=_standings(case.registry, tenant.policy(), snapshot),
+        addresses=(case.address or ADDRESS,),
+        answer=_answer(case.response, case.request.method) if case.response else None,
+        answer_body=case.response.body if case.response else b"",
+    )
+    return play(exchange.run(), script)
+
+
+def outcome_of(script: Script) -> Outcome:
+    """What came out, from the last record, the released bytes and the request that was sent."""
+    head, body = script.released
+    record = script.records[-1]
+    headers = _pairs(head)
+    counted = {name.lower(): value for name, value in headers}
+    return Outcome(
+        effect=record.effect,
+        status=int(head[9:12]),
+        reason=record.reason,
+        rules=record.rules,
+        headers=headers,
+        body=body,
+        upstream_request=_sent(script.sent),
+        masked=int(counted.get("hushgate-masked", 0)),
+        dropped=int(counted.get("hushgate-dropped", 0)),
+    )
+
+
+def _request_block(case: Case, client: Client) -> bytes:
+    headers = [(b"Host", b"gateway.test"), (b"Hushgate-Key", _key(client))]
+    if case.purpose:
+        headers.append((b"Hushgate-Purpose", case.purpose.encode()))
+    headers += [(name.encode(), value.encode()) for name, value in case.request.headers]
+    if case.request.body:
+        headers.append((b"Content-Length", b"%d" % len(case.request.body)))
+    return request_head(case.request.method, case.request.path.encode(), headers)
+
+
+def _key(client: Client) -> bytes:
+    return b"case-" + client.id.encode()
+
+
+def _key_hash(client: Client) -> str:
+    return sha256(_key(client)).hexdigest()
+
+
+def _answer(response: CaseResponse, method: str) -> ResponseHead:
+    headers = [(name.encode(), value.encode()) for name, value in response.headers]
+    headers.append((b"Content-Length", b"%d" % len(response.body)))
+    return parse_response_head(response_head(response.status, b"", headers), method, LIMITS)
+
+
+def _standings(known: Sequence[Known], policy: Policy, snapshot: Snapshot) -> dict[str, Standing]:
+    pseudonymise = snapshot.pseudonymiser(policy.tenant)
+    found: dict[str, Standing] = {}
+    for person in known:
+        value = normalise(person.kind, person.value, policy.country)
+        if value is None:
+            raise InternalError(f"a {person.kind} in the case's registry cannot be read")
+        found[pseudonymise(person.kind, value)] = Standing(
+            suppressions=person.suppressions, consents=person.consents
+        )
+    return found
+
+
+def _sent(send: Send | None) -> Sent | None:
+    if send is None:
+        return None
+    method, target, _ = send.head.split(b"\r\n", 1)[0].split(b" ")
+    return Sent(
+        method=method.decode(),
+        path=target.decode("latin-1"),
+        headers=_pairs(send.head),
+        body=send.body or b"",
+    )
+
+
+def _pairs(head: bytes) -> tuple[tuple[str, str], ...]:
+    lines = head.decode("latin-1").split("\r\n")[1:]
+    return tuple((name, value) for name, _, value in (line.partition(": ") for line in lines if line))

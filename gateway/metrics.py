@@ -1,0 +1,142 @@
+"""What is counted, in one table, and a worker's counters. No personal data: names, ids and categories only.
+
+A worker counts in plain dicts; the supervisor adds the workers' counts up and serves them as Prometheus text.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from gateway.audit.record import Record
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric's kind, its label names, and what it means."""
+
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+
+
+METRICS: Mapping[str, Metric] = {
+    "hushgate_requests": Metric("counter", ("provider", "operation", "status"), "Exchanges answered"),
+    "hushgate_decisions": Metric(
+        "counter", ("effect", "reason"), "Decisions by effect and reason of refusal"
+    ),
+    "hushgate_rule_hits": Metric("counter", ("tenant", "rule", "mode"), "Exchanges a rule determined"),
+    "hushgate_masked_values": Metric("counter", ("category",), "Values masked in answers and requests"),
+    "hushgate_unmapped_values": Metric("counter", (), "Values at paths no data map names that were masked"),
+    "hushgate_dropped_recipients": Metric("counter", (), "Recipients left out of a request"),
+    "hushgate_added_seconds": Metric("histogram", (), "Time the gateway itself added to an exchange"),
+    "hushgate_total_seconds": Metric("histogram", (), "Time from request head to answer"),
+    "hushgate_connections": Metric("gauge", (), "Open connections of callers"),
+    "hushgate_connections_refused": Metric("counter", (), "Connections refused above the limit"),
+    "hushgate_pool_idle": Metric("gauge", ("upstream",), "Idle pooled connections to upstreams"),
+    "hushgate_pool_opened": Metric("counter", ("upstream",), "Connections opened to upstreams"),
+    "hushgate_pool_reused": Metric("counter", ("upstream",), "Exchanges on a pooled connection"),
+    "hushgate_upstream_retries": Metric("counter", ("upstream",), "Idempotent requests sent again"),
+    "hushgate_registry_cache": Metric(
+        "counter", ("result",), "Standing lookups answered by the cache or not"
+    ),
+    "hushgate_plans": Metric("gauge", (), "Compiled plans held"),
+    "hushgate_exceptions": Metric("counter", (), "Unforeseen errors, each of which refused its exchange"),
+    "hushgate_reloads": Metric("counter", ("result",), "Reloads of rules by result"),
+    "hushgate_workers": Metric("gauge", (), "Workers running"),
+    "hushgate_worker_restarts": Metric("counter", (), "Workers that died and were replaced"),
+    "hushgate_ready": Metric("gauge", (), "1 when the worker would accept traffic"),
+}
+
+BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0)
+"""Upper bounds of the latency histograms, seconds."""
+
+Counts = dict[tuple[str, ...], float]
+
+
+class Metrics:
+    """One worker's counters: (metric name, label values...) -> number."""
+
+    __slots__ = ("counts", "histograms")
+
+    def __init__(self) -> None:
+        self.counts: Counts = {}
+        self.histograms: dict[str, list[float]] = {}
+
+    def add(self, name: str, *labels: str, by: float = 1) -> None:
+        """Count."""
+        key = (name, *labels)
+        counts = self.counts
+        counts[key] = counts.get(key, 0) + by
+
+    def set(self, name: str, *labels: str, value: float) -> None:
+        """Set a gauge."""
+        self.counts[name, *labels] = value
+
+    def observe(self, record: Record) -> None:
+        """Count an exchange by its final record."""
+        add = self.add
+        add("hushgate_requests", record.provider, record.operation, str(record.status))
+        add("hushgate_decisions", record.effect, record.reason)
+        for rule in record.rules:
+            add("hushgate_rule_hits", record.tenant, rule, "enforce")
+        for rule in record.shadow:
+            add("hushgate_rule_hits", record.tenant, rule, "shadow")
+        for category, number in record.masked.items():
+            add("hushgate_masked_values", category, by=number)
+        if record.unmapped:
+            add("hushgate_unmapped_values", by=record.unmapped)
+        if record.dropped:
+            add("hushgate_dropped_recipients", by=record.dropped)
+        self._time("hushgate_added_seconds", record.added_us / 1e6)
+        self._time("hushgate_total_seconds", record.total_us / 1e6)
+
+    def _time(self, name: str, seconds: float) -> None:
+        row = self.histograms.get(name)
+        if row is None:
+            row = self.histograms[name] = [0.0] * (len(BUCKETS) + 2)
+        row[bisect_left(BUCKETS, seconds)] += 1
+        row[-1] += seconds
+
+    def fold(self, name: str, label: int) -> None:
+        """Stop telling a metric apart by one of its labels (by position), which then is `*`."""
+        for key in [key for key in self.counts if key[0] == name and key[label + 1] != "*"]:
+            merged = (*key[: label + 1], "*", *key[label + 2 :])
+            self.counts[merged] = self.counts.get(merged, 0) + self.counts.pop(key)
+
+    def unpack(self, blob: bytes) -> None:
+        """Go on counting where a predecessor's packed counters stand; its gauges ended with it."""
+        summed = total([blob])
+        self.histograms = summed.histograms
+        self.counts = {k: v for k, v in summed.counts.items() if METRICS[k[0]].kind == "counter"}
+
+    def pack(self) -> bytes:
+        """For the supervisor."""
+        return msgspec.msgpack.encode((list(self.counts.items()), self.histograms))
+
+
+@dataclass(slots=True)
+class Sum:
+    """Counts of several workers added up, those of dead ones included."""
+
+    counts: Counts
+    histograms: dict[str, list[float]]
+
+
+def total(packed: Iterable[bytes]) -> Sum:
+    """Add up what workers packed."""
+    out = Sum({}, {})
+    for blob in packed:
+        counts, histograms = msgspec.msgpack.decode(
+            blob, type=tuple[list[tuple[tuple[str, ...], float]], dict[str, list[float]]]
+        )
+        for key, value in counts:
+            out.counts[key] = out.counts.get(key, 0) + value
+        for name, row in histograms.items():
+            have = out.histograms.get(name)
+            out.histograms[name] = [a + b for a, b in zip(have, row, strict=True)] if have else row
+    return out

@@ -1,0 +1,280 @@
+"""One caller's connection: reads requests one after another, gives each to a Turn, writes its answer."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from gateway.errors import HushgateError, PayloadError
+from gateway.exchange.exchange import Exchange
+from gateway.http1.body import Reader, reader_for
+from gateway.http1.head import find_head, parse_request_head
+from gateway.planes.reverse.turn import Turn
+from gateway.policy.identity import Peer
+
+if TYPE_CHECKING:
+    from gateway.planes.reverse.worker import Worker
+
+BUFFER = 64 * 1024
+"""bytes read ahead of what is being worked on (pipelined requests, a body not wanted yet)"""
+LINGER = 2.0
+"""seconds an answered connection is still read, so that the answer is not lost to a reset (RFC 9112 9.6)"""
+
+
+class Caller(asyncio.Protocol):
+    """An asyncio protocol. `expected` names what the deadline is for: head, idle, body, answer, progress."""
+
+    __slots__ = (
+        "_buffer",
+        "_close",
+        "_feeding",
+        "_lingering",
+        "_paused",
+        "_reader",
+        "body_begun",
+        "busy",
+        "deadline",
+        "expected",
+        "gone",
+        "peer",
+        "transport",
+        "turn",
+        "worker",
+    )
+
+    def __init__(self, worker: "Worker") -> None:
+        self.worker = worker
+        self.turn = Turn(self)
+        self.transport: Any = None
+        self.peer = Peer("")
+        self.busy = False
+        self.gone = False
+        self.body_begun = False
+        self.expected = "idle"
+        self.deadline = 0.0
+        self._buffer = b""
+        self._reader: Reader | None = None
+        self._feeding = False
+        self._paused = False
+        self._close = False
+        self._lingering = False
+
+    # ---- asyncio ------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: connected."""
+        self.transport = transport
+        self.transport.set_write_buffer_limits(high=BUFFER)
+        self.peer = Peer(_address(transport), _sans(transport))
+        self.expect("idle")
+        if not self.worker.admit(self):
+            self._close = True
+            self._refuse_head(PayloadError("overloaded", ""))
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes of requests."""
+        if self._lingering:
+            return
+        self._buffer = self._buffer + data if self._buffer else data
+        self.feed()
+        if self.busy and len(self._buffer) > BUFFER:
+            self.reading(False)
+
+    def eof_received(self) -> bool:
+        """asyncio: the caller will send no more; an exchange under way still gets its answer."""
+        if self.busy and self.body_done:
+            self._close = True
+            return True
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: closed."""
+        self.gone = True
+        self.worker.forget(self)
+        if self.busy:
+            self.turn.on_caller_gone()
+
+    def pause_writing(self) -> None:
+        """asyncio: the caller reads slower than we write."""
+        self.turn.caller_writable(False)
+
+    def resume_writing(self) -> None:
+        """asyncio: it caught up."""
+        self.turn.caller_writable(True)
+
+    # ---- reading ------------------------------------------------------------------------------------------
+
+    @property
+    def body_done(self) -> bool:
+        """Whether the request has no body, or all of it was read."""
+        return self._reader is None or self._reader.done
+
+    def feed(self) -> None:
+        """Work through what has arrived. Not re-entered: an answer given meanwhile is picked up by the loop."""
+        if self._feeding:
+            return
+        self._feeding = True
+        try:
+            while (
+                self._buffer
+                and not self._lingering
+                and (self._read_body() if self.busy else self._read_head())
+            ):
+                pass
+        finally:
+            self._feeding = False
+        if self._paused and len(self._buffer) <= BUFFER:
+            self.reading(True)
+
+    def reading(self, wanted: bool) -> None:
+        """Read from the caller, or stop (back-pressure)."""
+        if wanted == self._paused and not self.gone:
+            self._paused = not wanted
+            if wanted:
+                self.transport.resume_reading()
+            else:
+                self.transport.pause_reading()
+
+    def _read_head(self) -> bool:
+        worker = self.worker
+        try:
+            end = find_head(self._buffer, worker.head_limits)
+            if end < 0:
+                if self.expected == "idle":
+                    self.expect("head")
+                return False
+            head = parse_request_head(self._buffer[:end], worker.head_limits)
+        except HushgateError as error:
+            self._refuse_head(error)
+            return False
+        self._buffer = self._buffer[end:]
+        self._reader = reader_for(head)
+        self.body_begun = bool(self._buffer)
+        self._close = self._close or not head.keep_alive or worker.draining
+        self.busy = True
+        self.expect("answer")
+        self.turn.reset(head)
+        self.turn.driver.start(Exchange(worker.env, worker.identifier(), head, self.peer, worker.now()))
+        return True
+
+    def _read_body(self) -> bool:
+        reader, turn = self._reader, self.turn
+        if reader is None or self.body_done or turn.asking is None:
+            return False
+        try:
+            payload, used = reader.feed(self._buffer)
+            self._buffer = self._buffer[used:]
+            if payload:
+                self.body_begun = True
+                turn.on_request_data(payload)
+            if reader.done:
+                turn.on_request_end(reader.trailers)
+        except HushgateError as error:
+            self._close = True
+            turn.on_request_error(error)
+            return not self.busy
+        return bool(used) or not self.busy
+
+    def _refuse_head(self, error: HushgateError) -> None:
+        """What came is no request: one answer, and the connection ends (RFC 9112 9.3)."""
+        worker = self.worker
+        self._buffer = b""
+        self._close = True
+        self.busy = True
+        self._lingering = True
+        self.turn.reset(None)
+        exchange = Exchange(worker.env, worker.identifier(), None, self.peer, worker.now())
+        self.turn.driver.start(exchange, exchange.refuse(error))
+
+    # ---- answering ----------------------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """To the caller, if it is still there."""
+        if not self.gone:
+            self.transport.write(data)
+
+    def answer(self, head: bytes, body: bytes) -> None:
+        """A whole answer."""
+        self.begin_answer(head, keep=True, body=body)
+
+    def begin_answer(self, head: bytes, *, keep: bool, body: bytes = b"") -> None:
+        """The head of an answer; `keep` False ends the body with the connection."""
+        self._close = self._close or not keep or not self.body_done or self.worker.draining
+        asked = self.turn.head
+        if self._close:
+            head = head[:-2] + b"Connection: close\r\n\r\n"
+        elif asked is not None and asked.version_minor == 0:
+            head = head[:-2] + b"Connection: keep-alive\r\n\r\n"
+        self.write(head + body if body else head)
+
+    def abort(self) -> None:
+        """Break the connection off, so that what was sent is not taken for complete."""
+        self._close = True
+        if not self.gone:
+            self.transport.abort()
+
+    def drain(self) -> None:
+        """The worker is stopping: an idle connection ends now, a busy one with its answer."""
+        if self.busy or self._buffer:
+            self._close = True
+        elif not self.gone:
+            self.transport.close()
+
+    def turn_over(self) -> None:
+        """The exchange has ended: the next request, or the end of the connection."""
+        self.busy = False
+        if self.gone:
+            return
+        if self._close:
+            self._end()
+            return
+        self.expect("idle")
+        if self._buffer:
+            self.feed()
+        elif self._paused:
+            self.reading(True)
+
+    def _end(self) -> None:
+        if self.body_done and not self._lingering:
+            self.transport.close()
+            return
+        self._lingering = True
+        self._buffer = b""
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.reading(True)
+        self.deadline = self.worker.tick() + LINGER
+        self.expected = "linger"
+
+    # ---- time ---------------------------------------------------------------------------------------------
+
+    def expect(self, what: str) -> None:
+        """What has to come next, and by when."""
+        self.expected = what
+        self.deadline = self.deadline_for(what)
+
+    def deadline_for(self, what: str) -> float:
+        """The moment (monotonic seconds) by which something has to come."""
+        return self.worker.tick() + self.worker.timeouts[what]
+
+    def check(self, now: float) -> None:
+        """Called every so often: act on a deadline that has passed."""
+        if now < self.deadline or self.gone:
+            return
+        self.deadline = now + self.worker.timeouts["idle"]
+        if self.expected == "head":
+            self._refuse_head(PayloadError("request_timeout", "", "head"))
+        elif self.busy:
+            self.turn.on_deadline(self.expected)
+        else:
+            self.transport.close()
+
+
+def _address(transport: asyncio.BaseTransport) -> str:
+    name = transport.get_extra_info("peername")
+    return str(name[0]) if name else ""
+
+
+def _sans(transport: asyncio.BaseTransport) -> tuple[str, ...]:
+    certificate = transport.get_extra_info("peercert") or {}
+    return tuple(
+        value for kind, value in certificate.get("subjectAltName", ()) if kind in ("DNS", "URI", "email")
+    )

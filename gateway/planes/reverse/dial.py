@@ -1,0 +1,106 @@
+"""New connections to upstreams: resolve, permit, connect to exactly the permitted address, verify TLS."""
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from gateway.errors import UpstreamError
+from gateway.exchange.commands import NotPermitted, Permit
+from gateway.http1.head import HeadLimits
+from gateway.model import Upstream
+from gateway.planes.reverse.upstream import UpstreamConnection
+
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an upstream's URL points: host name, port, and whether TLS is spoken."""
+
+    host: str
+    port: int
+    tls: bool
+
+    @classmethod
+    def of(cls, url: str) -> "Origin":
+        """From an http or https URL."""
+        parts = urlsplit(url)
+        return cls(parts.hostname or "", parts.port or _PORTS[parts.scheme], parts.scheme == "https")
+
+
+class Dialer:
+    """Opens connections. TLS contexts are made once per CA file; verification is always on."""
+
+    def __init__(self, limits: HeadLimits, timeout: float) -> None:
+        self._limits = limits
+        self._timeout = timeout
+        self._contexts: dict[str | None, ssl.SSLContext] = {}
+
+    async def dial(self, upstream: Upstream, permit: Permit) -> UpstreamConnection | NotPermitted:
+        """Connect to the first permitted address that answers.
+
+        Raises UpstreamError: upstream_unreachable, upstream_untrusted.
+        """
+        origin = Origin.of(upstream.url)
+        try:
+            async with asyncio.timeout(self._timeout):
+                addresses = await self._addresses(upstream, origin)
+                permitted = [address for address in addresses if permit(address) is not None]
+                if not permitted:
+                    return NotPermitted(addresses)
+                return await self._first(upstream, origin, permitted, permit)
+        except TimeoutError as error:
+            raise UpstreamError("upstream_unreachable", "connecting took too long") from error
+
+    async def _addresses(self, upstream: Upstream, origin: Origin) -> tuple[str, ...]:
+        if upstream.connect:
+            return upstream.connect
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(origin.host, origin.port, type=1)
+        except OSError as error:
+            raise UpstreamError("upstream_unreachable", "the host name was not resolved") from error
+        return tuple(dict.fromkeys(str(row[4][0]) for row in found))
+
+    async def _first(
+        self, upstream: Upstream, origin: Origin, addresses: list[str], permit: Permit
+    ) -> UpstreamConnection | NotPermitted:
+        last = UpstreamError("upstream_unreachable", "the host name has no address")
+        for address in addresses:
+            try:
+                return await self._open(upstream, origin, address, permit)
+            except ssl.SSLCertVerificationError as error:
+                raise UpstreamError("upstream_untrusted", error.verify_message or "certificate") from error
+            except ssl.SSLError as error:
+                last = UpstreamError("upstream_untrusted", f"the TLS handshake failed ({error.reason})")
+            except OSError as error:
+                last = UpstreamError("upstream_unreachable", f"connecting failed (errno {error.errno})")
+        raise last
+
+    async def _open(
+        self, upstream: Upstream, origin: Origin, address: str, permit: Permit
+    ) -> UpstreamConnection | NotPermitted:
+        loop = asyncio.get_running_loop()
+        transport, made = await loop.create_connection(
+            lambda: UpstreamConnection(upstream, address, self._limits),
+            address,
+            origin.port,
+            ssl=self._context(upstream.ca) if origin.tls else None,
+            server_hostname=origin.host if origin.tls else None,
+        )
+        peer = str(transport.get_extra_info("peername")[0])
+        if peer != address and permit(peer) is None:
+            transport.abort()
+            return NotPermitted((peer,))
+        made.address = peer
+        return made
+
+    def _context(self, ca: str | None) -> ssl.SSLContext:
+        context = self._contexts.get(ca)
+        if context is None:
+            context = ssl.create_default_context(cafile=ca)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context.set_alpn_protocols(["http/1.1"])
+            self._contexts[ca] = context
+        return context

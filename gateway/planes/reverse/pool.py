@@ -1,0 +1,63 @@
+"""Idle connections to upstreams, by upstream; the most recently used one first."""
+
+from gateway.exchange.commands import Permit
+from gateway.metrics import Metrics
+from gateway.model import Upstream
+from gateway.planes.reverse.upstream import UpstreamConnection
+
+MAX_IDLE = 256
+"""idle connections kept per upstream"""
+
+
+class Pool:
+    """Owned by one worker; only its event loop touches it."""
+
+    __slots__ = ("_idle", "_metrics")
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._idle: dict[str, list[UpstreamConnection]] = {}
+        self._metrics = metrics
+
+    def take(self, upstream: Upstream, permit: Permit) -> UpstreamConnection | None:
+        """A live idle connection whose peer address is permitted, or None."""
+        idle = self._idle.get(upstream.name)
+        if not idle:
+            return None
+        for index in range(len(idle) - 1, -1, -1):
+            connection = idle[index]
+            if connection.upstream is not upstream and connection.upstream != upstream:
+                del idle[index]
+                connection.abandon()
+            elif connection.alive and permit(connection.address) is not None:
+                del idle[index]
+                self._metrics.add("hushgate_pool_reused", upstream.name)
+                return connection
+        return None
+
+    def put(self, connection: UpstreamConnection, now: float) -> None:
+        """Keep a connection that can be used again. `now` is monotonic seconds."""
+        idle = self._idle.setdefault(connection.upstream.name, [])
+        if len(idle) >= MAX_IDLE:
+            connection.abandon()
+            return
+        connection.idle_since = now
+        connection.on_idle_lost = self._forget
+        idle.append(connection)
+
+    def expire(self, before: float) -> None:
+        """Close connections that have been idle since `before`."""
+        for name, idle in self._idle.items():
+            old = [c for c in idle if c.idle_since < before]
+            for connection in old:
+                idle.remove(connection)
+                connection.abandon()
+            self._metrics.set("hushgate_pool_idle", name, value=len(idle))
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        self.expire(float("inf"))
+
+    def _forget(self, connection: UpstreamConnection) -> None:
+        idle = self._idle.get(connection.upstream.name, [])
+        if connection in idle:
+            idle.remove(connection)

@@ -1,0 +1,245 @@
+"""One connection to an upstream: writes a request, reads its answer, tells its owner."""
+
+import asyncio
+from typing import Any, Protocol
+
+from gateway.errors import HushgateError, UpstreamError
+from gateway.http1.body import Reader, reader_for
+from gateway.http1.head import HeadLimits, ResponseHead, find_response_head, parse_response_head
+from gateway.model import Upstream
+
+
+class Owner(Protocol):
+    """Who uses the connection for one exchange."""
+
+    def on_interim(self, head: ResponseHead) -> None:
+        """An informational answer (1xx)."""
+
+    def on_answer(self, head: ResponseHead) -> None:
+        """The answer's head."""
+
+    def on_data(self, data: bytes) -> None:
+        """A part of the answer's body."""
+
+    def on_answered(self) -> None:
+        """The answer is complete."""
+
+    def on_upstream_lost(self, error: HushgateError, silent: bool) -> None:
+        """It broke; `silent` when not one byte of an answer had come."""
+
+    def upstream_writable(self, writable: bool) -> None:
+        """Whether more of the request body may be written."""
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """An asyncio protocol with at most one owner at a time; without one it is idle in the pool."""
+
+    __slots__ = (
+        "_buffer",
+        "_ended",
+        "_limits",
+        "_method",
+        "_reader",
+        "_silent",
+        "address",
+        "alive",
+        "idle_since",
+        "on_idle_lost",
+        "owner",
+        "paused",
+        "response",
+        "transport",
+        "upstream",
+        "used",
+    )
+
+    def __init__(self, upstream: Upstream, address: str, limits: HeadLimits) -> None:
+        self.upstream = upstream
+        self.address = address
+        self.transport: Any = None
+        self.owner: Owner | None = None
+        self.response: ResponseHead | None = None
+        self.alive = False
+        self.used = False
+        self.paused = False
+        self.idle_since = 0.0
+        self.on_idle_lost: Any = None
+        self._limits = limits
+        self._buffer = b""
+        self._method = "GET"
+        self._reader: Reader | None = None
+        self._silent = True
+        self._ended: tuple[Exception | None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: connected."""
+        self.transport = transport
+        self.alive = True
+
+    def begin(self, owner: Owner, method: str, data: bytes) -> None:
+        """Send a request (head, and body as far as it is there) for `owner`."""
+        self.owner = owner
+        self.response = None
+        self._reader = None
+        self._method = method
+        self._silent = True
+        self.transport.write(data)
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes of an answer."""
+        owner = self.owner
+        if owner is None:
+            self.abandon()
+            return
+        self._silent = False
+        self._buffer = self._buffer + data if self._buffer else data
+        try:
+            self._read()
+        except HushgateError as error:
+            self._lose(error)
+
+    def _read(self) -> None:
+        while self._buffer and self.owner is not None and not self.paused:
+            if self.response is None:
+                if not self._read_head():
+                    return
+            elif not self._read_body():
+                return
+
+    def _read_head(self) -> bool:
+        end = find_response_head(self._buffer, self._limits)
+        if end < 0:
+            return False
+        head = parse_response_head(self._buffer[:end], self._method, self._limits)
+        self._buffer = self._buffer[end:]
+        owner = self.owner
+        if owner is None:
+            return False
+        if 100 <= head.status < 200:
+            if head.status == 101:
+                raise UpstreamError("upstream_invalid", "switched protocols unasked")
+            owner.on_interim(head)
+            return True
+        self.response = head
+        self._reader = reader_for(head)
+        if self._reader.done:
+            self._complete(head_first=True)
+        else:
+            owner.on_answer(head)
+        return True
+
+    def _read_body(self) -> bool:
+        reader = self._reader
+        owner = self.owner
+        if reader is None or owner is None:
+            return False
+        payload, used = reader.feed(self._buffer)
+        self._buffer = self._buffer[used:]
+        if payload:
+            owner.on_data(payload)
+        if reader.done:
+            self._complete(head_first=False)
+            return False
+        return bool(used)
+
+    def _complete(self, *, head_first: bool) -> None:
+        owner, head = self.owner, self.response
+        if owner is None or head is None:
+            return
+        if self._buffer:
+            raise UpstreamError("upstream_invalid", "bytes after the end of the answer")
+        if head_first:
+            owner.on_answer(head)
+        owner.on_answered()
+
+    def write(self, data: bytes) -> None:
+        """More of the request body."""
+        if self.alive:
+            self.transport.write(data)
+
+    @property
+    def trailers(self) -> list[tuple[bytes, bytes]]:
+        """Those of the answer read last."""
+        return self._reader.trailers if self._reader is not None else []
+
+    def pause(self) -> None:
+        """Stop handing on bytes (back-pressure)."""
+        if not self.paused:
+            self.paused = True
+            if self.alive:
+                self.transport.pause_reading()
+
+    def go_on(self) -> None:
+        """Hand bytes on again."""
+        if self.paused:
+            self.paused = False
+            if self.alive:
+                self.transport.resume_reading()
+            try:
+                self._read()
+            except HushgateError as error:
+                self._lose(error)
+            if self._ended is not None and not self.paused and self.owner is not None:
+                self._end(self._ended[0])
+
+    def release(self) -> bool:
+        """The owner is done. True when the connection can be used again."""
+        head = self.response
+        self.owner = None
+        reusable = self.alive and head is not None and head.keep_alive and not self._buffer
+        if not reusable:
+            self.abandon()
+        self.used = True
+        return reusable
+
+    def abandon(self) -> None:
+        """Close at once, whatever is under way."""
+        self.owner = None
+        self._buffer = b""
+        if self.alive:
+            self.alive = False
+            self.transport.abort()
+
+    def eof_received(self) -> bool:
+        """asyncio: the upstream has sent all it will."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: closed. Completes an answer that ends with the connection, else fails it."""
+        self.alive = False
+        if self.owner is None:
+            if self.on_idle_lost is not None:
+                self.on_idle_lost(self)
+        elif self.paused:
+            self._ended = (exc,)  # bytes that came before the end are still to be read
+        else:
+            self._end(exc)
+
+    def _end(self, exc: Exception | None) -> None:
+        owner = self.owner
+        try:
+            if self._reader is None:
+                raise UpstreamError("upstream_invalid", "the connection closed before an answer")
+            if exc is not None:
+                raise UpstreamError("upstream_invalid", "the connection broke within the answer")
+            self._reader.eof()
+            if owner is not None:
+                owner.on_answered()
+        except HushgateError as error:
+            self._lose(error)
+
+    def _lose(self, error: HushgateError) -> None:
+        owner, silent = self.owner, self._silent
+        self.abandon()
+        if owner is not None:
+            owner.on_upstream_lost(error, silent)
+
+    def pause_writing(self) -> None:
+        """asyncio: the upstream reads slower than we write."""
+        if self.owner is not None:
+            self.owner.upstream_writable(False)
+
+    def resume_writing(self) -> None:
+        """asyncio: it caught up."""
+        if self.owner is not None:
+            self.owner.upstream_writable(True)

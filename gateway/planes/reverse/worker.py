@@ -1,0 +1,163 @@
+"""One worker process's event loop: listeners, connections, timers, reload and drain."""
+
+import asyncio
+import secrets
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from gateway import clock
+from gateway.audit.record import Log
+from gateway.deployment import Config
+from gateway.contacts.model import Registry
+from gateway.errors import HushgateError, InternalError
+from gateway.exchange.commands import Acquire, NotPermitted
+from gateway.exchange.exchange import Env
+from gateway.metrics import Metrics
+from gateway.planes.driver import Services
+from gateway.planes.reverse.caller import Caller
+from gateway.planes.reverse.dial import Dialer
+from gateway.planes.reverse.pool import Pool
+from gateway.planes.reverse.upstream import UpstreamConnection
+from gateway.policy.snapshot import Snapshot
+
+TICK = 0.25
+"""seconds between looks at deadlines"""
+
+
+class Worker:
+    """Owns the connections of one process. Only its event loop touches it."""
+
+    def __init__(
+        self, config: Config, snapshot: Snapshot, log: Log, registry: Registry, metrics: Metrics
+    ) -> None:
+        self.services = Services(log, registry, metrics, self.spawn)
+        self.metrics = metrics
+        self.pool = Pool(metrics)
+        self.head_limits = config.head_limits
+        self.timeouts: Mapping[str, float] = {
+            name: getattr(config.timeouts, name) for name in ("head", "body", "idle", "answer", "progress")
+        }
+        self.env = Env(snapshot, config.limits, clock.monotonic)
+        self.draining = False
+        self.tick = clock.monotonic
+        self.now = clock.now
+        self._config = config
+        self._dialer = Dialer(config.head_limits, config.timeouts.connect)
+        self._callers: set[Caller] = set()
+        self._servers: list[asyncio.Server] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._prefix = secrets.token_hex(6)
+        self._count = 0
+        self._emptied = asyncio.Event()
+
+    # ---- what connections use -------------------------------------------------------------------------------
+
+    def identifier(self) -> str:
+        """A new decision id: unique across workers and restarts."""
+        self._count += 1
+        return f"{self._prefix}-{self._count:x}"
+
+    def admit(self, caller: Caller) -> bool:
+        """Take a new connection in; False above the limit."""
+        if len(self._callers) >= self._config.max_connections:
+            self.metrics.add("hushgate_connections_refused")
+            return False
+        self._callers.add(caller)
+        return True
+
+    def forget(self, caller: Caller) -> None:
+        """A connection has closed."""
+        self._callers.discard(caller)
+        if self.draining and not self._callers:
+            self._emptied.set()
+
+    def dial(
+        self,
+        command: Acquire,
+        done: Callable[[UpstreamConnection | NotPermitted], None],
+        fail: Callable[[HushgateError], None],
+    ) -> None:
+        """Open a connection; `done` gets it."""
+        self.metrics.add("hushgate_pool_opened", command.upstream.name)
+        self.spawn(self._dialer.dial(command.upstream, command.permit), done, fail)
+
+    def spawn(
+        self, work: Awaitable[Any], done: Callable[[Any], None], fail: Callable[[HushgateError], None]
+    ) -> None:
+        """Run an awaitable and hand on its result, or its error as one of the house."""
+
+        async def run() -> None:
+            try:
+                result = await work
+            except HushgateError as error:
+                fail(error)
+            else:
+                done(result)
+
+        task = asyncio.ensure_future(run())
+        self._tasks.add(task)
+        task.add_done_callback(lambda t: self._done(t, fail))
+
+    def _done(self, task: "asyncio.Task[Any]", fail: Callable[[HushgateError], None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self.metrics.add("hushgate_exceptions")
+            fail(InternalError("a task failed"))
+
+    # ---- life -------------------------------------------------------------------------------------------------
+
+    async def listen(self, host: str, port: int, context: ssl.SSLContext | None) -> int:
+        """Listen on SO_REUSEPORT; returns the port."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: Caller(self), host, port, ssl=context, reuse_port=True, backlog=1024
+        )
+        self._servers.append(server)
+        return int(server.sockets[0].getsockname()[1])
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Watch deadlines until `stop`, then drain."""
+        while not stop.is_set():
+            self._look()
+            try:
+                async with asyncio.timeout(TICK):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+        await self._drain()
+
+    def replace(self, snapshot: Snapshot) -> None:
+        """Put another snapshot in force; exchanges under way keep theirs."""
+        self.env = Env(snapshot, self.env.limits, self.env.tick)
+
+    def _look(self) -> None:
+        now = self.tick()
+        for caller in list(self._callers):
+            caller.check(now)
+        self.pool.expire(now - self._config.timeouts.pool)
+        self.metrics.set("hushgate_connections", value=len(self._callers))
+        self.metrics.set("hushgate_plans", value=self.env.snapshot.plans)
+
+    async def _drain(self) -> None:
+        """No new connections; idle ones close; exchanges under way finish within the drain time."""
+        self.draining = True
+        for server in self._servers:
+            server.close()
+        for caller in list(self._callers):
+            caller.drain()
+        if not self._callers:
+            self._emptied.set()
+        try:
+            async with asyncio.timeout(self._config.timeouts.drain):
+                while not self._emptied.is_set():
+                    self._look()
+                    try:
+                        async with asyncio.timeout(TICK):
+                            await self._emptied.wait()
+                    except TimeoutError:
+                        continue
+        except TimeoutError:
+            for caller in list(self._callers):
+                caller.abort()
+        self.pool.close()

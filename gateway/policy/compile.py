@@ -1,0 +1,209 @@
+"""Policy + situation -> plan, once per (tenant, client, purpose, operation, upstream) and day. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from gateway.codecs.paths import compile_names, compile_program
+from gateway.codecs.program import Masker, Program, Slot
+from gateway.contacts.rules import Check
+from gateway.masking.detect import detector, redact_all
+from gateway.masking.table import build
+from gateway.model import (
+    Channel,
+    Client,
+    DataMap,
+    Direction,
+    Field,
+    Operation,
+    Policy,
+    Rule,
+    Unmapped,
+    Upstream,
+    overlaps,
+)
+from gateway.policy.fields import Treatment, treatment
+from gateway.policy.matchers import Situation, categories, obstacle, personal
+from gateway.policy.plan import Considered, Denial, Opaque, Plan, Side
+from gateway.residency.judge import Gate, ResidencyCheck
+from gateway.residency.law import expand
+from gateway.residency.locate import AddressTable
+
+DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What every compilation of one tenant shares: its policy, masking key and the address table."""
+
+    policy: Policy
+    key: bytes
+    table: AddressTable
+
+
+_UNMAPPED: Mapping[Unmapped, Callable[[], Masker | None]] = {
+    "redact": lambda: redact_all,
+    "detect": detector,
+    "pass": lambda: None,
+}
+
+
+def situation(
+    client: Client, purpose: str | None, provider: str, operation: Operation, upstream: Upstream, now: float
+) -> Situation:
+    """The facts rules are narrowed by. A stated purpose stands for itself, else all the client's count."""
+    today = datetime.fromtimestamp(now, UTC).date()
+    return Situation(
+        client=client,
+        purposes=(purpose,) if purpose else client.purposes,
+        provider=provider,
+        operation=operation,
+        upstream=upstream,
+        upstream_countries=expand((upstream.region,), adequacy=False, on=today),
+        today=today,
+    )
+
+
+def compile_plan(ground: Ground, it: Situation, now: float) -> Plan:
+    """Compile. `now` in seconds since the epoch; the plan expires at the next UTC midnight."""
+    policy = ground.policy
+    considered = tuple(_consider(rule, it, policy) for rule in policy.rules)
+    live = [rule for rule, c in zip(policy.rules, considered, strict=True) if c.applies]
+    access = [rule for rule in live if rule.access]
+    denied = tuple(rule.id for rule in access if rule.mode == "enforce")
+    url = urlsplit(it.upstream.url)
+    compiler = _Sides(ground, it, tuple(rule for rule in live if rule.operator))
+    return Plan(
+        tenant=policy.tenant,
+        version=policy.version,
+        client=it.client,
+        purposes=it.purposes,
+        upstream=it.upstream,
+        authority=url.netloc.encode(),
+        base_path=url.path.rstrip("/").encode(),
+        operation=it.operation,
+        name=it.name,
+        acts=it.operation.act,
+        channel=it.operation.channel,
+        denial=Denial("access_denied", denied) if denied else None,
+        request=compiler.side("request", it.operation.request),
+        response=compiler.side("response", it.operation.response),
+        contact=_contact(it, live),
+        permission=_permission(ground, it, live),
+        shadow=tuple(rule.id for rule in access if rule.mode == "shadow"),
+        country=policy.country,
+        considered=considered,
+        expires=(now // DAY + 1) * DAY,
+    )
+
+
+def _consider(rule: Rule, it: Situation, policy: Policy) -> Considered:
+    why = obstacle(rule, it, policy.consents)
+    kind = next(k for k in ("operator", "contact", "residency", "access") if getattr(rule, k))
+    if why is None and kind == "contact" and it.operation.channel is None:
+        why = "the operation reaches nobody"
+    return Considered(
+        rule=rule.id,
+        kind="mask" if kind == "operator" else kind,
+        applies=why is None,
+        mode=rule.mode,
+        why=why or "applies",
+    )
+
+
+def _contact(it: Situation, live: list[Rule]) -> dict[Channel, tuple[Check, ...]]:
+    """Checks per channel; a message operation may turn out to be WhatsApp by its recipient's address."""
+    channel = it.operation.channel
+    if channel is None:
+        return {}
+    possible: tuple[Channel, ...] = ("sms", "whatsapp") if channel == "sms" else (channel,)
+    return {
+        c: tuple(
+            Check(rule.id, rule.mode, rule.contact, rule.scope.purposes, rule.on_refusal)
+            for rule in live
+            if rule.contact and (not rule.scope.channels or c in rule.scope.channels)
+        )
+        for c in possible
+    }
+
+
+def _permission(ground: Ground, it: Situation, live: list[Rule]) -> Gate:
+    touched = categories(it.operation)
+    checks = tuple(
+        ResidencyCheck(rule.id, rule.mode, rule.residency)
+        for rule in live
+        if rule.residency
+        and (not rule.scope.data or any(overlaps(a, b) for a in rule.scope.data for b in touched))
+    )
+    return Gate(checks, ground.table, it.upstream, it.today)
+
+
+class _Sides:
+    """Builds the two sides of a plan; treatments are memoised by category."""
+
+    def __init__(self, ground: Ground, it: Situation, masks: tuple[Rule, ...]) -> None:
+        self._key = ground.key
+        self._unmapped = ground.policy.unmapped
+        self._view = ground.policy.views[it.client.role]
+        self._role = it.client.role
+        self._enforced = tuple(rule for rule in masks if rule.mode == "enforce")
+        self._all = masks
+
+    def side(self, direction: Direction, data: DataMap) -> Side:
+        """Compile one direction. Only a response has unmapped values: a request is the client's own data."""
+        unmapped = _UNMAPPED[self._unmapped]() if direction == "response" else None
+        detect = (unmapped or detector()) if direction == "response" else None
+        json = self._program(data.json, direction, unmapped)
+        form = self._names(data.form, direction)
+        opaque = self._opaque(data, direction)
+        return Side(
+            path=self._names(data.path, direction),
+            query=self._names(data.query, direction),
+            headers=self._names(data.headers, direction),
+            form=form,
+            json=json,
+            error=self._program(data.json, direction, detect),
+            opaque=opaque,
+            body=bool(json or form or (opaque and not opaque.shown)),
+        )
+
+    def _program(
+        self, fields: tuple[Field, ...], direction: Direction, unmapped: Masker | None
+    ) -> Program | None:
+        if unmapped is None and not any(personal(f.category) or f.subject for f in fields):
+            return None
+        return compile_program([self._slot(f, direction) for f in fields], unmapped)
+
+    def _names(self, fields: tuple[Field, ...], direction: Direction) -> Program | None:
+        if not any(personal(f.category) or f.subject for f in fields):
+            return None
+        return compile_names([self._slot(f, direction) for f in fields], None)
+
+    def _slot(self, field: Field, direction: Direction) -> Slot:
+        made = self._treat(field.category, direction, self._enforced)
+        shadow: tuple[str, ...] = ()
+        if len(self._all) > len(self._enforced):
+            every = self._treat(field.category, direction, self._all)
+            if every.mask != made.mask:
+                shadow = tuple(r for r in every.rules if r not in made.rules)
+        return Slot(
+            path=field.path,
+            category=field.category,
+            mask=build(made.mask, field.category, self._key) if made.mask else None,
+            rules=made.rules,
+            shadow=shadow,
+            subject=field.subject,
+            role=field.role,
+        )
+
+    def _treat(self, category: str, direction: Direction, rules: tuple[Rule, ...]) -> Treatment:
+        made = treatment(category, direction, self._view if direction == "response" else None, rules)
+        named = tuple(f"view:{self._role}" if r == "view" else r for r in made.rules)
+        return Treatment(made.mask, named)
+
+    def _opaque(self, data: DataMap, direction: Direction) -> Opaque | None:
+        if not data.opaque or data.opaque_category is None:
+            return None
+        made = self._treat(data.opaque_category, direction, self._enforced)
+        return Opaque(data.opaque, data.opaque_category, made.mask is None, made.rules)

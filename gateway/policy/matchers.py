@@ -1,0 +1,105 @@
+"""Whether a rule's scope covers an exchange: one small test per narrowing key, in a table. Pure.
+
+A test answers None when it does not stand in the way, or the reason why the rule does not apply. Where the
+exchange leaves something open (no purpose stated, a broad category), the rule applies: the strictest reading.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from fnmatch import fnmatchcase
+
+from gateway.model import Client, Operation, Rule, Scope, Upstream, overlaps
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is known of an exchange before any byte of its body: the facts rules are narrowed by."""
+
+    client: Client
+    purposes: tuple[str, ...]
+    provider: str
+    operation: Operation
+    upstream: Upstream
+    upstream_countries: frozenset[str]
+    today: date
+
+    @property
+    def name(self) -> str:
+        """`provider.operation_id`, what operation globs are matched against."""
+        return f"{self.provider}.{self.operation.id}"
+
+
+def categories(operation: Operation) -> frozenset[str]:
+    """Every personal data category an operation's data map names, in either direction."""
+    maps = (operation.request, operation.response)
+    carriers = (f for m in maps for c in (m.path, m.query, m.headers, m.form, m.json) for f in c)
+    opaque = (m.opaque_category for m in maps if m.opaque_category)
+    return frozenset(c for c in (*(f.category for f in carriers), *opaque) if personal(c))
+
+
+def personal(category: str) -> bool:
+    """Whether a category is personal data: everything outside `system`."""
+    return category != "system" and not category.startswith("system.")
+
+
+def _roles(scope: Scope, it: Situation) -> bool:
+    return it.client.role in scope.roles
+
+
+def _clients(scope: Scope, it: Situation) -> bool:
+    return it.client.id in scope.clients
+
+
+def _purposes(scope: Scope, it: Situation) -> bool:
+    return not it.purposes or any(overlaps(a, b) for a in scope.purposes for b in it.purposes)
+
+
+def _providers(scope: Scope, it: Situation) -> bool:
+    return it.provider in scope.providers
+
+
+def _operations(scope: Scope, it: Situation) -> bool:
+    return any(fnmatchcase(it.name, glob) for glob in scope.operations)
+
+
+def _channels(scope: Scope, it: Situation) -> bool:
+    channel = it.operation.channel
+    return channel in scope.channels or (channel == "sms" and "whatsapp" in scope.channels)
+
+
+def _regions(scope: Scope, it: Situation) -> bool:
+    from gateway.residency.law import expand
+
+    return bool(expand(scope.regions, adequacy=False, on=it.today) & it.upstream_countries)
+
+
+def _data(scope: Scope, it: Situation) -> bool:
+    return any(overlaps(a, b) for a in scope.data for b in categories(it.operation))
+
+
+_TESTS: tuple[tuple[str, Callable[[Scope, Situation], bool]], ...] = (
+    ("roles", _roles),
+    ("clients", _clients),
+    ("providers", _providers),
+    ("operations", _operations),
+    ("channels", _channels),
+    ("purposes", _purposes),
+    ("regions", _regions),
+    ("data", _data),
+)
+
+
+def obstacle(rule: Rule, it: Situation, given: tuple[str, ...]) -> str | None:
+    """Why `rule` does not apply in this situation, or None when it does. `given`: tenant consents given."""
+    if rule.since and it.today < date.fromisoformat(rule.since):
+        return f"in force from {rule.since}"
+    if rule.until and it.today >= date.fromisoformat(rule.until):
+        return f"in force until {rule.until}"
+    lifted = next((c for c in rule.consents if c in given), None)
+    if lifted:
+        return f"lifted by the tenant's consent {lifted}"
+    for key, test in _TESTS:
+        if getattr(rule.scope, key) and not test(rule.scope, it):
+            return f"narrowed by {key}"
+    return None

@@ -1,0 +1,121 @@
+"""Everything in force at one moment, replaced as a whole on reload. Pure but for its plan cache.
+
+A request takes the snapshot once and keeps it to its end, so that no reload changes rules under it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from gateway.contacts.normalise import normalise
+from gateway.model import Client, Operation, Pack, Policy, SubjectKind, Upstream, covers
+from gateway.policy.compile import Ground, compile_plan, situation
+from gateway.policy.identity import Directory, Identity
+from gateway.policy.operations import OperationIndex
+from gateway.policy.plan import Plan
+from gateway.policy.routes import Routes
+from gateway.residency.locate import AddressTable
+
+Pseudonymise = Callable[[str, str], str]
+"""(subject kind, normalised value) -> the tenant's keyed pseudonym."""
+
+MAX_PLANS = 20_000
+MAX_SUBJECTS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One tenant in force: its clients now, its policy when first needed."""
+
+    name: str
+    clients: tuple[Client, ...]
+    policy: Callable[[], Policy]
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Per-tenant keys: the masking key, and the pseudonymiser."""
+
+    masking_key: Callable[[str], bytes]
+    pseudonymiser: Callable[[str], Pseudonymise]
+
+
+class Snapshot:
+    """Tenants, packs, upstreams and the plans compiled from them so far."""
+
+    def __init__(
+        self,
+        tenants: Iterable[Tenant],
+        packs: Iterable[Pack],
+        upstreams: Iterable[Upstream],
+        table: AddressTable,
+        secrets: Secrets,
+    ) -> None:
+        self.tenants: Mapping[str, Tenant] = {tenant.name: tenant for tenant in tenants}
+        self.packs: Mapping[str, Pack] = {pack.provider: pack for pack in packs}
+        self.table = table
+        self.directory = Directory(Identity(t.name, c) for t in self.tenants.values() for c in t.clients)
+        self.routes = Routes(upstreams)
+        self._secrets = secrets
+        self._operations = {name: OperationIndex(pack.operations) for name, pack in self.packs.items()}
+        self._grounds: dict[str, Ground] = {}
+        self._pseudonymisers: dict[str, Pseudonymise] = {}
+        self._subjects: dict[tuple[str, str, str], str] = {}
+        self._plans: dict[tuple[str, str, str | None, str, str], Plan] = {}
+
+    @property
+    def plans(self) -> int:
+        """How many compiled plans are held."""
+        return len(self._plans)
+
+    def operation(self, provider: str, method: str, path: bytes) -> tuple[Operation, dict[str, str]] | None:
+        """The operation a method and path of a provider stand for, with its path parameters, or None."""
+        return self._operations[provider].match(method, path)
+
+    def pseudonymiser(self, tenant: str) -> Pseudonymise:
+        """The tenant's keyed pseudonym function."""
+        made = self._pseudonymisers.get(tenant)
+        if made is None:
+            made = self._pseudonymisers[tenant] = self._secrets.pseudonymiser(tenant)
+        return made
+
+    def subject(self, tenant: str, kind: SubjectKind, value: str, country: str | None) -> str:
+        """The pseudonym of a value as it stands in traffic; what cannot be normalised is taken as it is.
+
+        Memoised, bounded: a list of a hundred people names the same ones again and again.
+        """
+        key = (tenant, kind, value)
+        found = self._subjects.get(key)
+        if found is None:
+            if len(self._subjects) >= MAX_SUBJECTS:
+                self._subjects.clear()
+            normal = normalise(kind, value, country)
+            found = self.pseudonymiser(tenant)(kind, value.strip().lower() if normal is None else normal)
+            self._subjects[key] = found
+        return found
+
+    def plan(
+        self, identity: Identity, purpose: str | None, operation: Operation, upstream: Upstream, now: float
+    ) -> Plan:
+        """The plan in force at `now` (seconds since the epoch), compiled when it is first asked for."""
+        key = (identity.tenant, identity.client.id, purpose, operation.id, upstream.name)
+        plan = self._plans.get(key)
+        if plan is None or plan.expires <= now:
+            if len(self._plans) >= MAX_PLANS:
+                self._plans.clear()
+            it = situation(identity.client, purpose, upstream.provider, operation, upstream, now)
+            plan = self._plans[key] = compile_plan(self._ground(identity.tenant), it, now)
+        return plan
+
+    def _ground(self, tenant: str) -> Ground:
+        ground = self._grounds.get(tenant)
+        if ground is None:
+            if len(self._grounds) >= MAX_PLANS:
+                self._grounds.clear()
+            ground = Ground(self.tenants[tenant].policy(), self._secrets.masking_key(tenant), self.table)
+            self._grounds[tenant] = ground
+        return ground
+
+
+def states_allowed(client: Client, purpose: str) -> bool:
+    """Whether a purpose a request states is one of the client's, or narrower than one."""
+    return any(covers(own, purpose) for own in client.purposes)

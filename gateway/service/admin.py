@@ -1,0 +1,133 @@
+"""The admin port: /healthz, /readyz and /metrics, from the workers' shared pages. A process of its own."""
+
+import signal
+import socket
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import msgspec
+from prometheus_client.core import (
+    CollectorRegistry,
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from gateway import clock
+from gateway.metrics import BUCKETS, METRICS, Sum, total
+from gateway.service.slot import Slot
+
+STALE = 5.0
+"""seconds without a heartbeat after which a worker does not count as ready"""
+
+
+class Slots(Collector):
+    """Adds the workers' counters up at every scrape."""
+
+    def __init__(self, slots: Sequence[Slot]) -> None:
+        self._slots = slots
+
+    def ready(self) -> tuple[bool, list[dict[str, object]]]:
+        """Whether every worker would accept traffic, and what each says."""
+        now = clock.now()
+        rows: list[dict[str, object]] = []
+        for number, slot in enumerate(self._slots):
+            _, ready, beat, pid = slot.read()
+            rows.append({"worker": number, "pid": pid, "ready": bool(pid) and ready and now - beat < STALE})
+        return all(row["ready"] for row in rows), rows
+
+    def collect(self) -> Iterator[Metric]:
+        """prometheus_client: every metric of the table, with a value or without."""
+        blobs = [slot.read()[0] for slot in self._slots]
+        summed = total(blob for blob in blobs if blob)
+        summed.counts["hushgate_workers",] = sum(1 for row in self.ready()[1] if row["pid"])
+        for name in METRICS:
+            yield _family(name, summed)
+
+
+def _family(name: str, summed: Sum) -> Metric:
+    spec = METRICS[name]
+    if spec.kind == "histogram":
+        return _histogram(name, spec.help, summed.histograms.get(name))
+    made = (CounterMetricFamily if spec.kind == "counter" else GaugeMetricFamily)(
+        name, spec.help, labels=list(spec.labels)
+    )
+    for key, value in summed.counts.items():
+        if key[0] == name:
+            made.add_metric(list(key[1:]), value)
+    return made
+
+
+def _histogram(name: str, text: str, row: list[float] | None) -> Metric:
+    made = HistogramMetricFamily(name, text)
+    counts = row or [0.0] * (len(BUCKETS) + 2)
+    running, buckets = 0.0, []
+    for bound, count in zip((*map(str, BUCKETS), "+Inf"), counts[:-1], strict=True):
+        running += count
+        buckets.append((bound, running))
+    made.add_metric([], buckets, counts[-1])
+    return made
+
+
+def serve(sock: socket.socket, slots: Sequence[Slot]) -> int:
+    """Serve on a bound socket until SIGTERM. Returns the exit code."""
+    collector = Slots(slots)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(collector)
+    server = ThreadingHTTPServer(
+        sock.getsockname()[:2], _handler(collector, registry), bind_and_activate=False
+    )
+    server.socket.close()
+    server.socket = sock
+    server.daemon_threads = True
+    server.server_activate()
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        server.serve_forever(poll_interval=0.2)
+    except SystemExit:
+        return 0
+    return 0
+
+
+def _stop(*_: object) -> None:
+    raise SystemExit(0)
+
+
+def _handler(collector: Slots, registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        """GET only; logs nothing."""
+
+        timeout = 5
+        server_version = "hushgate"
+        sys_version = ""
+
+        def do_GET(self) -> None:  # noqa: N802 - http.server's name
+            status, kind, body = _page(self.path.partition("?")[0], collector, registry)
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
+            del format, args
+
+    return Handler
+
+
+def _page(path: str, collector: Slots, registry: CollectorRegistry) -> tuple[int, str, bytes]:
+    if path == "/healthz":
+        return 200, "application/json", b'{"status":"ok"}'
+    if path == "/readyz":
+        ready, rows = collector.ready()
+        body = msgspec.json.encode({"ready": ready, "workers": rows})
+        return 200 if ready else 503, "application/json", body
+    if path == "/metrics":
+        return 200, CONTENT_TYPE_LATEST, generate_latest(registry)
+    return 404, "application/json", b'{"status":"not found"}'

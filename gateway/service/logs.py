@@ -1,0 +1,48 @@
+"""The gateway's own log: one JSON object (or one line of text) per event on stderr, without personal data.
+
+What may be logged are names of rules, tenants, files and code places; never anything taken from traffic.
+"""
+
+import json
+import logging
+from datetime import UTC, datetime
+
+from gateway.deployment import Log
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "process": record.process,
+            "message": record.getMessage(),
+        }
+        if record.exc_info and record.exc_info[1]:
+            line["error"] = _where(record.exc_info[1])
+        return json.dumps(line, ensure_ascii=False)
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        error = _where(record.exc_info[1]) if record.exc_info and record.exc_info[1] else ""
+        return f"{record.levelname.lower()}: {record.getMessage()}{error and ': '}{error}"
+
+
+def _where(error: BaseException) -> str:
+    """Type and place of an error; never its text, which may quote traffic."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}{place}"
+
+
+def set_up(settings: Log) -> None:
+    """Send the log of this process, and of those forked from it, to stderr."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Json() if settings.json else _Text())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.level.upper())

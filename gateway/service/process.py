@@ -1,0 +1,112 @@
+"""What runs in a worker process: an event loop with one listener, its log and its registry."""
+
+import asyncio
+import logging
+import os
+import signal
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+from gateway import clock
+from gateway.audit.aio import open_log
+from gateway.deployment import Listener, Tls
+from gateway.contacts.sqlite import SqliteRegistry
+from gateway.errors import HushgateError
+from gateway.metrics import Metrics
+from gateway.planes.reverse.worker import Worker
+from gateway.service.boot import Loaded, again
+from gateway.service.slot import Slot
+
+log = logging.getLogger("hushgate.worker")
+
+BEAT = 0.25
+"""seconds between two publications of counters and readiness"""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A worker's place: which listener on which port, its number among all workers, its shared page."""
+
+    listener: Listener
+    port: int
+    number: int
+    slot: Slot
+
+
+def work(loaded: Loaded, post: Post) -> int:
+    """Serve until SIGTERM. Returns the exit code: 1 when the worker could not start."""
+    try:
+        uvloop.run(_serve(loaded, post))
+    except HushgateError as error:
+        log.error("worker %d could not start: %s", post.number, error)
+        return 1
+    return 0
+
+
+async def _serve(loaded: Loaded, post: Post) -> None:
+    config = loaded.config
+    loop = asyncio.get_running_loop()
+    stop, again_please = asyncio.Event(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, lambda: None)
+    loop.add_signal_handler(signal.SIGHUP, again_please.set)
+    registry = SqliteRegistry(Path(config.database))
+    audit = open_log(config.audit.dir, post.number, config.audit.durability)
+    metrics = Metrics()
+    before = post.slot.read()[0]
+    if before:
+        metrics.unpack(before)
+        metrics.add("hushgate_worker_restarts")
+    worker = Worker(config, loaded.snapshot(), audit, registry, metrics)
+    beats = asyncio.ensure_future(_beat(worker, post))
+    reloads = asyncio.ensure_future(_reload(worker, loaded, again_please))
+    try:
+        await worker.listen(post.listener.bind.host, post.port, _tls(post.listener.tls))
+        await worker.run(stop)
+    finally:
+        beats.cancel()
+        reloads.cancel()
+        await asyncio.gather(beats, reloads, return_exceptions=True)
+        audit.close()
+        registry.close()
+        _publish(worker, post, ready=False)
+
+
+async def _beat(worker: Worker, post: Post) -> None:
+    while True:
+        ready = not worker.draining and worker.services.log.ready() and worker.services.registry.ready()
+        worker.metrics.set("hushgate_ready", value=float(ready))
+        _publish(worker, post, ready=ready)
+        await asyncio.sleep(BEAT)
+
+
+def _publish(worker: Worker, post: Post, *, ready: bool) -> None:
+    if not post.slot.write(worker.metrics.pack(), ready=ready, now=clock.now(), pid=os.getpid()):
+        worker.metrics.fold("hushgate_rule_hits", 0)
+        log.warning("too many counters: rule hits are no longer told apart by tenant")
+
+
+async def _reload(worker: Worker, loaded: Loaded, wanted: asyncio.Event) -> None:
+    """Read rules again off the loop's thread; traffic goes on under the old ones meanwhile."""
+    while True:
+        await wanted.wait()
+        wanted.clear()
+        loaded, problems = await asyncio.to_thread(again, loaded)
+        worker.replace(await asyncio.to_thread(loaded.snapshot))
+        worker.metrics.add("hushgate_reloads", "partial" if problems else "ok")
+
+
+def _tls(tls: Tls | None) -> ssl.SSLContext | None:
+    if tls is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(tls.cert, tls.key)
+    context.set_alpn_protocols(["http/1.1"])
+    if tls.client_ca:
+        context.load_verify_locations(tls.client_ca)
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context

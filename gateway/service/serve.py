@@ -1,0 +1,91 @@
+"""`hushgate run`: check everything that can be checked before the first fork, then supervise."""
+
+import logging
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from gateway.deployment import Bind, Config
+from gateway.contacts.sqlite import SqliteRegistry
+from gateway.service import boot
+from gateway.service.admin import serve as serve_admin
+from gateway.service.boot import Loaded, Progress
+from gateway.service.process import Post, work
+from gateway.service.slot import Slot
+from gateway.service.supervisor import Child, Supervisor
+
+log = logging.getLogger("hushgate.supervisor")
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where it listens: per listener name, and the admin port (None: none)."""
+
+    listeners: dict[str, tuple[str, int]]
+    admin: tuple[str, int] | None
+
+
+def serve(config: Config, progress: Progress | None, announce: Callable[[Ports], None]) -> int:
+    """Run until SIGTERM or SIGINT. `announce` is told the ports before the first worker is started.
+
+    Raises ConfigError or StoreError before anything runs; returns the exit code.
+    """
+    loaded = boot.load(config, progress)
+    loaded.snapshot()
+    Path(config.audit.dir).mkdir(mode=0o700, parents=True, exist_ok=True)
+    Path(config.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    SqliteRegistry(Path(config.database)).close()
+    reserved = {listener.name: _reserve(listener.bind) for listener in config.listeners}
+    admin = _reserve(config.admin) if config.admin else None
+    announce(
+        Ports(
+            {name: sock.getsockname()[:2] for name, sock in reserved.items()},
+            admin.getsockname()[:2] if admin else None,
+        )
+    )
+    held = _Held(loaded)
+    children = _workers(held, reserved)
+    if admin:
+        slots = [child.slot for child in children if child.slot]
+        children.append(Child("admin", partial(serve_admin, admin, slots)))
+    return Supervisor(children, held.reload, config.timeouts.drain).run()
+
+
+class _Held:
+    """What a worker forked now would serve; replaced on reload."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+
+    def reload(self) -> bool:
+        """Read the rules again. A bad file leaves its tenant's old rules in force; both are said loudly."""
+        self.loaded, problems = boot.again(self.loaded)
+        for problem in problems:
+            log.error("the old rules of this file stay in force: %s", problem)
+        log.warning("rules reloaded, %d problems, %d tenants", len(problems), len(self.loaded.rules.entries))
+        return True
+
+
+def _workers(held: _Held, reserved: dict[str, socket.socket]) -> list[Child]:
+    children: list[Child] = []
+    for listener in held.loaded.config.listeners:
+        port = reserved[listener.name].getsockname()[1]
+        for _ in range(listener.workers or os.cpu_count() or 1):
+            post = Post(listener, port, len(children), Slot())
+            children.append(
+                Child(f"worker {post.number}", partial(lambda post: work(held.loaded, post), post), post.slot)
+            )
+    return children
+
+
+def _reserve(bind: Bind) -> socket.socket:
+    """Bind without listening: takes the port (any free one for 0) so that workers can share it."""
+    family, _, _, _, address = socket.getaddrinfo(bind.host, bind.port, type=socket.SOCK_STREAM)[0]
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.bind(address)
+    return sock
