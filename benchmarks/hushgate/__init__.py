@@ -1,0 +1,1 @@
+"""Hushgate as it is measured: one deployment file, one rule file."""

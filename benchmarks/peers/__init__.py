@@ -1,0 +1,1 @@
+"""The proxies Hushgate is measured against."""

@@ -1,0 +1,1 @@
+"""The upstream that every peer is put in front of."""
