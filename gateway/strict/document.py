@@ -6,7 +6,7 @@ Scalars stay text: what `NO`, `1.10` or `0755` mean is said by the schema at tha
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Protocol, cast
 
 import msgspec
@@ -22,7 +22,7 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from gateway.strict.report import Report
+from gateway.strict.report import Place, Report
 
 MAX_BYTES: Final = 8 * 1024 * 1024
 MAX_DEPTH: Final = 50
@@ -98,12 +98,17 @@ class _Frame:
     def attach(self, node: Node, report: Report) -> None:
         if self.items is not None:
             self.items.append(node)
-        elif self.key is None:
-            self.key = self._checked(node, report)
-        else:
-            if isinstance(self.key, Scalar):
-                self.pairs[self.key.text] = (self.key, node)
-            self.key = None
+            return
+        key = self.key
+        if key is None:
+            if type(node) is Scalar and node.text not in self.pairs and node.text not in ("", "<<"):
+                self.key = node
+            else:
+                self.key = self._checked(node, report)
+            return
+        if type(key) is Scalar:
+            self.pairs[key.text] = (key, node)
+        self.key = None
 
     def _checked(self, node: Node, report: Report) -> Scalar | Bad:
         if not isinstance(node, Scalar):
@@ -159,38 +164,39 @@ def _place(before: str) -> Bad:
     return Bad(len(lines), len(lines[-1]) + 1)
 
 
-class _Marked(Protocol):
+class _NodeEvent(Protocol):
+    """What scalars, aliases and starts of containers share; the stubs have no name for it."""
+
+    start_mark: Place
     anchor: str | None
     tag: str | None
+    value: str
+    style: str | None
 
 
-def _extras(event: Event, place: Node, report: Report) -> None:
-    marked = cast("_Marked", event)
-    if marked.anchor is not None:
-        report.add(place, f"an anchor '&{marked.anchor}'", "plain values without anchors")
-    if marked.tag is not None:
-        report.add(place, "a tag ('!...')", "plain values without tags")
+def _scalar(event: _NodeEvent, line: int, column: int) -> Scalar:
+    return Scalar(line, column, event.value, not event.style)
 
 
-def _start(event: Event) -> tuple[int, int]:
-    mark = event.start_mark
-    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+def _items(_event: _NodeEvent, line: int, column: int) -> Items:
+    return Items(line, column, [])
 
 
-def _node(event: Event) -> Node:
-    line, column = _start(event)
-    if isinstance(event, ScalarEvent):
-        return Scalar(line, column, event.value, not event.style)
-    if isinstance(event, MappingStartEvent):
-        return Pairs(line, column, {})
-    if isinstance(event, SequenceStartEvent):
-        return Items(line, column, [])
+def _pairs(_event: _NodeEvent, line: int, column: int) -> Pairs:
+    return Pairs(line, column, {})
+
+
+def _alias(_event: _NodeEvent, line: int, column: int) -> Bad:
     return Bad(line, column)
 
 
-_OPENERS = frozenset((MappingStartEvent, SequenceStartEvent))
+_MAKERS: Final[Mapping[type, Callable[[_NodeEvent, int, int], Node]]] = {
+    ScalarEvent: _scalar,
+    SequenceStartEvent: _items,
+    MappingStartEvent: _pairs,
+    AliasEvent: _alias,
+}
 _CLOSERS = frozenset((MappingEndEvent, SequenceEndEvent))
-_NODES = _OPENERS | {ScalarEvent, AliasEvent}
 
 
 def _build(events: Iterator[Event], report: Report) -> Node:
@@ -198,14 +204,14 @@ def _build(events: Iterator[Event], report: Report) -> Node:
     stack: list[_Frame] = []
     for event in events:
         kind = type(event)
-        if kind in _NODES:
-            node = _node(event)
-            _notice(event, node, report)
+        make = _MAKERS.get(kind)
+        if make:
+            node = _made(make, cast("_NodeEvent", event), report)
             if stack:
                 stack[-1].attach(node, report)
             elif root is None:
                 root = node
-            if isinstance(node, Items | Pairs):
+            if type(node) is Pairs or type(node) is Items:
                 if len(stack) == MAX_DEPTH:
                     report.add(node, f"more than {MAX_DEPTH} levels", f"at most {MAX_DEPTH} levels")
                     return Bad(node.line, node.column)
@@ -219,16 +225,23 @@ def _build(events: Iterator[Event], report: Report) -> Node:
     return root or Bad(1, 1)
 
 
-def _notice(event: Event, node: Node, report: Report) -> None:
-    if isinstance(event, AliasEvent):
+def _made(make: Callable[[_NodeEvent, int, int], Node], event: _NodeEvent, report: Report) -> Node:
+    mark = event.start_mark
+    node = make(event, mark.line + 1, mark.column + 1)
+    if type(node) is Bad:
         report.add(node, f"an alias '*{event.anchor}'", "plain values without aliases")
-    elif event.anchor is not None or event.tag is not None:  # type: ignore[attr-defined]  # stub lacks NodeEvent
-        _extras(event, node, report)
+        return node
+    if event.anchor is not None:
+        report.add(node, f"an anchor '&{event.anchor}'", "plain values without anchors")
+    if event.tag is not None:
+        report.add(node, "a tag ('!...')", "plain values without tags")
+    return node
 
 
 def _only(event: DocumentStartEvent, root: Node | None, report: Report) -> bool:
     """Whether this is the first document, and without directives."""
-    place = Bad(*_start(event))
+    mark = event.start_mark
+    place = Bad(mark.line + 1, mark.column + 1) if mark else Bad(1, 1)
     if root is not None:
         report.add(place, "a second document", "one document per file")
         return False

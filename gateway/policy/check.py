@@ -1,0 +1,46 @@
+"""Everything an operator wrote, read once: every problem of config, packs and rules in one list."""
+
+from pathlib import Path
+
+from gateway.config import builtin_packs, load_config
+from gateway.errors import ConfigError, Problem
+from gateway.model import Pack
+from gateway.policy.catalogue import Catalogue
+from gateway.policy.load import Parsed, Progress, load_rules, parse_file, quiet
+from gateway.policy.packs import load_packs
+
+
+def check_paths(
+    config: Path | None, rules: Path | None, packs: Path | None, progress: Progress = quiet
+) -> list[Problem]:
+    """Every problem of what is given. Secrets are not resolved: a file can be checked where they are not.
+
+    `rules` (a folder or one file) and `packs` (a folder) go before those the config names; without either,
+    the packs are those that come along. Nothing is cached.
+    """
+    problems: list[Problem] = []
+    folders = [packs or builtin_packs()]
+    if config:
+        try:
+            settings = load_config(config, None)
+            rules = rules or Path(settings.rules)
+            folders = [packs] if packs else [Path(folder) for folder in settings.plugins]
+        except ConfigError as error:
+            problems += error.problems
+    loaded = load_packs(folders)
+    problems += loaded.problems
+    # a pack that cannot be read would make every rule that names it look wrong
+    known = None if loaded.problems else loaded.packs
+    if rules:
+        problems += _rules(rules, known, progress)
+    return problems
+
+
+def _rules(path: Path, packs: tuple[Pack, ...] | None, progress: Progress) -> tuple[Problem, ...]:
+    if path.is_file():
+        result = parse_file(str(path), Catalogue.of(packs) if packs is not None else None)
+        return () if isinstance(result, Parsed) else result
+    try:
+        return load_rules(path, None, packs, progress).problems
+    except ConfigError as error:
+        return error.problems
