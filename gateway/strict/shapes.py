@@ -85,7 +85,11 @@ class MapOf[T](Kind[dict[str, T]]):
         out: dict[str, T] = {}
         for name, value_node in node.pairs.values():
             key, value = self.key.read(name, report), self.value.read(value_node, report)
-            if key is not INVALID and value is not INVALID:
+            if key is not INVALID and key in out:
+                report.add(
+                    name, f"{describe(name)}, which means the same as a key before it", "each key once"
+                )
+            elif key is not INVALID and value is not INVALID:
                 out[key] = value
         return out if len(out) == len(node.pairs) else INVALID
 
