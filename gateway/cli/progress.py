@@ -56,6 +56,11 @@ class Progress:
         if now >= self._due:
             self._show(now)
 
+    def update(self, done: int, total: int) -> None:
+        """So many of so many are done in all."""
+        self._total = total
+        self.advance(done - self._done)
+
     def _show(self, now: float) -> None:
         line = f"{self._what}: {self._state()}, {now - self._started:.0f} s"
         self._stream.write(f"\r\x1b[K{line}" if self._terminal else f"{line}\n")

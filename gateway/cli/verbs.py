@@ -53,6 +53,13 @@ DESCRIPTION: Final = (
 )
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Lists every verb on one line where the terminal is wide enough."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=16)
+
+
 def load(verb: str) -> Verb:
     """The module of a verb. Raises ModuleNotFoundError when it, or a package it needs, is not installed."""
     return cast("Verb", importlib.import_module(f"gateway.cli.{VERBS[verb].module}"))
@@ -65,7 +72,7 @@ def parser(verbs: Iterable[str]) -> argparse.ArgumentParser:
         prog="hushgate",
         description=DESCRIPTION,
         epilog=exits.epilog(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Formatter,
         allow_abbrev=False,
     )
     subparsers = top.add_subparsers(dest="verb", metavar="verb", required=True, title="verbs")

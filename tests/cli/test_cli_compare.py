@@ -1,0 +1,81 @@
+"""What differs between a case's expectation and its outcome."""
+
+import pytest
+
+from gateway.cli.compare import differences
+from gateway.exchange.case import Expectation, Outcome, Sent, SentExpectation
+
+GOT = Outcome(
+    effect="allow",
+    status=200,
+    rules=("b", "a"),
+    body=b'{"n": 1.10, "who": {"phone": "***", "name": "Ada"}}',
+    upstream_request=Sent(method="POST", path="/x?y=1", body=b"To=%2B331&Body=a+b"),
+    masked=1,
+)
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        Expectation(effect="allow"),
+        Expectation(effect="allow", status=200, rules=("a", "b"), masked=1, dropped=0, reason=""),
+        Expectation(effect="allow", json='{"who": {"name": "Ada", "phone": "***"}, "n": 1.10}'),
+        Expectation(effect="allow", body=GOT.body.decode()),
+        Expectation(effect="allow", upstream_request=SentExpectation(path="/x?y=1")),
+        Expectation(effect="allow", upstream_request=SentExpectation(form=(("To", "+331"), ("Body", "a b")))),
+        Expectation(effect="allow", upstream_request=SentExpectation(body="To=%2B331&Body=a+b")),
+    ],
+)
+def test_what_is_as_expected_says_nothing(expected: Expectation) -> None:
+    assert differences(expected, GOT) == []
+
+
+@pytest.mark.parametrize(
+    ("expected", "words"),
+    [
+        (Expectation(effect="refuse"), "effect: expected refuse, got allow"),
+        (Expectation(effect="allow", status=403), "status: expected 403, got 200"),
+        (Expectation(effect="allow", masked=0), "masked: expected 0, got 1"),
+        (Expectation(effect="allow", dropped=2), "dropped: expected 2, got 0"),
+        (Expectation(effect="allow", reason="access_denied"), "reason: expected access_denied, got none"),
+        (Expectation(effect="allow", rules=()), "rules: expected none, got a, b"),
+        (Expectation(effect="allow", rules=("a",)), "rules: expected a, got a, b"),
+        (Expectation(effect="allow", body=""), "body:"),
+        (
+            Expectation(effect="allow", upstream_request=SentExpectation(nothing=True)),
+            "expected nothing, got POST /x?y=1",
+        ),
+        (
+            Expectation(effect="allow", upstream_request=SentExpectation(path="/x")),
+            "expected path /x, got /x?y=1",
+        ),
+        (Expectation(effect="allow", upstream_request=SentExpectation(json="{}")), "expected JSON, got"),
+        (Expectation(effect="allow", upstream_request=SentExpectation(form=(("To", "+331"),))), "+Body=a b"),
+    ],
+)
+def test_each_difference_is_named(expected: Expectation, words: str) -> None:
+    [found] = differences(expected, GOT)
+    assert words in found
+
+
+def test_a_number_written_otherwise_is_a_difference_with_its_surroundings() -> None:
+    wanted = '{"n": 1.1, "who": {"phone": "***", "name": "Ada"}}'
+    [found] = differences(Expectation(effect="allow", json=wanted), GOT)
+    assert '-  "n": 1.1,' in found
+    assert '+  "n": 1.10,' in found
+    assert '   "who": {' in found
+
+
+def test_a_request_that_was_never_sent_is_a_difference() -> None:
+    expected = Expectation(effect="refuse", upstream_request=SentExpectation(path="/x"))
+    assert differences(expected, Outcome(effect="refuse", status=403)) == [
+        "upstream request: expected one, got nothing"
+    ]
+
+
+def test_an_answer_that_is_not_json_is_shown_short() -> None:
+    [found] = differences(
+        Expectation(effect="allow", json="{}"), Outcome(effect="allow", status=200, body=b"<" * 500)
+    )
+    assert len(found) < 150
