@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 
 from benchmarks.cells import CELLS
@@ -117,7 +118,8 @@ def picture(run: Results) -> str:
         f'<line x1="{line:.1f}" y1="44" x2="{line:.1f}" y2="{y - GAP}" '
         'stroke="#1f2933" stroke-dasharray="3 3"/>'
     )
-    note = f"one core each for proxy and load, 32 connections; {run.machine['date']}; {run.machine['cpu']}"
+    where = f"{run.machine['date']}; {run.machine['cpu']}"
+    note = escape(f"one core each for proxy and load, 32 connections; {where}")
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y}" viewBox="0 0 {WIDTH} {y}" '
         'font-family="system-ui, sans-serif" font-size="12" fill="#1f2933">'
