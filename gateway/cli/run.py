@@ -4,18 +4,23 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.cli.progress import Progress
-from gateway.service.serve import Ports
+from gateway.cli.verbs import VERBS, Subparsers
+
+if TYPE_CHECKING:
+    from gateway.service.serve import Ports
 
 
-def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def register(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
     """Add the verb."""
     parser = subparsers.add_parser(
         "run",
-        help="serve traffic",
-        description="Serve traffic as the deployment file says. SIGHUP reloads rules, SIGTERM drains and stops.",
+        help=VERBS["run"].help,
+        description="Serve as the deployment file says. SIGHUP reloads rules, SIGTERM drains and stops.",
     )
     parser.add_argument("-c", "--config", type=Path, default=Path("hushgate.yaml"), help="deployment file")
     parser.add_argument("--json", action="store_true", help="announce the ports as one JSON line")
@@ -30,12 +35,28 @@ def run(args: argparse.Namespace) -> int:
 
     config = load_config(args.config, os.environ)
     set_up(config.log)
-    with Progress("reading rules") as progress:
-        return serve(config, progress.update, _announcer(as_json=args.json))
+    return serve(config, counting("reading rules"), _announcer(as_json=args.json))
 
 
-def _announcer(*, as_json: bool):  # type: ignore[no-untyped-def]
-    def announce(ports: Ports) -> None:
+def counting(what: str) -> Callable[[int, int], None]:
+    """A progress line for a task that says how many of how many are done."""
+    shown: list[Progress] = []
+    last = 0
+
+    def update(done: int, total: int) -> None:
+        nonlocal last
+        if not shown:
+            shown.append(Progress(what, total))
+        shown[0].advance(done - last)
+        last = done
+        if done == total:
+            shown[0].__exit__(None, None, None)
+
+    return update
+
+
+def _announcer(*, as_json: bool) -> "Callable[[Ports], None]":
+    def announce(ports: "Ports") -> None:
         if as_json:
             print(json.dumps({"listeners": ports.listeners, "admin": ports.admin}), flush=True)
             return

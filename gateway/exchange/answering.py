@@ -56,11 +56,9 @@ def answer(
     headers = _headers(facts, plan, head)
     if not (head.length or head.chunked or head.close_delimited):
         gone = _REPLACED if side.body else OURS
-        return Answer(
-            _finish(facts, plan, head, end_to_end(headers, gone | _length_of(head, side.body))), b""
-        )
+        return Answer(_finish(facts, head, end_to_end(headers, gone | _length_of(head, side.body))), b"")
     if not side.body or _opaque(plan, head):
-        return _through(facts, plan, head, end_to_end(headers, OURS))
+        return _through(facts, head, end_to_end(headers, OURS))
     if head.status == 206:
         raise Refused("unparseable_response", "a part of a body cannot be masked")
     raw = yield CollectAnswer(limits.max_body)
@@ -68,15 +66,15 @@ def answer(
     body = _mask(facts, snapshot, plan, head, raw, limits) if raw else raw
     out = end_to_end(headers, _REPLACED)
     out.append((b"Content-Length", b"%d" % len(body)))
-    return Answer(_finish(facts, plan, head, out), body)
+    return Answer(_finish(facts, head, out), body)
 
 
-def _through(facts: Facts, plan: Plan, head: ResponseHead, headers: list[tuple[bytes, bytes]]) -> Answer:
+def _through(facts: Facts, head: ResponseHead, headers: list[tuple[bytes, bytes]]) -> Answer:
     """The upstream's own body: with its length, else chunked, else (HTTP/1.0) to the connection's end."""
     chunked = head.length is None and facts.head is not None and facts.head.version_minor == 1
     if chunked:
         headers.append((b"Transfer-Encoding", b"chunked"))
-    return Answer(_finish(facts, plan, head, headers), None, chunked)
+    return Answer(_finish(facts, head, headers), None, chunked)
 
 
 def _length_of(head: ResponseHead, looked: bool) -> frozenset[bytes]:
@@ -160,7 +158,7 @@ def _relocated(plan: Plan, location: bytes) -> bytes:
     return location if rest[:1] not in (b"/", b"?", b"") else plan.upstream.prefix.rstrip("/").encode() + rest
 
 
-def _finish(facts: Facts, plan: Plan, head: ResponseHead, headers: list[tuple[bytes, bytes]]) -> bytes:
+def _finish(facts: Facts, head: ResponseHead, headers: list[tuple[bytes, bytes]]) -> bytes:
     headers.append((b"Hushgate-Decision", facts.id.encode()))
     if facts.changed:
         headers.append((b"Hushgate-Masked", b"%d" % facts.changed))

@@ -20,7 +20,7 @@ from gateway.policy.plan import Plan, Side
 from gateway.policy.snapshot import Snapshot
 
 
-class Refused(HushgateError):
+class Refused(HushgateError):  # noqa: N818 - a decision, not a fault
     """The rules say no: the reason, the rules behind it, and when time heals it."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Answers the gateway writes itself: RFC 9457 problems, merged with the members a provider's SDK reads. Pure."""
+"""Answers the gateway writes itself: RFC 9457 problems, with the members a provider's SDK reads. Pure."""
 
 from collections.abc import Mapping
 

@@ -63,16 +63,23 @@ class Script:
         failure = self.failures.get(type(command))
         if failure is not None:
             raise failure
-        return _ANSWERS[type(command)](self, command)
-
-    def _acquired(self, command: Acquire) -> str | NotPermitted:
-        permitted = [a for a in self.addresses if command.permit(a) is not None]
-        return permitted[0] if permitted else NotPermitted(self.addresses)
-
-    def _answered(self) -> ResponseHead:
-        if self.answer is None:
-            raise UpstreamError("upstream_unreachable", "the script has no answer")
-        return self.answer
+        match command:
+            case Collect(limit):
+                return _within(self.body, limit)
+            case Lookup(_, pseudonyms):
+                return [self.standings.get(pseudonym, UNKNOWN) for pseudonym in pseudonyms]
+            case Acquire(_, permit):
+                permitted = [address for address in self.addresses if permit(address) is not None]
+                return permitted[0] if permitted else NotPermitted(self.addresses)
+            case Send() if self.answer is None:
+                raise UpstreamError("upstream_unreachable", "the script has no answer")
+            case Send():
+                return self.answer
+            case CollectAnswer(limit):
+                return _within(self.answer_body, limit)
+            case Pipe():
+                return len(self.answer_body), None
+        return None
 
     @property
     def records(self) -> list[Record]:
@@ -93,18 +100,6 @@ class Script:
         if isinstance(last, Release):
             return last.head, last.body
         raise InternalError("the exchange released nothing")
-
-
-_ANSWERS: Mapping[type, Any] = {
-    Collect: lambda script, command: _within(script.body, command.limit),
-    Lookup: lambda script, command: [script.standings.get(p, UNKNOWN) for p in command.pseudonyms],
-    Acquire: Script._acquired,
-    Append: lambda script, command: None,
-    Send: lambda script, command: script._answered(),
-    CollectAnswer: lambda script, command: _within(script.answer_body, command.limit),
-    Release: lambda script, command: None,
-    Pipe: lambda script, command: (len(script.answer_body), None),
-}
 
 
 def _within(body: bytes, limit: int) -> bytes:

@@ -31,8 +31,8 @@ class Peer:
 class Directory:
     """Every client of every tenant, found by the means it identifies itself with.
 
-    A key that is presented decides alone which clients come into question, then a certificate, then the source
-    network; every means a client is configured with must hold. Not exactly one client: nobody (401).
+    A key that is presented decides alone which clients come into question, then a certificate, then the
+    source network; every means a client is configured with must hold. Not exactly one client: nobody (401).
     """
 
     def __init__(self, clients: Iterable[Identity]) -> None:

@@ -107,7 +107,7 @@ def _handler(collector: Slots, registry: CollectorRegistry) -> type[BaseHTTPRequ
         server_version = "hushgate"
         sys_version = ""
 
-        def do_GET(self) -> None:  # noqa: N802 - http.server's name
+        def do_GET(self) -> None:
             status, kind, body = _page(self.path.partition("?")[0], collector, registry)
             self.send_response(status)
             self.send_header("Content-Type", kind)

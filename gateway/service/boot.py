@@ -1,20 +1,19 @@
 """From the deployment file to a snapshot: packs, rules, keys, tables; and the same again on reload."""
 
-from collections.abc import Callable
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway import keys
 from gateway.deployment import Config
-from gateway.errors import Problem
+from gateway.errors import ConfigError, Problem
 from gateway.model import Pack
-from gateway.policy.cache import LoadedRules, load_rules, reload_rules
-from gateway.policy.catalogue import load_packs
+from gateway.policy.load import LoadedRules, Progress, load_rules, quiet, reload
+from gateway.policy.packs import load_packs
 from gateway.policy.snapshot import Secrets, Snapshot, Tenant
 from gateway.residency.locate import AddressTable
 
-Progress = Callable[[int, int], None]
-"""(files done, files in all)"""
+log = logging.getLogger("hushgate.rules")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +25,10 @@ class Loaded:
     rules: LoadedRules
 
     def snapshot(self) -> Snapshot:
-        """Put it in force."""
+        """Put it in force. Raises ConfigError for a keyring that cannot be used."""
         ring = keys.load(self.config.keyring.encode())
         return Snapshot(
-            tenants=[Tenant(entry.tenant, entry.clients, entry.policy) for entry in self.rules.entries],
+            tenants=[Tenant(entry.tenant, entry.clients, entry.policy) for entry in self.rules.tenants()],
             packs=self.packs,
             upstreams=self.config.upstreams,
             table=AddressTable([(n.cidr, n.country, n.operator) for n in self.config.networks]),
@@ -37,16 +36,26 @@ class Loaded:
         )
 
 
-def load(config: Config, progress: Progress | None = None) -> Loaded:
-    """Read packs and rules. Raises ConfigError with every problem found."""
-    packs = load_packs(config.plugins)
-    rules = load_rules(Path(config.rules), _cache(config), packs, progress)
-    return Loaded(config, packs, rules)
+def load(config: Config, progress: Progress = quiet) -> Loaded:
+    """Read packs and rules. Raises ConfigError with every problem: nothing starts on half of the rules."""
+    packs = load_packs(Path(folder) for folder in config.plugins)
+    rules = load_rules(Path(config.rules), _cache(config), packs.packs, progress, log.warning)
+    problems = packs.problems + rules.problems
+    if problems:
+        raise ConfigError(problems)
+    return Loaded(config, packs.packs, rules)
 
 
 def again(loaded: Loaded) -> tuple[Loaded, tuple[Problem, ...]]:
-    """Read the rules again: a bad file leaves its tenant's old rules in force and is among the problems."""
-    rules = reload_rules(loaded.rules, Path(loaded.config.rules), _cache(loaded.config), loaded.packs)
+    """Read the rules again: a bad file leaves its tenant's old rules in force and is among the problems.
+
+    When the folder itself cannot be read, everything stays as it is.
+    """
+    folder, cache = Path(loaded.config.rules), _cache(loaded.config)
+    try:
+        rules = reload(loaded.rules, folder, cache, loaded.packs, quiet, log.warning)
+    except ConfigError as error:
+        return loaded, error.problems
     return replace(loaded, rules=rules), rules.problems
 
 

@@ -42,7 +42,7 @@ def _where(error: BaseException) -> str:
 def set_up(settings: Log) -> None:
     """Send the log of this process, and of those forked from it, to stderr."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_Json() if settings.json else _Text())
+    handler.setFormatter(_Json() if settings.format == "json" else _Text())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.level.upper())

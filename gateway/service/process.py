@@ -12,8 +12,8 @@ import uvloop
 
 from gateway import clock
 from gateway.audit.aio import open_log
-from gateway.deployment import Listener, Tls
 from gateway.contacts.sqlite import SqliteRegistry
+from gateway.deployment import Listener, Tls
 from gateway.errors import HushgateError
 from gateway.metrics import Metrics
 from gateway.planes.reverse.worker import Worker

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from gateway.deployment import Bind, Config
 from gateway.contacts.sqlite import SqliteRegistry
+from gateway.deployment import Bind, Config
+from gateway.policy.load import Progress
 from gateway.service import boot
 from gateway.service.admin import serve as serve_admin
-from gateway.service.boot import Loaded, Progress
+from gateway.service.boot import Loaded
 from gateway.service.process import Post, work
 from gateway.service.slot import Slot
 from gateway.service.supervisor import Child, Supervisor
@@ -28,15 +29,15 @@ class Ports:
     admin: tuple[str, int] | None
 
 
-def serve(config: Config, progress: Progress | None, announce: Callable[[Ports], None]) -> int:
+def serve(config: Config, progress: Progress, announce: Callable[[Ports], None]) -> int:
     """Run until SIGTERM or SIGINT. `announce` is told the ports before the first worker is started.
 
     Raises ConfigError or StoreError before anything runs; returns the exit code.
     """
-    loaded = boot.load(config, progress)
-    loaded.snapshot()
     Path(config.audit.dir).mkdir(mode=0o700, parents=True, exist_ok=True)
     Path(config.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    loaded = boot.load(config, progress)
+    loaded.snapshot()
     SqliteRegistry(Path(config.database)).close()
     reserved = {listener.name: _reserve(listener.bind) for listener in config.listeners}
     admin = _reserve(config.admin) if config.admin else None

@@ -33,7 +33,7 @@ class Child:
 
 
 class Supervisor:
-    """Keeps children alive until told to stop. `reload` validates in the parent; False: nothing is passed on."""
+    """Keeps children alive until told to stop. `reload` runs in the parent first; False stops it there."""
 
     def __init__(self, children: list[Child], reload: Callable[[], bool], drain: float) -> None:
         self._children = children

@@ -57,7 +57,7 @@ class Caller(asyncio.Protocol):
         self._close = False
         self._lingering = False
 
-    # ---- asyncio ------------------------------------------------------------------------------------------
+    # ---- asyncio ----------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: connected."""
@@ -87,6 +87,7 @@ class Caller(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: closed."""
+        del exc
         self.gone = True
         self.worker.forget(self)
         if self.busy:
@@ -100,7 +101,7 @@ class Caller(asyncio.Protocol):
         """asyncio: it caught up."""
         self.turn.caller_writable(True)
 
-    # ---- reading ------------------------------------------------------------------------------------------
+    # ---- reading ----------------------------------------
 
     @property
     def body_done(self) -> bool:
@@ -108,7 +109,7 @@ class Caller(asyncio.Protocol):
         return self._reader is None or self._reader.done
 
     def feed(self) -> None:
-        """Work through what has arrived. Not re-entered: an answer given meanwhile is picked up by the loop."""
+        """Work through what has arrived. Not re-entered: the loop picks up what an answer lets through."""
         if self._feeding:
             return
         self._feeding = True
@@ -184,7 +185,7 @@ class Caller(asyncio.Protocol):
         exchange = Exchange(worker.env, worker.identifier(), None, self.peer, worker.now())
         self.turn.driver.start(exchange, exchange.refuse(error))
 
-    # ---- answering ----------------------------------------------------------------------------------------
+    # ---- answering ----------------------------------------
 
     def write(self, data: bytes) -> None:
         """To the caller, if it is still there."""
@@ -244,7 +245,7 @@ class Caller(asyncio.Protocol):
         self.deadline = self.worker.tick() + LINGER
         self.expected = "linger"
 
-    # ---- time ---------------------------------------------------------------------------------------------
+    # ---- time ----------------------------------------
 
     def expect(self, what: str) -> None:
         """What has to come next, and by when."""

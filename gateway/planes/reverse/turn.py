@@ -19,7 +19,7 @@ COLLECT, PUMP = 1, 2
 class Turn:
     """Hands (planes.driver) and Owner (planes.reverse.upstream) of one connection; reset for each exchange.
 
-    `asking` and `answering` are None, COLLECT (bytes are gathered for the exchange) or PUMP (bytes go through).
+    `asking` and `answering` are None, COLLECT (gathered for the exchange) or PUMP (through).
     """
 
     __slots__ = (
@@ -69,7 +69,7 @@ class Turn:
         self._sent_at = 0.0
         self._chunked_out = False
 
-    # ---- commands ---------------------------------------------------------------------------------------
+    # ---- commands ----------------------------------------
 
     def collect(self, command: Collect) -> Any:
         """Read the request body."""
@@ -151,7 +151,7 @@ class Turn:
             self._caller.abort()
         self._caller.turn_over()
 
-    # ---- the caller's side --------------------------------------------------------------------------------
+    # ---- the caller's side ----------------------------------------
 
     def on_request_data(self, data: bytes) -> None:
         """A part of the request body."""
@@ -211,7 +211,7 @@ class Turn:
         else:
             connection.pause()
 
-    # ---- the upstream's side ------------------------------------------------------------------------------
+    # ---- the upstream's side ----------------------------------------
 
     def on_interim(self, head: ResponseHead) -> None:
         """103 and the like go on to the caller; 100 is between us and the upstream."""
@@ -273,7 +273,7 @@ class Turn:
         if self.asking == PUMP:
             self._caller.reading(writable)
 
-    # ---- inside -------------------------------------------------------------------------------------------
+    # ---- inside ----------------------------------------
 
     def _opened(self, resume: Any) -> Any:
         acquired = self._acquired

@@ -8,8 +8,8 @@ from typing import Any
 
 from gateway import clock
 from gateway.audit.record import Log
-from gateway.deployment import Config
 from gateway.contacts.model import Registry
+from gateway.deployment import Config
 from gateway.errors import HushgateError, InternalError
 from gateway.exchange.commands import Acquire, NotPermitted
 from gateway.exchange.exchange import Env
@@ -51,7 +51,7 @@ class Worker:
         self._count = 0
         self._emptied = asyncio.Event()
 
-    # ---- what connections use -------------------------------------------------------------------------------
+    # ---- what connections use ----------------------------------------
 
     def identifier(self) -> str:
         """A new decision id: unique across workers and restarts."""
@@ -105,7 +105,7 @@ class Worker:
             self.metrics.add("hushgate_exceptions")
             fail(InternalError("a task failed"))
 
-    # ---- life -------------------------------------------------------------------------------------------------
+    # ---- life ----------------------------------------
 
     async def listen(self, host: str, port: int, context: ssl.SSLContext | None) -> int:
         """Listen on SO_REUSEPORT; returns the port."""
