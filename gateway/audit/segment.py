@@ -179,9 +179,9 @@ class Segments:
                 self._files.fdatasync(fd)
             finally:
                 self._release(fd)
-            self._dirty = True
             self._sync_directory()
-            self._restore()
+            # cut off by the first append, as after any other write that failed
+            self._dirty = True
         return torn
 
     def _backwards(self, fd: int, size: int) -> Iterator[bytes]:

@@ -321,6 +321,23 @@ def test_a_segment_cut_from_outside_is_never_filled_up(
     assert b"\0" not in file.read_bytes()
 
 
+def test_a_next_segment_that_is_not_ours_is_not_written_to(tmp_path: Path) -> None:
+    turner, fates = Turner(), Fates()
+    log = turner.open(tmp_path, segment_bytes=1)
+    other = tmp_path / "worker-00.000002.jsonl"
+    other.write_bytes(b"other\n")
+    fates.append(log, "a")
+    turner.turn()
+    assert fates.refused == ["a"]
+    assert other.read_bytes() == b"other\n"
+    other.write_bytes(b"")
+    fates.append(log, "b")
+    turner.turn()
+    assert fates.accepted == ["b"]
+    log.close()
+    assert_verified(tmp_path)
+
+
 def test_a_day_is_that_of_the_clock_not_of_the_record(tmp_path: Path) -> None:
     turner, fates = Turner(), Fates()
     log = turner.open(tmp_path)
