@@ -144,7 +144,8 @@ class _Loading:
         path = self._cache_path
         found = open_cache(path, str(self._folder), self._warn) if path else None
         current = self._unchanged(found, names) if found else []
-        changed = [name for name in names if name not in set(current)]
+        same = frozenset(current)
+        changed = [name for name in names if name not in same]
         if found is None or changed or len(found.lines) != len(current):
             found = self._renewed(found, current, changed)
         entries = {name: Entry(line, found.source) for name, line in found.lines.items()}

@@ -1,4 +1,4 @@
-"""`python -m gateway.reference [folder]`: writes the reference of every kind of file from its schema."""
+"""`python -m gateway.cli.filereference [folder]`: writes the reference of every kind of file from its schema."""
 
 import sys
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from gateway.policy.taxonomy import CATEGORIES, EXTRA_USES, SPELLINGS, USES
 from gateway.strict.kinds import Kind
 from gateway.strict.reference import reference
 
-_GENERATED: Final = "<!-- Written by `python -m gateway.reference` from the schema: change it there. -->\n"
+_GENERATED: Final = "<!-- Written by `python -m gateway.cli.filereference` from the schema: change it there. -->\n"
 
 KINDS: Final[Mapping[str, tuple[str, Kind[object]]]] = {
     "config.md": ("The deployment file: every key", configschema.ROOT),
