@@ -132,8 +132,8 @@ def say(out: TextIO, *lines: str) -> None:
 
 
 def _serve(out: TextIO) -> None:
-    say(out, "", "Serving until Ctrl-C.")
     try:
+        say(out, "", "Serving until Ctrl-C.")
         threading.Event().wait()
     except KeyboardInterrupt:
         say(out, "", "Stopping.")

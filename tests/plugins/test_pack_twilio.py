@@ -108,7 +108,7 @@ def _tail(path: str) -> str:
 
 
 def _open(path: str, known: set[str]) -> bool:
-    """Whether the document leaves members open above this path, or the path is an object that it describes."""
+    """Whether the document leaves members open above this path, or describes what is below it."""
     return any(path.startswith(f"{k}.") or k.startswith(f"{path}.") for k in known)
 
 
