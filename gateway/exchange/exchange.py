@@ -47,7 +47,8 @@ class Env:
 
 
 class Exchange:
-    """One request and its answer. `facts` is open to the plane, which adds to `waited` and `address`."""
+    """One request and its answer. `facts` is open to the plane, which adds to `waited` and `address`, and may
+    say who is asking where that is known before the request (a proxy's own authentication)."""
 
     __slots__ = ("_env", "_head", "_pack_shape", "facts", "failed")
 
@@ -124,7 +125,7 @@ class Exchange:
 
     def _plan(self, head: RequestHead) -> tuple[Plan, bytes, dict[str, str]]:
         snapshot = self._env.snapshot
-        identity = snapshot.directory.identify(head.get(KEY), self.facts.peer)
+        identity = self.facts.identity or snapshot.directory.identify(head.get(KEY), self.facts.peer)
         if identity is None:
             raise Refused("unknown_client")
         self.facts.identity = identity
