@@ -22,9 +22,9 @@ POLL = 0.25
 """Seconds between two looks at a log that is followed."""
 
 VERIFY = """\
-Reads every chain of an audit directory and checks that nothing was changed, removed, added or moved: each line
-holds the hash of the one before. What a chain alone cannot show is that its end was cut off. So note the heads
-this prints, somewhere else, and give them back later with --expect; the log may have grown since."""
+Reads every chain of an audit directory and checks that nothing was changed, removed, added or moved: each
+line holds the hash of the one before. What a chain alone cannot show is that its end was cut off. So note the
+heads this prints, somewhere else, and give them back later with --expect; the log may have grown since."""
 
 _EXPECT = re.compile(r"(worker-\d{2,})=([0-9a-f]{64})")
 
@@ -77,7 +77,7 @@ def verify_log(directory: Path, args: argparse.Namespace) -> int:
 
 
 def as_json(report: Report) -> str:
-    """`{"verified", "records", "chains", "heads": {chain: hash}, "findings": [{"kind", "file", "line", ...}]}`."""
+    """`{"verified", "records", "chains", "heads": {chain: hash}, "findings": [{"kind", "file", ...}]}`."""
     return json.dumps(
         {
             "verified": report.verified and report.chains > 0,
@@ -175,4 +175,6 @@ def _expected(text: str) -> tuple[str, str]:
 
 
 def _configured(file: Path) -> Path:
-    raise NotImplementedError
+    from gateway.config import load_config  # heavy, and not needed to read a directory
+
+    return Path(load_config(file, None).audit.dir)
