@@ -1,0 +1,67 @@
+"""Heads and chunks written anew, and the fields that may travel on. Pure.
+
+Whatever the caller hands over, no line end and no NUL inside a field leaves here: that would be our own fault
+(InternalError), and it is checked on the finished head with a few byte counts.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from gateway.errors import InternalError
+from gateway.http1.fields import Headers, split_options
+from gateway.http1.grammar import HOP_BY_HOP, OWN_PREFIX, PROTECTED
+
+Pairs = Sequence[tuple[bytes, bytes]]
+
+_NOTHING: frozenset[bytes] = frozenset()
+_NAMELESS = frozenset({b"keep-alive", b"close"})
+
+
+def request_head(method: str, target: bytes, headers: Pairs) -> bytes:
+    """A request's head in HTTP/1.1, with the empty line. Raises InternalError on what would split it."""
+    line = b"%b %b HTTP/1.1" % (method.encode("ascii", "replace"), target)
+    if line.count(b" ") != 2:
+        raise InternalError("white space in a method or target", "request line")
+    return _head(line, headers)
+
+
+def response_head(status: int, reason: bytes, headers: Pairs) -> bytes:
+    """An answer's head in HTTP/1.1, with the empty line. Raises InternalError on CR, LF or NUL."""
+    return _head(b"HTTP/1.1 %d %b" % (status, reason), headers)
+
+
+def _head(line: bytes, headers: Pairs) -> bytes:
+    fields = b"\r\n".join(map(b": ".join, headers))
+    head = b"%b\r\n%b\r\n\r\n" % (line, fields) if fields else line + b"\r\n\r\n"
+    expected = len(headers) + 2
+    if head.count(b"\n") != expected or head.count(b"\r") != expected or b"\0" in head:
+        raise InternalError("a line end or NUL in a field", "head")
+    return head
+
+
+def chunk(data: bytes) -> bytes:
+    """One chunk (RFC 9112 section 7.1); b"" for no data, since an empty chunk would end the body."""
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+
+
+def last_chunk(trailers: Pairs = ()) -> bytes:
+    """The end of a chunked body with its trailer section. Raises InternalError as heads do."""
+    return _head(b"0", trailers)
+
+
+def end_to_end(headers: Iterable[tuple[bytes, bytes]], drop: frozenset[bytes] = _NOTHING) -> Headers:
+    """Headers that may travel on, order and case kept (RFC 9110 section 7.6.1).
+
+    Leaves out hop-by-hop fields, those that Connection names (never one whose loss changes the meaning:
+    parsing has refused those before), and those in `drop` (lower-case names).
+    """
+    kept = [pair for pair in headers if (low := pair[0].lower()) not in HOP_BY_HOP and low not in drop]
+    named = _named(headers)
+    return [pair for pair in kept if pair[0].lower() not in named] if named else kept
+
+
+def _named(headers: Iterable[tuple[bytes, bytes]]) -> frozenset[bytes]:
+    values = [value for name, value in headers if len(name) == 10 and name.lower() == b"connection"]
+    if not values:
+        return _NOTHING
+    options = split_options(b",".join(values).lower()) - _NAMELESS - PROTECTED
+    return frozenset(option for option in options if not option.startswith(OWN_PREFIX))
