@@ -18,9 +18,9 @@ from gateway.strict.report import Report
 from gateway.strict.words import NAME
 
 DESCRIPTION = """\
-Writes hushgate.yaml, rules/<tenant>.yaml, a keyring that only you can read, and (where there is none yet) a
-.gitignore that keeps it out of version control. Nothing is ever overwritten: when one of them is there
-already, nothing is written."""
+Writes hushgate.yaml, rules/<tenant>.yaml with a case that tests it, a keyring that only you can read, and
+(where there is none yet) a .gitignore that keeps it out of version control. Nothing is ever overwritten: when
+one of them is there already, nothing is written."""
 IGNORE = ".gitignore"
 
 
@@ -76,6 +76,7 @@ def starter(tenant: str, key_digest: str, now: float) -> Files:
     return {
         "hushgate.yaml": (_template("hushgate.yaml", {}), 0o644),
         f"rules/{tenant}.yaml": (_template("rules.yaml", values), 0o644),
+        f"rules/{tenant}/cases/support-sees-names.yaml": (_template("case.yaml", {}), 0o644),
         "keyring": (keys.generate(), 0o600),
         IGNORE: (b"keyring\nvar/\n", 0o644),
     }
@@ -110,6 +111,7 @@ def _as_text(folder: Path, files: Files, key: str) -> str:
             "",
             "next:",
             f"  hushgate check {config}",
+            f"  hushgate test {folder / 'rules'}",
             f"  hushgate run --config {config}",
             f"  curl -H 'Hushgate-Key: {key}' -H 'Authorization: Bearer <token>' \\",
             "      http://127.0.0.1:8080/hubspot/crm/v3/objects/contacts",

@@ -83,11 +83,15 @@ def load_cases(rules: Path, tenants: frozenset[str] = frozenset(), word: str = "
 
 def runner(rules: Path, plugins: list[str], cases: Iterable[tuple[str, Case]]) -> Mapping[str, Run]:
     """Per tenant, the function that runs one case under its rule file and the packs."""
-    from gateway.exchange.replay import run_case  # the decision code is heavy: only this verb pays for it
+    from gateway.config import builtin_packs  # the decision code is heavy: only this verb pays for it
+    from gateway.exchange.replay import run_case
     from gateway.policy.packs import load_packs
     from gateway.policy.rulefile import read_rules
 
-    packs: Mapping[str, Pack] = load_packs([Path(folder) for folder in plugins])
+    loaded = load_packs([Path(folder) for folder in plugins] or [builtin_packs()])
+    if loaded.problems:
+        raise ConfigError(loaded.problems)
+    packs: Mapping[str, Pack] = {pack.provider: pack for pack in loaded.packs}
 
     def bound(policy: Policy) -> Run:
         return lambda case: run_case(case, policy, packs)

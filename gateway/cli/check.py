@@ -1,0 +1,75 @@
+"""`hushgate check`: every mistake in configuration, rules and packs, in one go, without starting anything."""
+
+import argparse
+import json
+from pathlib import Path
+
+import msgspec
+
+from gateway.cli import exits
+from gateway.cli.progress import Progress
+from gateway.cli.verbs import VERBS, Subparsers
+from gateway.errors import Problem
+
+DESCRIPTION = """\
+Reads a deployment file with the rules and packs it names, or a folder of rule files, or one rule file, and
+prints each mistake as file:line:column, what was found, what was expected and the nearest valid word. Secrets
+are not read: a file can be checked where they are not. Prints nothing and ends with 0 when all is well."""
+
+
+def register(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
+    """Add the verb's parser."""
+    parser = subparsers.add_parser(
+        "check",
+        help=VERBS["check"].help,
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "path",
+        nargs="?",
+        type=Path,
+        default=Path("hushgate.yaml"),
+        help="deployment file, folder of rule files, or rule file (default: hushgate.yaml)",
+    )
+    parser.add_argument("--rules", type=Path, help="these rules instead of those the deployment file names")
+    parser.add_argument("--plugins", type=Path, help="packs of this folder instead of those it names")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check. Raises OSError when the path is not there."""
+    from gateway.policy.check import check_paths  # reading the rule language is not for every verb
+
+    args.path.stat()
+    config, rules = (None, args.path) if _holds_rules(args.path) else (args.path, None)
+    with Progress("rule files") as progress:
+        problems = check_paths(config, args.rules or rules, args.plugins, progress.update)
+        beside = args.path.parent / "rules"
+        # A deployment file with mistakes does not say where its rules are: they are where init puts them.
+        broken = any(problem.file == str(config) for problem in problems)
+        if broken and not args.rules and beside.is_dir():
+            problems += check_paths(None, beside, args.plugins, progress.update)
+    print(as_json(problems) if args.json else as_text(problems), end="")
+    return exits.CONFIG if problems else exits.OK
+
+
+def _holds_rules(path: Path) -> bool:
+    """Whether a path is a folder of rules or a rule file; a deployment file is told by its first key."""
+    if path.is_dir():
+        return True
+    words = (line.partition(b":")[0] for line in path.read_bytes().splitlines())
+    return b"tenant" in words
+
+
+def as_text(problems: list[Problem]) -> str:
+    """A line per problem and one that counts them; nothing when there is none."""
+    if not problems:
+        return ""
+    count = len(problems)
+    return "".join(f"{problem}\n" for problem in problems) + f"{count} mistake{'s' if count > 1 else ''}\n"
+
+
+def as_json(problems: list[Problem]) -> str:
+    """`{"ok": bool, "problems": [{"file", "line", "column", "found", "expected", "nearest"}]}`."""
+    return json.dumps({"ok": not problems, "problems": msgspec.to_builtins(problems)}) + "\n"
