@@ -69,6 +69,12 @@ def test_every_metric_is_documented() -> None:
     assert [name for name in METRICS if f"| `{name}` |" not in page] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_metric_that_is_named_exists(page: Path) -> None:
+    series = {f"{name}{end}" for name in METRICS for end in ("", "_total", "_count", "_sum", "_bucket")}
+    assert set(re.findall(r"\bhushgate_[a-z_]+", page.read_text("utf-8"))) <= series
+
+
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
 
 

@@ -35,15 +35,15 @@ class Entry:
 
 
 VERBS: Final = {
-    "init": Entry("init", "write a commented starter configuration, rule file and client key"),
-    "check": Entry("check", "check configuration, rules and packs; every mistake with its place"),
+    "init": Entry("init", "write a starter configuration, rule file and client key"),
+    "check": Entry("check", "every mistake in configuration, rules and packs"),
     "run": Entry("run", "run the gateway"),
     "explain": Entry("explain", "which rules decide on a request, why, and what would be sent"),
     "test": Entry("test", "run the rule cases that stand beside the rules"),
     "key": Entry("key", "make a client's key"),
     "contacts": Entry("contacts", "suppressions and consents in the contact registry"),
     "audit": Entry("audit", "verify or follow the access log"),
-    "demo": Entry("demo", "a sandbox CRM and telephony API behind a gateway, and a tour of both"),
+    "demo": Entry("demo", "sandbox APIs behind a gateway, and a tour of what it does"),
     "version": Entry("version", "print the version"),
 }
 
