@@ -36,7 +36,7 @@ def _table(name: str, states: tuple[str, ...]) -> tuple[str, ...]:
     CREATE TABLE {name} (
         id INTEGER PRIMARY KEY,
         tenant TEXT NOT NULL CHECK (tenant <> ''),
-        pseudonym TEXT NOT NULL CHECK (pseudonym <> ''),
+        pseudonym TEXT NOT NULL CHECK (pseudonym <> '' AND instr(pseudonym, char(0)) = 0),
         channel TEXT CHECK (channel IN ({_words(get_args(Channel))})),
         purpose TEXT CHECK (purpose <> ''),
         state TEXT NOT NULL CHECK (state IN ({_words(states)})),
@@ -66,13 +66,13 @@ _COLUMNS: Final = "pseudonym, channel, purpose, state, source, at"
 def _both(condition: str) -> str:
     # Table names and conditions are the constants of this file.
     return (
-        f"SELECT 's', {_COLUMNS} FROM suppression WHERE tenant = ?1 AND {condition} "  # noqa: S608
-        f"UNION ALL SELECT 'c', {_COLUMNS} FROM consent WHERE tenant = ?1 AND {condition}"
+        f"SELECT 's', {_COLUMNS} FROM suppression WHERE tenant = ? AND {condition} "  # noqa: S608
+        f"UNION ALL SELECT 'c', {_COLUMNS} FROM consent WHERE tenant = ? AND {condition}"
     )
 
 
-READ_ONE: Final = _both("pseudonym = ?2")
-READ_MANY: Final = _both("pseudonym IN (SELECT value FROM json_each(?2))")
+READ_ONE: Final = _both("pseudonym = ?")
+READ_MANY: Final = _both("pseudonym IN (SELECT value FROM json_each(?))")
 
 _INSERT = "(tenant, pseudonym, channel, purpose, state, source, at) VALUES (?, ?, ?, ?, ?, ?, ?)"
 INSERT: Final = {

@@ -4,6 +4,7 @@ Owns the file, its connection, and a memory of recent standings that any commit 
 StoreError: "nothing is known" is only ever an answer that was read.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -73,9 +74,10 @@ class SqliteRegistry:
             raise StoreError("registry_unavailable", "the registry file was removed or replaced")
         execute = self._connection.execute
         if len(pseudonyms) == 1:
-            rows = execute(schema.READ_ONE, (tenant, pseudonyms[0])).fetchall()
+            rows = execute(schema.READ_ONE, (tenant, pseudonyms[0]) * 2).fetchall()
         else:
-            rows = execute(schema.READ_MANY, (tenant, json.dumps(list(set(pseudonyms))))).fetchall()
+            wanted = json.dumps(list(set(pseudonyms)), ensure_ascii=False)
+            rows = execute(schema.READ_MANY, (tenant, wanted) * 2).fetchall()
         found = fold(rows) if rows else {}
         answer = [found.get(pseudonym, UNKNOWN) for pseudonym in pseudonyms]
         for pseudonym, standing in zip(pseudonyms, answer, strict=True):
@@ -176,9 +178,11 @@ def fold(rows: Iterable[Row]) -> dict[str, Standing]:
 
 
 def _connect(path: Path, create: bool, busy: float) -> sqlite3.Connection:
-    if create:
-        # SQLite gives its side files the mode of the file itself.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    if create and not path.exists():
+        # SQLite gives its side files the mode of the file itself. Only a new file is opened here: closing an
+        # existing one would drop the locks that another connection of this process has on it.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     if not stat.S_ISREG(path.stat().st_mode):
         raise StoreError("registry_unavailable", "the registry is not a regular file")
     connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=busy, isolation_level=None)

@@ -1,0 +1,40 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.contacts.cached import Recent
+
+
+def test_it_remembers_at_least_the_bound_and_at_most_twice_as_much() -> None:
+    recent: Recent[int, str] = Recent(10)
+    for number in range(100):
+        recent.put(number, str(number))
+        assert len(recent) <= 20
+    assert all(recent.get(number) == str(number) for number in range(90, 100))
+    assert recent.get(0) is None
+
+
+def test_what_is_asked_for_again_outlives_what_is_not() -> None:
+    recent: Recent[int, str] = Recent(10)
+    recent.put(-1, "kept")
+    for number in range(200):
+        assert recent.get(-1) == "kept"
+        recent.put(number, "other")
+
+
+def test_clear_forgets_both_halves() -> None:
+    recent: Recent[int, str] = Recent(2)
+    for number in range(3):
+        recent.put(number, "x")
+    recent.clear()
+    assert len(recent) == 0
+    assert [recent.get(number) for number in range(3)] == [None] * 3
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers())), st.integers(1, 4))
+def test_an_answer_is_the_last_one_put_or_none(puts: list[tuple[int, int]], bound: int) -> None:
+    recent: Recent[int, int] = Recent(bound)
+    truth: dict[int, int] = {}
+    for key, value in puts:
+        recent.put(key, value)
+        truth[key] = value
+        assert all(recent.get(k) in (None, v) for k, v in truth.items())
