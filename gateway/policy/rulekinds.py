@@ -71,7 +71,7 @@ def _timezone(text: str) -> str | None:
         return text
     try:
         return ZoneInfo(text).key
-    except (OSError, ValueError):
+    except (LookupError, OSError, ValueError):
         return None
 
 

@@ -72,7 +72,8 @@ class Word[T](Kind[T]):
         return value
 
     def _found(self, node: Scalar) -> str:
-        if self.hide:
+        # whatever was expected here: a URL with a user in it may hold a password
+        if self.hide or ("://" in node.text and "@" in node.text):
             return "a text that is not shown"
         later = " which is not available yet" if node.text in self.later else ""
         quoted = " in quotes" if self.bare and not node.plain else ""
