@@ -39,6 +39,7 @@ PACK = (FOLDER / "crm" / "pack.yaml").read_bytes()
 KEYS = {"support": b"key-support", "caller": b"key-caller", "admin": b"key-admin"}
 
 
+RING = Keyring(sha256(b"world").digest())
 RULES = (FOLDER / "acme.yaml").read_text()
 
 
@@ -133,7 +134,6 @@ class World:
         """Compiled from what the world is made of, once."""
         if self._snapshot is None:
             policy = read_rules(self.rules.encode(), "acme.yaml")
-            ring = Keyring(sha256(b"world").digest())
             upstream = Upstream(
                 name="crm-1",
                 provider="crm",
@@ -148,7 +148,7 @@ class World:
                 packs=[read_pack(self.pack, "crm/pack.yaml")],
                 upstreams=[upstream],
                 table=AddressTable(self.networks),
-                secrets=Secrets(lambda tenant: ring.derive(tenant, "masking"), ring.pseudonymiser),
+                secrets=Secrets(lambda tenant: RING.derive(tenant, "masking"), RING.pseudonymiser),
             )
         return self._snapshot
 
