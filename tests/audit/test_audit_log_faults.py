@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
+from shutil import rmtree
 from typing import Literal
 
 import pytest
@@ -131,6 +132,7 @@ def survive(directory: Path, fates: Fates) -> Counter[str]:
     log.close()
     assert_verified(directory)
     found = Counter(decode(line).record.id for line in lines(directory))
+    rmtree(directory)
     assert {len(answers) for answers in fates.answers.values()} <= {1}
     assert {name: found[name] for name in fates.accepted} == dict.fromkeys(fates.accepted, 1)
     return found
@@ -213,9 +215,9 @@ def test_a_device_that_fails_for_long_refuses_all_and_comes_back(
         turner.turn()
         assert fates.accepted[-1] == "z"
         files.crash()
+        notes = [decode(line).record.note for line in lines(directory)]
         found = survive(directory, fates)
         assert [name for name in fates.refused if found[name]] == []
-        notes = [decode(line).record.note for line in lines(directory)]
         assert (
             sum(note == f"the log was unavailable, {len(fates.refused)} records refused" for note in notes)
             == 1

@@ -219,11 +219,13 @@ def test_tail_f_shows_what_is_appended_in_old_and_new_segments(
         if waits == 4:
             file.write_bytes(b"")
         if waits == 5:
+            write(file, [new])
+        if waits == 6:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         audit.tail_records(log, args, append)
-    assert ids(capsys.readouterr().out) == ["e2", "n1", "n2", "n3"]
+    assert ids(capsys.readouterr().out) == ["e2", "n1", "n2", "n3", "n5"]
 
 
 def test_a_log_that_is_no_log_is_unavailable_to_tail(tmp_path: Path) -> None:
