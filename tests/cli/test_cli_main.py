@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -110,16 +111,17 @@ def test_a_verb_is_imported_only_when_it_is_called() -> None:
 
 
 def test_a_reader_that_goes_away_is_met_quietly() -> None:
-    code = "import sys, os; os.close(0); from gateway.cli.main import main; sys.exit(main(['version']))"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None and process.stderr is not None
-    process.stdout.close()
-    err = process.stderr.read()
-    process.stderr.close()
-    assert process.wait() in (exits.OK, exits.BROKEN_PIPE)
-    assert err == ""
+    code = "import sys; from gateway.cli.main import main; sys.stdin.read(); sys.exit(main(['version']))"
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=buffered
+    ) as process:
+        assert process.stdin and process.stdout and process.stderr
+        process.stdout.close()
+        process.stdin.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == exits.BROKEN_PIPE
 
 
 def test_a_broken_pipe_has_its_code(failing: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
