@@ -27,6 +27,11 @@ _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _UNKNOWN_ZONE: Final = phone_zones.UNKNOWN_TIMEZONE
 
 
+def prime() -> None:
+    """Load the calendars' code now: the first holiday asked about otherwise costs a third of a second."""
+    _holidays("US", 2026)
+
+
 def is_timed(contact: Contact) -> bool:
     """Whether the conditions depend on the time at all."""
     return bool(contact.start is not None or contact.end is not None or contact.days or contact.holidays)

@@ -1,0 +1,280 @@
+from datetime import UTC, datetime
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.contacts.model import UNKNOWN, Consent, ConsentState, Standing, Suppression
+from gateway.contacts.rules import REGISTRY_RULE, Check, Subject, Verdict, judge
+from gateway.errors import REASONS
+from gateway.model import Channel, Contact, Requirement
+
+PHONE = Subject("phone", "+33612345678")
+NOON = datetime(2026, 6, 10, 10, 0, tzinfo=UTC).timestamp()
+SMS = "marketing.communications.sms"
+
+
+def consent(state: ConsentState, channel: Channel | None = None, purpose: str | None = None) -> Consent:
+    return Consent(channel=channel, purpose=purpose, state=state)
+
+
+def verdict(
+    standing: Standing,
+    *checks: Check,
+    channel: Channel | None = "sms",
+    purposes: tuple[str, ...] = (SMS,),
+    subject: Subject = PHONE,
+) -> Verdict:
+    return judge(subject, standing, channel, purposes, checks, NOON)
+
+
+def needs(require: Requirement, *scope: str) -> Check:
+    return Check("needs", "enforce", Contact(require=require), scope)
+
+
+def test_a_stranger_may_be_contacted_where_no_rule_speaks() -> None:
+    assert verdict(UNKNOWN) == Verdict(True)
+
+
+@pytest.mark.parametrize("channel", [*get_args(Channel), None])
+def test_a_global_suppression_refuses_without_any_rule(channel: Channel | None) -> None:
+    found = verdict(Standing(suppressions=(Suppression(),)), channel=channel)
+    assert (found.allowed, found.reason, found.rules) == (False, "contact_suppressed", (REGISTRY_RULE,))
+    assert found.on_refusal == "refuse" and found.retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("suppression", "refused"),
+    [
+        (Suppression(channel="sms"), True),
+        (Suppression(channel="call"), False),
+        (Suppression(purpose="marketing"), True),
+        (Suppression(purpose=SMS), True),
+        (Suppression(purpose=SMS + ".weekly"), True),
+        (Suppression(purpose="essential"), False),
+        (Suppression(purpose="market"), False),
+        (Suppression(channel="sms", purpose="marketing"), True),
+        (Suppression(channel="call", purpose="marketing"), False),
+    ],
+)
+def test_a_scoped_suppression_refuses_what_it_meets(suppression: Suppression, refused: bool) -> None:
+    standing = Standing(suppressions=(suppression,))
+    assert verdict(standing).allowed is not refused
+    assert verdict(standing, purposes=("essential.service.x", SMS)).allowed is not (
+        refused or suppression.purpose == "essential"
+    )
+
+
+@pytest.mark.parametrize("suppression", [Suppression(purpose="marketing"), Suppression(channel="call")])
+def test_what_is_not_known_is_read_strictly(suppression: Suppression) -> None:
+    assert not verdict(Standing(suppressions=(suppression,)), channel=None, purposes=()).allowed
+
+
+def test_an_opt_out_of_news_does_not_stop_a_password_reset() -> None:
+    standing = Standing(suppressions=(Suppression(purpose="marketing"),))
+    assert verdict(standing, purposes=("essential.service.authentication",)).allowed
+
+
+@pytest.mark.parametrize(
+    ("consents", "enough"),
+    [
+        ((), False),
+        ((consent("granted"),), True),
+        ((consent("confirmed"),), True),
+        ((consent("pending"),), False),
+        ((consent("granted", "sms"),), True),
+        ((consent("granted", "call"),), False),
+        ((consent("granted", "sms", "marketing"),), True),
+        ((consent("granted", None, SMS),), True),
+        ((consent("granted", None, SMS + ".weekly"),), False),
+        ((consent("granted", None, "essential"),), False),
+        ((consent("granted", "sms", SMS), consent("withdrawn")), False),
+        ((consent("granted", "sms", SMS), consent("withdrawn", None, "marketing")), False),
+        ((consent("granted", "sms", SMS), consent("expired", "sms")), False),
+        ((consent("granted"), consent("withdrawn", "sms", SMS)), False),
+        ((consent("granted"), consent("withdrawn", "call")), True),
+        ((consent("granted"), consent("pending", None, "essential")), True),
+    ],
+)
+def test_consent_must_cover_and_must_not_be_withdrawn(consents: tuple[Consent, ...], enough: bool) -> None:
+    for order in (consents, consents[::-1]):
+        found = verdict(Standing(consents=order), needs("consent", "marketing"))
+        assert found.allowed is enough
+        assert found.reason == ("" if enough else "contact_without_consent")
+        assert found.rules == (() if enough else ("needs",))
+
+
+def test_every_purpose_under_the_rule_needs_consent() -> None:
+    standing = Standing(consents=(consent("granted", None, SMS),))
+    both = (SMS, "marketing.advertising")
+    assert not verdict(standing, needs("consent", "marketing"), purposes=both).allowed
+    assert not verdict(standing, needs("consent"), purposes=both).allowed
+    assert verdict(standing, needs("consent", SMS), purposes=both).allowed
+    assert verdict(standing, needs("consent", "marketing"), purposes=(SMS, "essential.service")).allowed
+
+
+def test_without_a_known_purpose_all_of_the_rules_own_need_consent() -> None:
+    part, whole = consent("granted", None, SMS), consent("granted", None, "marketing")
+    assert not verdict(Standing(consents=(part,)), needs("consent", "marketing"), purposes=()).allowed
+    assert verdict(Standing(consents=(whole,)), needs("consent", "marketing"), purposes=()).allowed
+    assert not verdict(Standing(consents=(whole,)), needs("consent"), purposes=()).allowed
+    assert verdict(Standing(consents=(consent("granted"),)), needs("consent"), purposes=()).allowed
+
+
+def test_double_opt_in_needs_confirmation() -> None:
+    granted, confirmed = consent("granted", "sms"), consent("confirmed", "sms", "marketing")
+    assert not verdict(Standing(consents=(granted,)), needs("double_opt_in")).allowed
+    assert verdict(Standing(consents=(granted, confirmed)), needs("double_opt_in")).allowed
+
+
+def test_a_recipient_that_cannot_be_read_is_refused_where_a_rule_applies() -> None:
+    nobody = Subject("phone", None)
+    assert verdict(UNKNOWN, subject=nobody).allowed
+    found = verdict(UNKNOWN, needs("no_suppression"), subject=nobody)
+    assert (found.allowed, found.reason) == (False, "contact_unknown_recipient")
+
+
+NIGHT = Contact(start=22 * 60, end=23 * 60, timezone="Europe/Paris")
+
+
+def test_all_failures_are_reported_and_the_weightiest_gives_the_reason() -> None:
+    checks = (
+        Check("hours", "enforce", NIGHT),
+        needs("consent"),
+        Check("plain", "enforce", Contact()),
+        Check("trial", "shadow", NIGHT),
+    )
+    found = verdict(Standing(suppressions=(Suppression(),)), *checks)
+    assert found.rules == (REGISTRY_RULE, "hours", "needs", "plain")
+    assert (found.reason, found.shadow, found.retry_after) == ("contact_suppressed", ("trial",), None)
+    found = verdict(UNKNOWN, *checks)
+    assert (found.reason, found.rules, found.retry_after) == (
+        "contact_without_consent",
+        ("hours", "needs"),
+        None,
+    )
+    found = verdict(UNKNOWN, checks[0])
+    assert (found.reason, found.rules, found.retry_after) == ("contact_outside_hours", ("hours",), 10 * 3600)
+
+
+def test_a_wait_satisfies_every_rule_about_hours() -> None:
+    evening = Check("evening", "enforce", Contact(start=12 * 60, end=22 * 60 + 30, timezone="Europe/Paris"))
+    assert verdict(UNKNOWN, evening).allowed
+    late = Check("late", "enforce", Contact(start=22 * 60, end=24 * 60, timezone="UTC"))
+    found = verdict(UNKNOWN, evening, late)
+    assert (found.reason, found.retry_after) == ("contact_outside_hours", None)
+
+
+def test_shadow_rules_only_report() -> None:
+    shadow = Check("trial", "shadow", Contact(require="consent"))
+    assert verdict(UNKNOWN, shadow) == Verdict(True, shadow=("trial",))
+
+
+@pytest.mark.parametrize(
+    ("modes", "suppressed", "expected"),
+    [
+        (("drop",), False, "drop"),
+        (("refuse",), False, "refuse"),
+        (("drop", "refuse"), False, "refuse"),
+        (("drop",), True, "drop"),
+        ((), True, "refuse"),
+    ],
+)
+def test_a_recipient_is_left_out_only_when_every_failed_rule_says_so(
+    modes: tuple[str, ...], suppressed: bool, expected: str
+) -> None:
+    checks = [
+        Check(mode, "enforce", Contact(require="consent"), (), "drop" if mode == "drop" else "refuse")
+        for mode in modes
+    ]
+    standing = Standing(suppressions=(Suppression(),) if suppressed else ())
+    assert verdict(standing, *checks).on_refusal == expected
+
+
+# ---- rules only tighten ---------------------------------------------------------------------------------
+
+channels = st.none() | st.sampled_from(("sms", "call", "email"))
+purposes = st.sampled_from(("marketing", SMS, "marketing.advertising", "essential", "essential.service"))
+suppressions = st.builds(Suppression, channel=channels, purpose=st.none() | purposes)
+consents = st.builds(
+    Consent, channel=channels, purpose=st.none() | purposes, state=st.sampled_from(get_args(ConsentState))
+)
+standings = st.builds(
+    Standing,
+    suppressions=st.lists(suppressions, max_size=3).map(tuple),
+    consents=st.lists(consents, max_size=4).map(tuple),
+)
+minutes = st.none() | st.integers(0, 1440)
+contacts = st.builds(
+    Contact,
+    require=st.sampled_from(get_args(Requirement)),
+    start=minutes,
+    end=minutes,
+    days=st.lists(st.sampled_from(("mon", "wed", "sun")), max_size=2).map(tuple),
+    timezone=st.sampled_from(("subject", "Europe/Paris", "America/New_York")),
+    holidays=st.sampled_from((None, "subject", "FR")),
+)
+checks = st.builds(
+    Check,
+    rule=st.text("abc", min_size=1, max_size=3),
+    mode=st.sampled_from(("enforce", "shadow")),
+    contact=contacts,
+    scope_purposes=st.lists(purposes, max_size=2).map(tuple),
+    on_refusal=st.sampled_from(("refuse", "drop")),
+)
+subjects = st.builds(
+    Subject, kind=st.sampled_from(("phone", "email")), value=st.sampled_from(("+33612345678", None))
+)
+moments = st.floats(1.7e9, 1.9e9)
+many_purposes = st.lists(purposes, max_size=3).map(tuple)
+many_checks = st.lists(checks, max_size=3).map(tuple)
+
+
+@settings(deadline=None)
+@given(subjects, standings, channels, many_purposes, many_checks, checks, moments)
+def test_adding_a_check_never_allows(
+    subject: Subject,
+    standing: Standing,
+    channel: Channel | None,
+    named: tuple[str, ...],
+    held: tuple[Check, ...],
+    added: Check,
+    now: float,
+) -> None:
+    before = judge(subject, standing, channel, named, held, now)
+    after = judge(subject, standing, channel, named, (*held, added), now)
+    assert before.allowed or not after.allowed
+    assert set(before.rules) <= set(after.rules)
+    assert (after.reason in REASONS) is not after.allowed
+    assert bool(after.rules) is not after.allowed
+
+
+@settings(deadline=None)
+@given(subjects, standings, channels, many_purposes, many_checks, suppressions, consents, moments)
+def test_adding_a_suppression_or_a_withdrawal_never_allows(
+    subject: Subject,
+    standing: Standing,
+    channel: Channel | None,
+    named: tuple[str, ...],
+    held: tuple[Check, ...],
+    suppression: Suppression,
+    negative: Consent,
+    now: float,
+) -> None:
+    before = judge(subject, standing, channel, named, held, now)
+    suppressed = Standing(suppressions=(*standing.suppressions, suppression), consents=standing.consents)
+    assert before.allowed or not judge(subject, suppressed, channel, named, held, now).allowed
+    if negative.state not in ("granted", "confirmed"):
+        withdrawn = Standing(suppressions=standing.suppressions, consents=(*standing.consents, negative))
+        assert before.allowed or not judge(subject, withdrawn, channel, named, held, now).allowed
+
+
+@settings(deadline=None)
+@given(standings, channels, many_purposes, many_checks, moments)
+def test_knowing_less_never_allows_more(
+    standing: Standing, channel: Channel | None, named: tuple[str, ...], held: tuple[Check, ...], now: float
+) -> None:
+    known = judge(PHONE, standing, channel, named, (), now)
+    assert known.allowed or not judge(PHONE, standing, None, named, (), now).allowed
+    assert known.allowed or not judge(PHONE, standing, channel, (), (), now).allowed
