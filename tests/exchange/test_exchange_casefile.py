@@ -144,7 +144,9 @@ def test_canonical_never_raises(text: str) -> None:
     canonical(text)
 
 
-@pytest.mark.parametrize(("one", "other"), [("1", "1.0"), ("1.1", "1.10"), ("1e2", "100"), ('"1"', "1"), ("null", '"null"')])
+@pytest.mark.parametrize(
+    ("one", "other"), [("1", "1.0"), ("1.1", "1.10"), ("1e2", "100"), ('"1"', "1"), ("null", '"null"')]
+)
 def test_canonical_tells_apart(one: str, other: str) -> None:
     assert canonical(one) != canonical(other)
 
