@@ -225,6 +225,7 @@ class Gate:
         await self._running
         self.log.close()
         self.registry.close()
+        await asyncio.sleep(0.02)  # transports that were aborted close in the next turns of the loop
 
     def drain(self) -> None:
         """Begin to stop, without waiting for it."""

@@ -1,7 +1,7 @@
 """One audit record. Pure. Holds pseudonyms, names and counts; never a value from traffic."""
 
-from typing import Literal, Protocol
 from collections.abc import Callable
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -12,7 +12,7 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     """A read has one record, an act an intent and an outcome (same id), a refusal one.
 
     Times: `at` seconds since the epoch; `added_us` microseconds the gateway itself spent, `total_us` with
-    the upstream. Sizes are body bytes. `seen`/`masked` count values by data category, `paths` masked values by
+    the upstream. Sizes are body bytes. `seen`/`masked` count values by data category, `paths` masked ones by
     data-map path. `subjects` are keyed pseudonyms. `policy` is the SHA-256 of the rule file in force.
     """
 

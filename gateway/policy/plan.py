@@ -59,7 +59,7 @@ class Considered:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is done with one operation of one client. `expires`: next UTC midnight, seconds since the epoch."""
+    """What is done with one operation of one client. `expires`: next UTC midnight, epoch seconds."""
 
     tenant: str
     version: str

@@ -26,6 +26,7 @@ class Caller(asyncio.Protocol):
         "_buffer",
         "_close",
         "_feeding",
+        "_held",
         "_lingering",
         "_paused",
         "_reader",
@@ -53,6 +54,7 @@ class Caller(asyncio.Protocol):
         self._buffer = b""
         self._reader: Reader | None = None
         self._feeding = False
+        self._held = False
         self._paused = False
         self._close = False
         self._lingering = False
@@ -122,7 +124,18 @@ class Caller(asyncio.Protocol):
                 pass
         finally:
             self._feeding = False
-        if self._paused and len(self._buffer) <= BUFFER:
+        self._read_on()
+
+    def hold(self, held: bool) -> None:
+        """The upstream takes no more of the body (or does again): stop reading it (or go on)."""
+        self._held = held
+        if held:
+            self.reading(False)
+        else:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        if self._paused and not self._held and len(self._buffer) <= BUFFER:
             self.reading(True)
 
     def reading(self, wanted: bool) -> None:
@@ -228,10 +241,8 @@ class Caller(asyncio.Protocol):
             self._end()
             return
         self.expect("idle")
-        if self._buffer:
-            self.feed()
-        elif self._paused:
-            self.reading(True)
+        self._held = False
+        self.feed()
 
     def _end(self) -> None:
         if self.body_done and not self._lingering:

@@ -222,8 +222,9 @@ class Turn:
         """The answer's head; what the exchange wants of its body is known when this returns."""
         self._caller.expect("progress")
         self.driver.resume(head)
-        if self.answering is None and self._connection is not None and not self._answered:
-            self._connection.pause()
+        connection = self._connection
+        if self.answering is None and connection is not None and not connection.body_done:
+            connection.pause()
 
     def on_data(self, data: bytes) -> None:
         """A part of the answer's body."""
@@ -271,7 +272,7 @@ class Turn:
     def upstream_writable(self, writable: bool) -> None:
         """Back-pressure from a slow upstream."""
         if self.asking == PUMP:
-            self._caller.reading(writable)
+            self._caller.hold(not writable)
 
     # ---- inside ----------------------------------------
 

@@ -162,6 +162,11 @@ class UpstreamConnection(asyncio.Protocol):
         """Those of the answer read last."""
         return self._reader.trailers if self._reader is not None else []
 
+    @property
+    def body_done(self) -> bool:
+        """Whether the answer being read has no more to come."""
+        return self._reader is not None and self._reader.done
+
     def pause(self) -> None:
         """Stop handing on bytes (back-pressure)."""
         if not self.paused:
