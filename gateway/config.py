@@ -1,4 +1,4 @@
-"""`hushgate.yaml` -> config.Config. Reads the file, the secrets it refers to, and which packs and rules are there."""
+"""`hushgate.yaml` -> Config. Reads the file, its secrets, and which packs and rule files are there."""
 
 import re
 from base64 import b64encode
@@ -10,8 +10,8 @@ from typing import Final
 import msgspec
 
 import gateway
-from gateway.config import Audit, Config, Listener, Tls
 from gateway.configschema import BUILTIN, DOCUMENT, Credential, Draft, DraftUpstream
+from gateway.deployment import Audit, Config, Listener, Tls
 from gateway.errors import ConfigError, Problem
 from gateway.model import Upstream
 from gateway.secret import Missing, Secret, resolve
@@ -19,6 +19,8 @@ from gateway.strict.checks import scalars
 from gateway.strict.document import Node, Scalar, read
 from gateway.strict.report import Report, listed, nearest
 from gateway.strict.shapes import Document
+
+__all__ = ("Config", "builtin_packs", "load_config", "pack_folder", "read_bytes")
 
 Secrets = dict[str, Secret]
 Check = Callable[[Node, Report], None]
@@ -100,10 +102,9 @@ def _folders(base: Path) -> Check:
 def _tls_files(base: Path) -> Check:
     def check(root: Node, report: Report) -> None:
         for node in scalars(root, _TLS_FILES):
-            if not (base / node.text).is_file():
-                report.add(
-                    node, f"{node.text!r}, which is no file", f"a file (looked for {base / node.text})"
-                )
+            file = base / node.text
+            if not file.is_file():
+                report.add(node, f"{node.text!r}, which is no file", f"a file (looked for {file})")
 
     return check
 

@@ -1,17 +1,17 @@
 """The schema of `hushgate.yaml`, and the checks that need nothing but the file. Pure.
 
-Builders leave paths and references as written: `configfile` resolves them.
+Builders leave paths and references as written: `config` resolves them.
 """
 
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 from itertools import combinations
-from typing import Final, get_args
+from typing import Final, Literal, get_args
 from urllib.parse import urlsplit
 
 from gateway.codecs.program import Limits
-from gateway.config import Audit, Bind, Durability, Level, Listener, Log, Network, Timeouts, Tls
+from gateway.deployment import Audit, Bind, Durability, Level, Listener, Log, Network, Timeouts, Tls
 from gateway.http1.head import HeadLimits
 from gateway.model import Upstream
 from gateway.policy.taxonomy import OPERATOR_NAME, PLACE, REGION
@@ -57,8 +57,10 @@ def _workers(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[1-9][0-9]{0,2}", text) and int(text) <= 256 else None
 
 
-def _listener(name: str, plane: str, bind: tuple[str, int], workers: int, tls: Tls | None = None) -> Listener:
-    return Listener(name, "reverse", Bind(*bind), workers, tls)
+def _listener(
+    name: str, plane: Literal["reverse"], bind: tuple[str, int], workers: int, tls: Tls | None = None
+) -> Listener:
+    return Listener(name, plane, Bind(*bind), workers, tls)
 
 
 LISTENER: Final = Table(
@@ -205,9 +207,7 @@ UPSTREAM: Final = Table(
         Key("operator", OPERATOR_NAME, "Who runs it; unknown when left out."),
         Key("route", ROUTE, "How applications reach it: by path prefix or by host.", True),
         Key("tenants", ListOf(NAME), "Only for these tenants; every tenant when left out."),
-        Key(
-            "credential", CREDENTIAL, "What the gateway adds to requests, so that applications never hold it."
-        ),
+        Key("credential", CREDENTIAL, "What the gateway adds to requests: applications never hold it."),
         Key("ca", PATH, "CA file (PEM) to trust instead of the system's."),
         Key("connect", ListOf(ADDRESS), "Addresses to connect to instead of resolving the URL's host."),
     ),

@@ -50,7 +50,7 @@ def _read(path: Path) -> Secret | Missing:
 def _checked(value: str | None, what: str) -> Secret | Missing:
     if value is None:
         return Missing(f"{what}, which is not set")
-    text = value.removesuffix("\n").removesuffix("\r")
+    text = value.removesuffix("\r\n").removesuffix("\n")
     if not text or len(text) > MAX_BYTES:
         return Missing(f"{what}, which is empty" if not text else f"{what}, which is too long")
     return Secret(text)

@@ -257,17 +257,6 @@ def _template_parameters(root: Node, report: Report) -> None:
                 report.add(key, f"unknown path parameter {key.text!r}", expected, near)
 
 
-def _same_path(root: Node, report: Report) -> None:
-    """No JSON path twice in one map under two spellings (`a`, `$.a`, `'a'`)."""
-    for path in (path for path in _MAPS if path.endswith("json") or path.startswith("types")):
-        for node in select(root, path):
-            first: dict[str, Scalar] = {}
-            for key in scalars(node, ("{}",)):
-                other = first.setdefault(canonical(key.text), key)
-                if other is not key:
-                    report.add(key, f"{key.text!r}, the same path as in line {other.line}", "each path once")
-
-
 DOCUMENT: Final = Document(
     PACK,
     (
@@ -276,7 +265,6 @@ DOCUMENT: Final = Document(
         Refers("type", tuple(f"{path}.*.type" for path in _MAPS), "types{}"),
         collisions,
         _template_parameters,
-        _same_path,
     ),
 )
 
