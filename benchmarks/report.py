@@ -89,7 +89,10 @@ def conditions(run: Results) -> str:
     """Date, machine and versions in one paragraph."""
     m = run.machine
     tools = ", ".join(f"{name} {value}" for name, value in run.versions.items() if value != "-")
-    return f"{m['date']}; {m['cpu']}, {m['cores']} cores, {m['kernel']}; {tools}. Settings: " + ", ".join(
+    where = (
+        f"{m['date']}; {m['cpu']}, {m['cores']} cores, {m['kernel']}, load average {m['load_before']} before"
+    )
+    return f"{where}; {tools}. Settings: " + ", ".join(
         f"{name} {value}" for name, value in run.settings.items()
     )
 
@@ -142,7 +145,7 @@ def document(run: Results) -> Iterator[str]:
     """The Markdown, in parts."""
     yield f"Measured {conditions(run)}.\n"
     yield markdown(table(run)) + "\n"
-    yield "`>=`: the load side was the bottleneck, the peer can do more.\n"
+    yield f"`>=`: the proxy used less than {BUSY:.0%} of its core: the peer can do more.\n"
     yield f"At a fixed {run.settings['rate']} requests/s, 0.5 KB, microseconds:\n"
     yield markdown(latencies(run)) + "\n"
     yield markdown(goals(run)) + "\n"

@@ -30,6 +30,9 @@ HEADROOM = 1.2
 """A peer whose throughput is under this many times the fixed rate is not measured at it: a queue that only
 grows has no percentile."""
 
+QUIET = 0.5
+"""Load average above which a run says that it was disturbed."""
+
 
 def say(text: str) -> None:
     """Progress, to stderr."""
@@ -67,6 +70,12 @@ class Run:
             self.results.missing[name] = str(error)
             return
         self.peers[name] = running
+
+    def warn(self) -> None:
+        """Say it when the machine is not quiet: ratios hold roughly, latencies do not."""
+        load = self.results.machine["load_before"]
+        if float(load) > QUIET:
+            say(f"the machine is busy (load average {load}): these figures are not worth publishing")
 
     def verify(self) -> list[str]:
         """What working peers do otherwise than the work."""
@@ -174,6 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with ExitStack() as stack:
             run = Run(options, stack)
+            run.warn()
             wrong = run.verify()
             if not wrong:
                 run.throughput()
@@ -187,6 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     report.write(run.results, options.out)
     print(report.show(run.results))
+    run.warn()
     say(f"written: {options.out}/results.json, results.md, results.svg")
     missed = options.strict and any(one.met is False for one in targets(run.results))
     return 1 if missed or run.results.failed() else 0

@@ -20,7 +20,7 @@ def cell(*rps: float, busy: float = 1.0) -> Cell:
 
 
 def results() -> Results:
-    machine = {"date": "2026-01-01", "cpu": "x & y", "cores": "2", "kernel": "Linux"}
+    machine = {"date": "2026-01-01", "cpu": "x & y", "cores": "2", "kernel": "Linux", "load_before": "0.1"}
     run = Results(machine, {"nginx": "1"}, {"rate": 500})
     run.cells["contact"] = {
         "direct": cell(50_000),
