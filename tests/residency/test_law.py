@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.residency.law import COUNTRIES, FRAMEWORKS, LAW, REGIONS, WORDS, expand, inside
+from gateway.residency.law import (
+    COUNTRIES,
+    FRAMEWORKS,
+    LAW,
+    REGIONS,
+    WORDS,
+    Adequacy,
+    Framework,
+    Membership,
+    expand,
+    inside,
+)
 
 TODAY = date(2026, 11, 21)
 MEMBERS = {
@@ -40,7 +51,8 @@ TERRITORIES = {"AX", "GF", "GP", "MF", "MQ", "RE", "YT"}
 
 
 def test_every_line_has_a_source_and_dates_in_order() -> None:
-    for line in (*LAW.membership, *LAW.adequacy, *LAW.frameworks):
+    lines: list[Membership | Adequacy | Framework] = [*LAW.membership, *LAW.adequacy, *LAW.frameworks]
+    for line in lines:
         assert line.source
         assert line.country in COUNTRIES
         assert line.until is None or line.since < line.until
