@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import compress
 
 from gateway.audit.record import Phase, Record
 from gateway.codecs.program import Program, Tally
 from gateway.http1.head import RequestHead
 from gateway.model import Location
 from gateway.policy.identity import Identity, Peer
+from gateway.policy.matchers import personal
 from gateway.policy.plan import Plan
 
 Tick = Callable[[], float]
@@ -49,10 +51,12 @@ class Facts:
         """Add what a run saw and did; returns how many values were masked."""
         total = tally.unmapped
         self.unmapped += tally.unmapped
-        for slot, seen, masked in zip(program.slots, tally.seen, tally.masked, strict=True):
-            if not seen:
+        slots = program.slots
+        for index in compress(range(len(slots)), tally.seen):
+            slot, masked = slots[index], tally.masked[index]
+            if not personal(slot.category):
                 continue
-            self.seen[slot.category] = self.seen.get(slot.category, 0) + seen
+            self.seen[slot.category] = self.seen.get(slot.category, 0) + tally.seen[index]
             for rule in slot.shadow:
                 self.shadow[rule] = None
             if masked:

@@ -1,7 +1,7 @@
 """Policy + situation -> plan, once per (tenant, client, purpose, operation, upstream) and day. Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -23,6 +23,7 @@ from gateway.model import (
     Upstream,
     overlaps,
 )
+from gateway.policy.datamap import needed
 from gateway.policy.fields import Treatment, treatment
 from gateway.policy.matchers import Situation, categories, obstacle, personal
 from gateway.policy.plan import Considered, Denial, Opaque, Plan, Side
@@ -149,6 +150,7 @@ class _Sides:
         self._role = it.client.role
         self._enforced = tuple(rule for rule in masks if rule.mode == "enforce")
         self._all = masks
+        self._slots: dict[tuple[str, Direction], Slot] = {}
 
     def side(self, direction: Direction, data: DataMap) -> Side:
         """Compile one direction. Only a response has unmapped values: a request is the client's own data."""
@@ -173,14 +175,26 @@ class _Sides:
     ) -> Program | None:
         if unmapped is None and not any(personal(f.category) or f.subject for f in fields):
             return None
-        return compile_program([self._slot(f, direction) for f in fields], unmapped)
+        # What is not personal only has to be known where the unknown is treated.
+        wanted = fields if unmapped else needed(fields)
+        return compile_program([self._slot(f, direction) for f in wanted], unmapped)
 
     def _names(self, fields: tuple[Field, ...], direction: Direction) -> Program | None:
         if not any(personal(f.category) or f.subject for f in fields):
             return None
-        return compile_names([self._slot(f, direction) for f in fields], None)
+        return compile_names(
+            [self._slot(f, direction) for f in fields if personal(f.category) or f.subject], None
+        )
 
     def _slot(self, field: Field, direction: Direction) -> Slot:
+        """The treatment is worked out once per category: a pack maps hundreds of fields to few of them."""
+        key = (field.category, direction)
+        treated = self._slots.get(key)
+        if treated is None:
+            treated = self._slots[key] = self._treated(field, direction)
+        return replace(treated, path=field.path, subject=field.subject, role=field.role)
+
+    def _treated(self, field: Field, direction: Direction) -> Slot:
         made = self._treat(field.category, direction, self._enforced)
         shadow: tuple[str, ...] = ()
         if len(self._all) > len(self._enforced):
@@ -188,13 +202,11 @@ class _Sides:
             if every.mask != made.mask:
                 shadow = tuple(r for r in every.rules if r not in made.rules)
         return Slot(
-            path=field.path,
+            path="",
             category=field.category,
             mask=build(made.mask, field.category, self._key) if made.mask else None,
             rules=made.rules,
             shadow=shadow,
-            subject=field.subject,
-            role=field.role,
         )
 
     def _treat(self, category: str, direction: Direction, rules: tuple[Rule, ...]) -> Treatment:

@@ -1,0 +1,40 @@
+"""Which lines of a data map a program needs where nothing is done with what the map does not name. Pure."""
+
+from fnmatch import fnmatchcase
+
+from gateway.model import Field
+from gateway.policy.matchers import personal
+
+
+def needed(fields: tuple[Field, ...]) -> list[Field]:
+    """The personal lines, and those others that take a place out of what a personal line selects.
+
+    `properties.*: user` with `properties.createdate: system.operations` needs both; `paging.next.after:
+    system.operations` alone is not needed: nothing would happen there anyway.
+    """
+    wanted = [field for field in fields if personal(field.category) or field.subject]
+    paths = {field.path for field in wanted}
+    globs = [_glob(field.path) for field in wanted if "*" in field.path]
+    return [
+        field
+        for field in fields
+        if field.path in paths
+        or any(prefix in paths for prefix in _prefixes(field.path))
+        or any(fnmatchcase(_plain(field.path), glob) for glob in globs)
+    ]
+
+
+def _prefixes(path: str) -> list[str]:
+    """Paths of everything around a path: `a[].b` -> `$`, `a`, `a[]`."""
+    cuts = [at for at, char in enumerate(path) if char in ".["]
+    return ["$", *(path[:cut] for cut in cuts), *(path[: cut + 2] for cut in cuts if path[cut] == "[")]
+
+
+def _plain(path: str) -> str:
+    return path.replace("[]", "/")
+
+
+def _glob(path: str) -> str:
+    """A pattern over plain paths that covers all a wildcard path selects, and a little more."""
+    parts = _plain(path).replace("**", "*").split(".")
+    return ".".join(part.replace("[", "") for part in parts) + "*"
