@@ -62,9 +62,13 @@ def problem(
         if name not in _RESERVED:
             members[name] = _fill(value, words)
     body = msgspec.json.encode(members)
+    return _head(code, identifier, len(body), wait), b"" if head_only else body
+
+
+def _head(code: int, identifier: str, length: int, wait: int | None) -> bytes:
     headers = [
         (b"Content-Type", b"application/problem+json"),
-        (b"Content-Length", b"%d" % len(body)),
+        (b"Content-Length", b"%d" % length),
         (b"Cache-Control", b"no-store"),
         (b"Hushgate-Decision", identifier.encode()),
     ]
@@ -72,8 +76,7 @@ def problem(
         headers.append((b"Retry-After", b"%d" % wait))
     if code == 401:
         headers.append((b"WWW-Authenticate", b'Hushgate-Key realm="hushgate"'))
-    head = response_head(code, _PHRASES.get(code, b"Refused"), headers)
-    return head, b"" if head_only else body
+    return response_head(code, _PHRASES.get(code, b"Refused"), headers)
 
 
 def _fill(value: str | int, words: Mapping[str, str]) -> str | int:
