@@ -87,6 +87,19 @@ def test_a_national_number_needs_a_country() -> None:
     assert normalise("phone", "2025550143", "US") == "+12025550143"
 
 
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("+5704411771516", "+574411771516"),
+        ("+8102772006756", "+812772006756"),
+        ("+35804329853", "+3584329853"),
+    ],
+)
+def test_a_trunk_prefix_after_the_calling_code_is_dropped(text: str, canonical: str) -> None:
+    # Its length alone would pass: a suppressed person must not be reached by spelling the number this way.
+    assert normalise("phone", text, None) == normalise("phone", canonical, None) == canonical
+
+
 def test_italian_numbers_keep_their_zero() -> None:
     assert normalise("phone", "+390612345678", None) == "+390612345678"
 
