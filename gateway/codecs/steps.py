@@ -1,8 +1,9 @@
 """The path trie made deterministic: one step per place in a document, so that a walk never backtracks. Pure.
 
 A trie with `*` and `**` can reach one value along several paths. Subset construction settles at compile time
-which slot wins everywhere; a run then follows one link per key. Precedence is that of the trie: at each key
-from the left, an exact key before `*` before `**`; the first path in that order that ends at the value wins.
+which slot wins everywhere; a run then follows one link per key. Of several paths to one value the winner is
+the one with the most links after its `**` (all of them where it has none); among equals the one whose `**`
+stands further down; then, from the left, an exact key before `*`.
 """
 
 from collections.abc import Iterable
@@ -15,9 +16,12 @@ MAX_STEPS = 50_000
 """Steps of one program; far above any data map, below what would harm a worker."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Step:
-    """What to do at one place: its slot (-1: none), and where each key or item leads. Compare by identity."""
+    """What to do at one place: its slot (-1: none), and where each key or item leads.
+
+    Steps form a graph with cycles: they are compared by identity and have no repr of their contents.
+    """
 
     slot: int = -1
     mask: Masker | None = None
@@ -75,7 +79,7 @@ class _Builder:
 
     def _step(self, nodes: Iterable[Node], deeps: tuple[Node, ...], inherited: int) -> Step | None:
         reached = tuple({id(n): n for n in nodes}.values())
-        deeps = tuple({id(n): n for n in (*deeps, *(n.deep for n in reached if n.deep))}.values())
+        deeps = tuple({id(n): n for n in (*(n.deep for n in reached if n.deep), *deeps)}.values())
         slot = next((n.slot for n in reached if n.slot >= 0), inherited)
         if slot < 0 and not (reached or deeps or self._everywhere):
             return None

@@ -1,0 +1,67 @@
+"""Content types: read strictly, unknown ones refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.codecs.json import JSON
+from gateway.codecs.params import FORM
+from gateway.codecs.program import Codec
+from gateway.codecs.table import codec_for, media_type
+from gateway.errors import PayloadError
+
+
+@pytest.mark.parametrize(
+    ("value", "codec"),
+    [
+        (b"application/json", JSON),
+        (b"Application/JSON ; Charset=UTF-8", JSON),
+        (b'application/json;charset="utf-8"', JSON),
+        (b"application/problem+json", JSON),
+        (b"application/json; v=1; charset=us-ascii", JSON),
+        (b"application/x-www-form-urlencoded; charset=utf-8", FORM),
+    ],
+)
+def test_known(value: bytes, codec: Codec) -> None:
+    assert codec_for(value) is codec
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        b"",
+        b"json",
+        b"text/html",
+        b"application/",
+        b"application/json, text/html",
+        b"application/json;",
+        b"application/json; charset",
+        b"application/json; charset=latin1",
+        b"application/json; charset=utf-8; charset=utf-16",
+        b"application/json x",
+        b"+json",
+        b"application/+json",
+        b"application/xml",
+        b"application/json\n",
+        b'application/json; a="b',
+    ],
+)
+def test_refused(value: bytes | None) -> None:
+    with pytest.raises(PayloadError) as caught:
+        codec_for(value)
+    assert caught.value.reason == "unsupported_media_type"
+
+
+def test_media_type_does_not_mind_the_charset() -> None:
+    assert media_type(b"Text/Plain; charset=latin1") == "text/plain"
+    with pytest.raises(PayloadError):
+        media_type(None)
+
+
+@given(st.binary(max_size=30).map(lambda tail: b"application/json" + tail))
+def test_any_bytes_give_a_codec_or_our_error(value: bytes) -> None:
+    try:
+        codec_for(value)
+    except PayloadError as error:
+        assert error.reason == "unsupported_media_type"

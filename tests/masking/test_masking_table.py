@@ -1,0 +1,63 @@
+"""Stricter is a join: the order in which rules meet never matters."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import InternalError
+from gateway.masking.operators import REDACTED
+from gateway.masking.table import NOTHING, OPERATORS, build, stricter
+from gateway.model import Mask
+
+_masks = st.builds(
+    Mask,
+    op=st.sampled_from(sorted(OPERATORS)),
+    keep_first=st.integers(0, 3),
+    keep_last=st.integers(0, 3),
+    keep=st.integers(0, 3),
+)
+
+
+@given(_masks, _masks, _masks)
+def test_join(a: Mask, b: Mask, c: Mask) -> None:
+    assert stricter(a, b) == stricter(b, a)
+    assert stricter(stricter(a, b), c) == stricter(a, stricter(b, c))
+    once = stricter(a, b)
+    assert stricter(once, a) == stricter(once, b) == stricter(once, once) == once
+
+
+@given(_masks, _masks, st.text())
+def test_parameters_never_open(a: Mask, b: Mask, text: str) -> None:
+    """Of two masks of one operator, the join shows no character that one of them hides."""
+    if a.op == b.op == "partial":
+        shown = [
+            sum(c != "*" for c in build(m, "c", b"")(text.replace("*", "-"))) for m in (a, b, stricter(a, b))
+        ]
+        assert shown[2] <= min(shown[0], shown[1])
+
+
+def test_the_order() -> None:
+    order = ["remove", "redact", "hash", "partial", "year"]
+    for strict, loose in pairwise(order):
+        assert stricter(Mask(op=loose), Mask(op=strict)).op == strict
+    assert stricter(Mask(op="partial", keep_first=1, keep_last=4), Mask(op="partial", keep_first=2)) == Mask(
+        op="partial", keep_first=1
+    )
+    assert stricter(Mask(op="truncate", keep=3), Mask(op="truncate", keep=2)) == Mask(op="truncate", keep=2)
+
+
+@pytest.mark.parametrize("pair", [("year", "truncate"), ("year", "truncate_ip"), ("truncate", "truncate_ip")])
+def test_two_generalisations_show_nothing(pair: tuple[str, str]) -> None:
+    joined = stricter(Mask(op=pair[0], keep=4), Mask(op=pair[1], keep=4))
+    assert joined == NOTHING
+    assert build(joined, "c", b"")("1984") == REDACTED
+
+
+@pytest.mark.parametrize("op", ["show", "", "Redact"])
+def test_unknown_operator(op: str) -> None:
+    with pytest.raises(InternalError):
+        build(Mask(op=op), "c", b"")
+    with pytest.raises(InternalError):
+        stricter(Mask(op="redact"), Mask(op=op))

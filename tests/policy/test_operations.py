@@ -1,0 +1,86 @@
+"""Finding the operation of a method and a path."""
+
+import pytest
+
+from gateway.errors import InternalError, PayloadError
+from gateway.model import Operation
+from gateway.policy.operations import OperationIndex
+
+
+def op(call: str) -> Operation:
+    method, path = call.split()
+    return Operation(id=call, method=method, path=path)
+
+
+CALLS = [
+    "GET /crm/v3/objects/contacts",
+    "GET /crm/v3/objects/contacts/{contactId}",
+    "PATCH /crm/v3/objects/contacts/{contactId}",
+    "POST /crm/v3/objects/contacts/search",
+    "POST /crm/v3/objects/contacts/batch/read",
+    "GET /crm/v3/objects/{type}/{id}",
+    "GET /crm/v3/objects/{type}/{id}/notes",
+    "POST /2010/Accounts/{Account}/Calls.json",
+    "POST /2010/Accounts/{Account}/Calls/{Sid}.json",
+    "GET /2010/Accounts/{Account}/Recordings/{Sid}.mp3",
+    "GET /2010/Accounts/{Account}/Recordings/{Sid}",
+    "GET /v1/Phone/{Number}",
+    "GET /",
+]
+INDEX = OperationIndex(map(op, CALLS))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "call", "params"),
+    [
+        ("GET", "/crm/v3/objects/contacts", 0, {}),
+        ("GET", "/crm/v3/objects/contacts/7", 1, {"contactId": "7"}),
+        ("HEAD", "/crm/v3/objects/contacts/7", 1, {"contactId": "7"}),
+        ("PATCH", "/crm/v3/objects/contacts/7", 2, {"contactId": "7"}),
+        ("POST", "/crm/v3/objects/contacts/search", 3, {}),
+        ("POST", "/crm/v3/objects/%63ontacts/search", 3, {}),
+        ("POST", "/crm/v3/objects/contacts/batch/read", 4, {}),
+        ("GET", "/crm/v3/objects/deals/7", 5, {"type": "deals", "id": "7"}),
+        ("GET", "/crm/v3/objects/contacts/7/notes", 6, {"type": "contacts", "id": "7"}),
+        ("POST", "/2010/Accounts/AC1/Calls.json", 7, {"Account": "AC1"}),
+        ("POST", "/2010/Accounts/AC1/Calls/CA1.json", 8, {"Account": "AC1", "Sid": "CA1"}),
+        ("GET", "/2010/Accounts/AC1/Recordings/RE1.mp3", 9, {"Account": "AC1", "Sid": "RE1"}),
+        ("GET", "/2010/Accounts/AC1/Recordings/RE1", 10, {"Account": "AC1", "Sid": "RE1"}),
+        ("GET", "/v1/Phone/%2B33612345678", 11, {"Number": "+33612345678"}),
+        ("GET", "/", 12, {}),
+    ],
+)
+def test_found(method: str, path: str, call: int, params: dict[str, str]) -> None:
+    found = INDEX.match(method, path.encode())
+    assert found is not None
+    assert (found[0].id, found[1]) == (CALLS[call], params)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/crm"),
+        ("GET", "/crm/v3/objects/contacts/"),
+        ("DELETE", "/crm/v3/objects/contacts/7"),
+        ("HEAD", "/crm/v3/objects/contacts/search"),
+        ("GET", "/crm/v3/objects/contacts/search"),
+        ("POST", "/2010/Accounts/AC1/Calls/CA1"),
+        ("POST", "/2010/Accounts/AC1/Calls/.json"),
+        ("get", "/crm/v3/objects/contacts"),
+        ("GET", "/CRM/v3/objects/contacts"),
+    ],
+)
+def test_unknown(method: str, path: str) -> None:
+    assert INDEX.match(method, path.encode()) is None
+
+
+@pytest.mark.parametrize("path", [b"/crm//v3", b"/crm/../v3", b"/v1/Phone/a%2Fb", b"/v1/Phone/%00", b"crm"])
+def test_ambiguous(path: bytes) -> None:
+    with pytest.raises(PayloadError):
+        INDEX.match("GET", path)
+
+
+@pytest.mark.parametrize("calls", [["GET /a/{x}", "GET /a/{y}"], ["GET /{x}{y}"], ["GET /a", "GET /a"]])
+def test_bad_packs(calls: list[str]) -> None:
+    with pytest.raises(InternalError):
+        OperationIndex(map(op, calls))
