@@ -314,3 +314,12 @@ def test_no_secret_leaves_and_the_rest_stays(value: Any, everywhere: bool) -> No
     assert SECRET.encode() not in out
     assert meaning(out) == meaning(_write(_seed(value, "*")).encode())
     assert tally.masked == [body.count(SECRET)]
+
+
+@pytest.mark.parametrize("count", [1, 8])
+def test_a_masker_that_gives_the_value_back_masks_nothing(count: int) -> None:
+    body = "[" + ",".join(['{"a":"x","b":"y","c":"z"}'] * count) + "]"
+    same = [Slot("[].a", "c", mask=lambda v: v), Slot("[].b", "c", mask=lambda _: "-")]
+    out, tally = run(body, same, lambda v: v)
+    assert out == body.replace('"y"', '"-"')
+    assert (tally.seen, tally.masked, tally.unmapped) == ([count, count], [0, count], 0)
