@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from hubspot_sources import calls
-from pathcover import call, deciding, names
 
 from gateway.model import Operation
 from gateway.policy.matchers import personal
 from gateway.policy.packfile import read_pack
+from tests.plugins.hubspot_sources import calls
+from tests.plugins.pathcover import call, deciding, names
 
 ROOT = Path(__file__).parents[2]
 PACK = read_pack((ROOT / "plugins/hubspot/pack.yaml").read_bytes(), "plugins/hubspot/pack.yaml")

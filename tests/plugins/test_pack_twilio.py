@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pathcover import call, deciding, names
-from twilio_index import index
 
 from gateway.model import Operation
 from gateway.policy.matchers import personal
 from gateway.policy.packfile import read_pack
+from tests.plugins.pathcover import call, deciding, names
+from tests.plugins.twilio_index import index
 
 ROOT = Path(__file__).parents[2]
 VECTOR = ROOT / "tests/vectors/twilio_index.json"

@@ -21,11 +21,11 @@ from hubspot.crm.contacts import (
 )
 from hubspot.crm.contacts.exceptions import ApiException
 from hubspot.marketing.transactional import PublicSingleSendRequestEgg
-from sandboxkit import received
 
 from gateway.sandbox import hubspot as sandbox
 from gateway.sandbox.people import PEOPLE
 from gateway.sandbox.serve import running
+from tests.sandbox.sandboxkit import received
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sandboxkit import received, twilio_client
 from twilio.base.exceptions import TwilioRestException
 
 from gateway.sandbox import twilio
 from gateway.sandbox.people import COMPANY_NUMBER, PEOPLE
 from gateway.sandbox.serve import running
+from tests.sandbox.sandboxkit import received, twilio_client
 
 CAMILLE = PEOPLE[0]
 
