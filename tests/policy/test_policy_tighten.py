@@ -1,0 +1,435 @@
+"""Rules only tighten: for generated policies and one more rule, nothing gets through that did not before.
+
+One thing a rule may change besides: `on_refusal: drop` says how a refusal is carried out, so a request with a
+refused recipient can go on without it. What is sent then is what the policy lets through without that rule.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from gateway.audit.record import Record
+from gateway.contacts.model import Consent, Suppression
+from gateway.masking.table import OPERATORS, stricter
+from gateway.model import Channel, Mask, Rule, Scope, View
+from gateway.policy.fields import granted, treatment
+from tests.world import RULES, Answer, Played, World, json_answer
+
+HEADER = RULES.partition("views:")[0] + "consents: [given]\n"
+ROLES = ("support", "caller", "admin")
+SUBJECTS = (
+    "user",
+    "user.name",
+    "user.name.first",
+    "user.contact",
+    "user.contact.email",
+    "user.contact.phone_number",
+    "user.contact.address",
+    "user.demographic",
+    "user.demographic.date_of_birth",
+    "user.unique_id",
+    "user.content.private",
+)
+Json = dict[str, Any]
+
+# ---- policies -------------------------------------------------------------------------------------------
+
+category = st.sampled_from(SUBJECTS)
+operators = st.one_of(
+    st.sampled_from(("redact", "remove", "hash", "year", "truncate_ip")),
+    st.integers(1, 6).map(lambda n: {"partial": {"keep_last": n}}),
+    st.integers(1, 20).map(lambda n: {"truncate": {"keep": n}}),
+)
+
+
+def some(*words: str) -> st.SearchStrategy[list[str]]:
+    """One to three of the words."""
+    return st.lists(st.sampled_from(words), min_size=1, max_size=3, unique=True)
+
+
+def optional(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Json]:
+    """A mapping with any of the keys."""
+    return st.fixed_dictionaries({}, optional=keys)
+
+
+@st.composite
+def views(draw: st.DrawFn) -> Json:
+    show = draw(st.lists(category, max_size=4, unique=True))
+    mask = draw(st.dictionaries(category, operators, max_size=4))
+    view: Json = {"show": show, "mask": {c: m for c, m in mask.items() if c not in show}}
+    return {**view, "hide_with": draw(st.sampled_from(("redact", "remove", "hash")))}
+
+
+narrowing = optional(
+    roles=some(*ROLES),
+    clients=some("helpdesk", "dialer", "office"),
+    purposes=some("marketing", "marketing.communications.sms", "essential.service.operations.support"),
+    providers=some("crm"),
+    operations=some("crm.contacts.*", "*.create", "*.fetch", "crm.mails.*"),
+    channels=some("sms", "email", "whatsapp", "call"),
+    data=some(*SUBJECTS),
+)
+timing = optional(
+    mode=st.sampled_from(("enforce", "shadow")),
+    unless=st.sampled_from(({"tenant_consent": "given"}, {"tenant_consent": "missing"})),
+) | st.sampled_from(
+    (
+        {"from": "2026-04-01"},
+        {"from": "2026-04-02"},
+        {"until": "2026-04-01"},
+        {"from": "2026-01-01", "until": "2026-04-02"},
+    )
+)
+masks = st.builds(
+    lambda categories, operator, to: {"mask": categories, "with": operator, **to},
+    some(*SUBJECTS),
+    operators,
+    st.sampled_from(({}, {}, {"to": {"providers": "crm"}})),
+)
+contacts = st.builds(
+    lambda contact, refusal: {"contact": contact, "on_refusal": refusal},
+    optional(
+        require=st.sampled_from(("no_suppression", "consent", "double_opt_in")),
+        within=st.sampled_from(("09:00-20:00", "20:00-21:00")),
+        days=st.sampled_from(("mon-fri", "sat-sun")),
+        timezone=st.sampled_from(("subject", "Europe/Paris")),
+    ).map(lambda terms: terms or {"require": "consent"}),
+    st.sampled_from(("refuse", "drop")),
+)
+residencies = st.builds(
+    lambda regions, operators, adequacy: {
+        "residency": {
+            "regions": regions,
+            "adequacy": adequacy,
+            **({"operators": operators} if operators else {}),
+        }
+    },
+    some("FR", "EEA", "US", "JP"),
+    st.sampled_from((None, ["OVH"], ["AWS"])),
+    st.booleans(),
+)
+accesses = st.just({"access": {"operations": ["*.delete_batch", "crm.status"]}}) | some(*ROLES).map(
+    lambda roles: {"access": {"roles": roles}}
+)
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> Json:
+    """One rule of any kind, narrowed, timed."""
+    kind: Json = draw(masks | contacts | residencies | accesses)
+    inside: Json = kind.get("access", {})
+    narrow = {k: v for k, v in draw(narrowing).items() if k not in inside}
+    if "to" in kind:
+        narrow.pop("providers", None)
+    return {**kind, **narrow, **draw(timing)}
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A rule file that is not written yet."""
+
+    views: Json
+    rules: tuple[Json, ...]
+    unmapped: str
+
+    def plus(self, *rules: Json) -> "Policy":
+        """With more rules at the end."""
+        return Policy(self.views, (*self.rules, *rules), self.unmapped)
+
+    def text(self) -> str:
+        """As YAML (a superset of JSON); rules are named by their place."""
+        named = [{"id": f"r{n}", **rule} for n, rule in enumerate(self.rules)]
+        parts = {"views": self.views, "rules": named, "unmapped": self.unmapped}
+        return HEADER + "".join(f"{key}: {json.dumps(value)}\n" for key, value in parts.items())
+
+
+policies = st.builds(
+    Policy,
+    st.fixed_dictionaries({role: views() for role in ROLES}),
+    st.lists(rules(), max_size=6).map(tuple),
+    st.sampled_from(("redact", "detect", "pass")),
+)
+
+# ---- traffic: every value is another text, so that where it turns up says who saw it -----------------------
+
+PHONES = ("+33639980001", "+33639980002", "whatsapp:+33639980003")
+EMAILS = ("ana@example.com", "bo@example.com", "cy@example.com", "di@example.com")
+
+
+def person(n: int) -> Json:
+    return {
+        "id": f"{n}70{n}",
+        "name": {"first": f"Ana-{n}-first", "last": f"Silva-{n}-last"},
+        "email": f"person{n}@example.com",
+        "phone": f"+3363998010{n}",
+        "born": f"198{n}-04-0{n}",
+        "address": {"street": f"{n} rue X-{n}", "city": f"Ville-{n}"},
+        "created": f"2026-01-0{n}",
+        "surprise": f"an unmapped text {n}, phone +3363998020{n}",
+    }
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call and what the upstream answers."""
+
+    method: str
+    path: str
+    json_body: Any = None
+    form: tuple[tuple[str, str], ...] | None = None
+    answer: Answer = field(default_factory=lambda: json_answer({"id": "m-1"}))
+
+
+def message(to: str) -> Request:
+    form = (("To", to), ("Body", "a private text"))
+    return Request("POST", "/crm/messages", form=form, answer=json_answer({"to": to, "body": "another text"}))
+
+
+def mail(to: str | None, cc: list[str]) -> Request:
+    body: Json = {"cc": cc, "text": "a private text"}
+    return Request("POST", "/crm/mails", json_body={"to": to, **body} if to else body)
+
+
+AUDIO = Answer(200, ((b"Content-Type", b"audio/wav"),), b"RIFF")
+requests = st.one_of(
+    st.sampled_from(
+        (
+            Request("GET", "/crm/contacts/7", answer=json_answer(person(1))),
+            Request("HEAD", "/crm/contacts/7", answer=json_answer(person(1))),
+            Request("GET", "/crm/contacts/7", answer=json_answer({"message": "person1@example.com"}, 404)),
+            Request("GET", "/crm/contacts/7", answer=Answer(500, ((b"Content-Type", b"text/html"),), b"<p>")),
+            Request(
+                "GET",
+                "/crm/contacts?email=ana%40example.com",
+                answer=json_answer({"results": [person(n) for n in range(3)], "next": "n-1"}),
+            ),
+            Request("POST", "/crm/contacts", json_body=person(4), answer=json_answer(person(5))),
+            Request("DELETE", "/crm/contacts/7", answer=Answer(204, ())),
+            Request("POST", "/crm/contacts/delete", json_body={"ids": ["101", "102"]}),
+            Request("GET", "/crm/recordings/1", answer=AUDIO),
+            Request("GET", "/crm/recordings/1", answer=json_answer({"message": "no such recording"}, 404)),
+            Request("GET", "/crm/status", answer=json_answer({"anything": "at all"})),
+            Request("GET", "/crm/nothing"),
+        )
+    ),
+    st.sampled_from(PHONES).map(message),
+    st.builds(mail, st.none() | st.sampled_from(EMAILS), st.lists(st.sampled_from(EMAILS), max_size=3)),
+)
+channels: st.SearchStrategy[Channel | None] = st.sampled_from((None, "sms", "email", "whatsapp"))
+purposes = st.sampled_from((None, "marketing", "essential.service"))
+known = st.dictionaries(
+    st.sampled_from((*PHONES, *EMAILS)),
+    st.lists(
+        st.builds(Suppression, channel=channels, purpose=purposes)
+        | st.builds(
+            Consent,
+            channel=channels,
+            purpose=purposes,
+            state=st.sampled_from(("granted", "confirmed", "withdrawn")),
+        ),
+        min_size=1,
+        max_size=2,
+    ),
+    max_size=4,
+)
+addresses = st.sampled_from(("127.0.0.1", "203.0.113.5", "198.51.100.7"))
+NETWORKS = (("127.0.0.0/8", "FR", "OVH"), ("203.0.113.0/24", "US", "AWS"), ("198.51.100.0/24", "JP", "AWS"))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Who asks what of whom."""
+
+    client: str
+    request: Request
+    known: dict[str, list[Suppression | Consent]]
+    address: str
+
+    def play(self, policy: Policy, request: Request | None = None) -> Played:
+        """The exchange under a policy."""
+        world = World(rules=policy.text(), networks=NETWORKS, addresses=(self.address,))
+        for value, what in self.known.items():
+            world.know("email" if "@" in value else "phone", value, *what)
+        asked = request or self.request
+        return world.ask(
+            asked.method,
+            asked.path,
+            client=self.client,
+            json_body=asked.json_body,
+            form=asked.form,
+            answer=asked.answer,
+        )
+
+
+scenes = st.builds(Scene, st.sampled_from(ROLES), requests, known, addresses)
+
+# ---- what got through -----------------------------------------------------------------------------------
+
+
+def leaves(document: Any) -> Iterator[str]:
+    """Every scalar of a document, as text."""
+    if isinstance(document, dict | list):
+        for value in document.values() if isinstance(document, dict) else document:
+            yield from leaves(value)
+    elif document is not None:
+        yield str(document)
+
+
+def parsed(body: bytes) -> list[str]:
+    """The leaves of a JSON or form body; any other is one leaf."""
+    try:
+        return list(leaves(json.loads(body)))
+    except ValueError:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True)
+        return [value for _, value in pairs] or [body.decode()]
+
+
+def allowed(played: Played) -> bool:
+    return not played.records[-1].reason
+
+
+def shown(scene: Scene, played: Played) -> set[str]:
+    """Values of the upstream's answer that the caller got as they are."""
+    given = set(parsed(scene.request.answer.body)) if scene.request.answer.body else set()
+    return given & set(parsed(played.body)) if played.body else set()
+
+
+def passed_on(scene: Scene, played: Played) -> set[str]:
+    """Values of the caller's request that the upstream got as they are, body and target."""
+    if played.nothing_sent:
+        return set()
+    asked = scene.request
+    target = urlsplit(played.sent[0].split(b" ", 2)[1].decode())
+    given = {*leaves(asked.json_body), *(value for _, value in asked.form or ())}
+    return (
+        (given & set(parsed(played.sent[1])))
+        | {value for _, value in parse_qsl(target.query)}
+        | {target.path}
+    )
+
+
+def recipients(played: Played) -> set[str]:
+    """People the request sent upstream reaches."""
+    return set() if played.nothing_sent else set(parsed(played.sent[1])) & {*PHONES, *EMAILS}
+
+
+def decided(played: Played) -> tuple[object, ...]:
+    """All that came out, but for names of rules and the order of them."""
+    sent = None if played.nothing_sent else played.sent
+    body: Any = played.body
+    if not allowed(played) and played.body:
+        body = {k: v for k, v in played.json.items() if k != "rules"}
+    records = [plain(record) for record in played.records]
+    return sent, body, played.status, played.kinds, records
+
+
+def plain(record: Record) -> Record:
+    return msgspec.structs.replace(record, policy="", rules=(), shadow=())
+
+
+# ---- the properties -------------------------------------------------------------------------------------
+
+EVERYBODY = {role: {"show": ["user"]} for role in ROLES}
+DROP = {"contact": {"channels": ["email"]}, "on_refusal": "drop"}
+COPIED = Scene("support", mail(EMAILS[0], [EMAILS[1]]), {EMAILS[1]: [Suppression()]}, "127.0.0.1")
+
+
+@settings(deadline=None, max_examples=200)
+@given(policies, rules(), scenes)
+@example(Policy(EVERYBODY, (), "pass"), DROP, COPIED)
+def test_one_more_rule_lets_nothing_more_through(policy: Policy, rule: Json, scene: Scene) -> None:
+    before, after = scene.play(policy), scene.play(policy.plus(rule))
+    if allowed(before):
+        assert shown(scene, after) <= shown(scene, before)
+        assert recipients(after) <= recipients(before)
+        assert passed_on(scene, after) <= passed_on(scene, before)
+    elif allowed(after):
+        assert rule.get("on_refusal") == "drop" and after.records[-1].dropped
+        rest = json.loads(after.sent[1])
+        asked = scene.play(policy, Request("POST", "/crm/mails", json_body=rest))
+        assert allowed(asked), "without the ones left out the policy lets it through"
+        assert recipients(asked) == recipients(after)
+
+
+@settings(deadline=None)
+@given(policies, rules(), scenes)
+def test_a_shadow_rule_changes_only_what_is_reported(policy: Policy, rule: Json, scene: Scene) -> None:
+    before, after = scene.play(policy), scene.play(policy.plus({**rule, "mode": "shadow"}))
+    assert decided(before) == decided(after)
+    was, now = before.records[-1], after.records[-1]
+    assert set(was.rules) == set(now.rules)
+    assert set(was.shadow) <= set(now.shadow) <= {*was.shadow, f"r{len(policy.rules)}"}
+
+
+@settings(deadline=None)
+@given(policies, scenes, st.randoms(use_true_random=False))
+def test_the_order_of_rules_does_not_matter(policy: Policy, scene: Scene, random: Any) -> None:
+    mixed = list(policy.rules)
+    random.shuffle(mixed)
+    assert decided(scene.play(policy)) == decided(
+        scene.play(Policy(policy.views, tuple(mixed), policy.unmapped))
+    )
+
+
+@settings(deadline=None)
+@given(policies.filter(lambda policy: policy.rules), scenes, st.data())
+def test_a_rule_said_twice_is_said_once(policy: Policy, scene: Scene, data: st.DataObject) -> None:
+    again = data.draw(st.sampled_from(policy.rules))
+    assert decided(scene.play(policy)) == decided(scene.play(policy.plus(again)))
+
+
+# ---- and on treatments alone: how strict, not only whether ------------------------------------------------
+
+mask_values = st.one_of(
+    st.sampled_from([Mask(op=op) for op in OPERATORS]),
+    st.builds(Mask, op=st.just("partial"), keep_first=st.integers(0, 4), keep_last=st.integers(0, 4)),
+    st.builds(Mask, op=st.just("truncate"), keep=st.integers(0, 9)),
+)
+view_values = st.builds(
+    View,
+    show=st.lists(category, max_size=3).map(tuple),
+    mask=st.dictionaries(category, mask_values, max_size=3),
+    hide_with=mask_values,
+)
+mask_rules = st.builds(
+    Rule,
+    id=st.text("abc", min_size=1, max_size=2),
+    line=st.just(1),
+    scope=st.builds(Scope, direction=st.sampled_from((None, "request", "response"))),
+    mask=st.lists(category, min_size=1, max_size=2).map(tuple),
+    operator=mask_values,
+)
+sides = st.sampled_from(("request", "response"))
+
+
+@settings(deadline=None, max_examples=300)
+@given(category, sides, st.none() | view_values, st.lists(mask_rules, max_size=4), mask_rules)
+def test_a_masked_value_stays_masked_as_strictly(
+    what: str, side: Any, view: View | None, held: list[Rule], added: Rule
+) -> None:
+    before = treatment(what, side, view, tuple(held)).mask
+    after = treatment(what, side, view, (*held, added)).mask
+    if before is not None:
+        assert after is not None
+        assert OPERATORS[after.op].rank >= OPERATORS[before.op].rank
+        assert stricter(before, after) == after
+    assert treatment(what, side, view, (*held, added, added)).mask == after
+    assert treatment(what, side, view, (added, *reversed(held))).mask == after
+
+
+@settings(deadline=None, max_examples=300)
+@given(view_values, category, st.sampled_from(SUBJECTS), mask_values)
+def test_what_a_field_may_hold_is_masked_at_least_as_its_part(
+    view: View, broad: str, narrow: str, mask: Mask
+) -> None:
+    if not narrow.startswith(broad + "."):
+        return
+    view = msgspec.structs.replace(view, mask={**view.mask, narrow: mask})
+    found = granted(view, broad)
+    assert found is not None and stricter(found, mask) == found
