@@ -39,6 +39,8 @@ class Slot:
     """Ids of shadow rules that would have masked more."""
     subject: SubjectKind | None = None
     role: SubjectRole = "person"
+    counted: bool = True
+    """False for what is no personal data: the access log does not count it."""
 
 
 @dataclass(slots=True)
@@ -66,6 +68,11 @@ class Program:
     root: Node
     slots: tuple[Slot, ...]
     unmapped: Masker | None = None
+
+    @property
+    def masks(self) -> bool:
+        """Whether any slot changes what it selects."""
+        return any(slot.mask is not None for slot in self.slots)
 
 
 @dataclass(slots=True)

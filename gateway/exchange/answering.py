@@ -130,11 +130,8 @@ def _program(plan: Plan, head: ResponseHead) -> Program:
 
 def _count(facts: Facts, snapshot: Snapshot, plan: Plan, program: Program, tally: Tally) -> None:
     facts.changed += facts.note(program, tally)
-    subject = snapshot.subject
-    subjects = facts.subjects
-    slots = program.slots
-    for index, value in tally.subjects:
-        subjects[subject(plan.tenant, slots[index].subject or "record", value, plan.country)] = None
+    if tally.subjects:
+        snapshot.remember(facts.subjects, plan.tenant, plan.country, program, tally.subjects)
 
 
 def _headers(facts: Facts, plan: Plan, head: ResponseHead) -> list[tuple[bytes, bytes]]:

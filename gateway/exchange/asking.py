@@ -179,13 +179,15 @@ def _channel(plan: Plan, found: Found) -> Channel:
 
 def _remember(facts: Facts, snapshot: Snapshot, plan: Plan, carriers: list[Carried]) -> None:
     for carried in carriers:
-        for found in carried.found:
-            kind = carried.program.slots[found.slot].subject
-            if kind:
-                facts.subjects[snapshot.subject(plan.tenant, kind, found.value, plan.country)] = None
+        if carried.found:
+            met = [(found.slot, found.value) for found in carried.found]
+            snapshot.remember(facts.subjects, plan.tenant, plan.country, carried.program, met)
 
 
 def _send_on(facts: Facts, asked: Asked, carried: Carried, coding: bytes) -> None:
+    if carried.name == "path" and not carried.program.masks:
+        facts.met(carried.program, carried.found)
+        return
     tally = Tally.of(carried.program)
     document = carried.codec.rewrite(carried.document, carried.program, tally, carried.drop)
     facts.note(carried.program, tally)

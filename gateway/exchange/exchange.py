@@ -57,7 +57,7 @@ class Exchange:
         self._head = head
         self._pack_shape: dict[str, str | int] | None = None
         self.failed = False
-        self.facts = Facts(identifier, head, peer, now, env.tick, env.tick())
+        self.facts = Facts(identifier, head, peer, now, env.tick)
 
     def run(self) -> Generator[Command, Any, None]:
         """The exchange itself; refuses on any error of the house."""

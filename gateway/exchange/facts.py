@@ -1,71 +1,106 @@
 """What one exchange has established so far; the record is made from it. Pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from itertools import compress
 
 from gateway.audit.record import Phase, Record
-from gateway.codecs.program import Program, Tally
+from gateway.codecs.program import Found, Program, Tally
 from gateway.http1.head import RequestHead
 from gateway.model import Location
 from gateway.policy.identity import Identity, Peer
-from gateway.policy.matchers import personal
 from gateway.policy.plan import Plan
 
 Tick = Callable[[], float]
 """A monotonic clock, in seconds."""
 
 
-@dataclass(slots=True)
 class Facts:
-    """Mutable, owned by one exchange. Times in seconds; `waited` is time spent on the upstream."""
+    """Mutable, owned by one exchange. Times in seconds; `waited` is time spent on the upstream.
 
-    id: str
-    head: RequestHead | None
-    peer: Peer
-    now: float
-    tick: Tick
-    started: float
-    identity: Identity | None = None
-    plan: Plan | None = None
-    subjects: dict[str, None] = field(default_factory=dict)
-    """pseudonyms, in the order they were met"""
-    seen: dict[str, int] = field(default_factory=dict)
-    masked: dict[str, int] = field(default_factory=dict)
-    paths: dict[str, int] = field(default_factory=dict)
-    rules: dict[str, None] = field(default_factory=dict)
-    shadow: dict[str, None] = field(default_factory=dict)
-    unmapped: int = 0
-    changed: int = 0
-    """values masked in the answer"""
-    dropped: int = 0
-    address: str = ""
-    location: Location | None = None
-    request_bytes: int = 0
-    response_bytes: int = 0
-    waited: float = 0.0
-    intended: bool = False
-    """an intent record was accepted: what follows is an outcome"""
+    `subjects` are pseudonyms in the order they were met. `changed` counts values masked in the answer.
+    `intended`: an intent record was accepted, so that what follows is an outcome.
+    """
+
+    # Written out rather than generated: one of these is made for every request.
+    __slots__ = (
+        "address",
+        "changed",
+        "dropped",
+        "head",
+        "id",
+        "identity",
+        "intended",
+        "location",
+        "masked",
+        "now",
+        "paths",
+        "peer",
+        "plan",
+        "request_bytes",
+        "response_bytes",
+        "rules",
+        "seen",
+        "shadow",
+        "started",
+        "subjects",
+        "tick",
+        "unmapped",
+        "waited",
+    )
+
+    def __init__(self, identifier: str, head: RequestHead | None, peer: Peer, now: float, tick: Tick) -> None:
+        self.id = identifier
+        self.head = head
+        self.peer = peer
+        self.now = now
+        self.tick = tick
+        self.started = tick()
+        self.identity: Identity | None = None
+        self.plan: Plan | None = None
+        self.subjects: dict[str, None] = {}
+        self.seen: dict[str, int] = {}
+        self.masked: dict[str, int] = {}
+        self.paths: dict[str, int] = {}
+        self.rules: dict[str, None] = {}
+        self.shadow: dict[str, None] = {}
+        self.unmapped = 0
+        self.changed = 0
+        self.dropped = 0
+        self.address = ""
+        self.location: Location | None = None
+        self.request_bytes = 0
+        self.response_bytes = 0
+        self.waited = 0.0
+        self.intended = False
 
     def note(self, program: Program, tally: Tally) -> int:
         """Add what a run saw and did; returns how many values were masked."""
         total = tally.unmapped
-        self.unmapped += tally.unmapped
-        slots = program.slots
-        for index in compress(range(len(slots)), tally.seen):
-            slot, masked = slots[index], tally.masked[index]
-            if not personal(slot.category):
+        self.unmapped += total
+        slots, counts, seen = program.slots, tally.seen, self.seen
+        for index in compress(range(len(slots)), counts):
+            slot = slots[index]
+            if not slot.counted:
                 continue
-            self.seen[slot.category] = self.seen.get(slot.category, 0) + tally.seen[index]
-            for rule in slot.shadow:
-                self.shadow[rule] = None
+            category = slot.category
+            seen[category] = seen.get(category, 0) + counts[index]
+            if slot.shadow:
+                self.shadow.update(dict.fromkeys(slot.shadow))
+            masked = tally.masked[index]
             if masked:
                 total += masked
-                self.masked[slot.category] = self.masked.get(slot.category, 0) + masked
+                self.masked[category] = self.masked.get(category, 0) + masked
                 self.paths[slot.path] = self.paths.get(slot.path, 0) + masked
                 for rule in slot.rules:
                     self.rules[rule] = None
         return total
+
+    def met(self, program: Program, found: list[Found]) -> None:
+        """Add what was found where nothing is rewritten."""
+        for one in found:
+            slot = program.slots[one.slot]
+            if slot.counted:
+                self.seen[slot.category] = self.seen.get(slot.category, 0) + 1
 
     def record(self, phase: Phase, status: int, *, reason: str = "", rules: tuple[str, ...] = ()) -> Record:
         """The audit record as things stand."""
@@ -78,7 +113,7 @@ class Facts:
             reason=reason,
             status=status,
             method=self.head.method if self.head else "-",
-            rules=(*self.rules, *(r for r in rules if r not in self.rules)),
+            rules=(*self.rules, *(r for r in rules if r not in self.rules)) if rules else tuple(self.rules),
             shadow=tuple(self.shadow),
             subjects=tuple(self.subjects),
             seen=self.seen,

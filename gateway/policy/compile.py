@@ -207,6 +207,7 @@ class _Sides:
             mask=build(made.mask, field.category, self._key) if made.mask else None,
             rules=made.rules,
             shadow=shadow,
+            counted=personal(field.category),
         )
 
     def _treat(self, category: str, direction: Direction, rules: tuple[Rule, ...]) -> Treatment:

@@ -32,9 +32,10 @@ class Routes:
 
     def find(self, host: bytes, path: bytes, tenant: str) -> Target | None:
         """The upstream `tenant` reaches at this host (port ignored) and path, or None."""
-        by_host = self._hosts.get(_hostname(host))
-        if by_host:
-            return _allowed(by_host, path, tenant)
+        if self._hosts:
+            by_host = self._hosts.get(_hostname(host))
+            if by_host:
+                return _allowed(by_host, path, tenant)
         for first in (_first_segment(path), b""):
             for prefix, upstreams in self._prefixes.get(first, ()):
                 if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in (b"/", b""):

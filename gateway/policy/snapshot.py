@@ -6,6 +6,7 @@ A request takes the snapshot once and keeps it to its end, so that no reload cha
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from gateway.codecs.program import Program
 from gateway.contacts.normalise import normalise
 from gateway.model import Client, Operation, Pack, Policy, SubjectKind, Upstream, covers
 from gateway.policy.compile import Ground, compile_plan, situation
@@ -20,6 +21,7 @@ Pseudonymise = Callable[[str, str], str]
 
 MAX_PLANS = 20_000
 MAX_SUBJECTS = 50_000
+"""values remembered with their pseudonyms, over all tenants, in memory only"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class Snapshot:
         self._operations = {name: OperationIndex(pack.operations) for name, pack in self.packs.items()}
         self._grounds: dict[str, Ground] = {}
         self._pseudonymisers: dict[str, Pseudonymise] = {}
-        self._subjects: dict[tuple[str, str, str], str] = {}
+        self._subjects: dict[str, dict[tuple[str | None, str], str]] = {}
+        self._remembered = 0
         self._plans: dict[tuple[str, str, str | None, str, str], Plan] = {}
 
     @property
@@ -78,20 +81,39 @@ class Snapshot:
             made = self._pseudonymisers[tenant] = self._secrets.pseudonymiser(tenant)
         return made
 
-    def subject(self, tenant: str, kind: SubjectKind, value: str, country: str | None) -> str:
-        """The pseudonym of a value as it stands in traffic; what cannot be normalised is taken as it is.
+    def remember(
+        self,
+        subjects: dict[str, None],
+        tenant: str,
+        country: str | None,
+        program: Program,
+        met: Iterable[tuple[int, str]],
+    ) -> None:
+        """Add the pseudonyms of (slot, value as it stands in traffic) to `subjects`.
 
         Memoised, bounded: a list of a hundred people names the same ones again and again.
         """
-        key = (tenant, kind, value)
-        found = self._subjects.get(key)
-        if found is None:
-            if len(self._subjects) >= MAX_SUBJECTS:
-                self._subjects.clear()
-            normal = normalise(kind, value, country)
-            found = self.pseudonymiser(tenant)(kind, value.strip().lower() if normal is None else normal)
-            self._subjects[key] = found
-        return found
+        known = self._subjects.get(tenant)
+        if known is None:
+            known = self._subjects[tenant] = {}
+        slots = program.slots
+        for index, value in met:
+            key = (slots[index].subject, value)
+            pseudonym = known.get(key)
+            if pseudonym is None:
+                self._remembered += 1
+                pseudonym = known[key] = self.subject(
+                    tenant, slots[index].subject or "record", value, country
+                )
+            subjects[pseudonym] = None
+        if self._remembered > MAX_SUBJECTS:
+            self._remembered = 0
+            self._subjects.clear()
+
+    def subject(self, tenant: str, kind: SubjectKind, value: str, country: str | None) -> str:
+        """The pseudonym of a value; what cannot be normalised is taken as it is."""
+        normal = normalise(kind, value, country)
+        return self.pseudonymiser(tenant)(kind, value.strip().lower() if normal is None else normal)
 
     def plan(
         self, identity: Identity, purpose: str | None, operation: Operation, upstream: Upstream, now: float
