@@ -27,6 +27,7 @@ LAYERS: Mapping[str, int] = {
     "gateway.model": 1,
     "gateway.strict": 1,
     "gateway.keys": 1,
+    "gateway.native": 1,
     "gateway.secret": 1,
     "gateway.audit": 2,
     "gateway.contacts": 2,
