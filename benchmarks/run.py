@@ -93,11 +93,14 @@ class Run:
             for turn in range(self.options.rounds):
                 say(f"{CELLS[cell].title}: round {turn + 1} of {self.options.rounds}")
                 for name, running in {"direct": self.upstream, **self.peers}.items():
-                    self._burst(row.setdefault(name, Cell(seconds=self.options.seconds)), cell, running)
+                    self._burst(row.setdefault(name, Cell(seconds=self.options.seconds)), cell, running, turn)
 
-    def _burst(self, into: Cell, cell: str, running: Running) -> None:
+    def _burst(self, into: Cell, cell: str, running: Running, turn: int) -> None:
         before = cpu_seconds(running.server.pid)
-        into.bursts.append(burst(running.port, self.files[cell], self.options.seconds, self.bed.load_cores))
+        file, seconds = self.files[cell], self.options.seconds
+        into.bursts.append(
+            burst(running.port, file, seconds, self.bed.load_cores, turn / self.options.rounds)
+        )
         into.cpu.append(cpu_seconds(running.server.pid) - before)
 
     def latency(self) -> None:
@@ -113,12 +116,13 @@ class Run:
         for turn in range(self.options.rounds):
             say(f"{rate} requests/s: round {turn + 1} of {self.options.rounds}")
             for name, running in able.items():
-                self._fixed_rate(self.results.latency.setdefault(name, Latency()), running)
+                self._fixed_rate(self.results.latency.setdefault(name, Latency()), running, turn)
 
-    def _fixed_rate(self, into: Latency, running: Running) -> None:
+    def _fixed_rate(self, into: Latency, running: Running, turn: int) -> None:
         command = [
             *(sys.executable, "-m", "benchmarks.load.openloop", str(running.port)),
             *(str(self.files["contact"]), str(self.options.rate), str(self.options.seconds + 2), "8"),
+            str(turn / self.options.rounds),
         ]
         done = subprocess.run(
             pinned(command, self.bed.load_cores), capture_output=True, text=True, check=False, timeout=120

@@ -26,9 +26,9 @@ ACCOUNT = "AC" + "0123456789abcdef" * 2
 MESSAGES = f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
 CONTACTS = "/crm/v3/objects/contacts"
 
-SINGLES = 8000
-RECIPIENTS = 20_000
-PAGES = {10: 800, 100: 200}
+SINGLES = 40_000
+RECIPIENTS = 40_000
+PAGES = {10: 4000, 100: 400}
 """Pages per list size."""
 SUPPRESSED = range(50_000, 53_000)
 SENDER = 59_999

@@ -2,7 +2,7 @@
 
 A latency runs from the moment a request was *due*, so a stall is counted for every request it delayed
 (no coordinated omission). One thread, blocking on `select` with microsecond timeouts. As a program it prints
-`{"us": [...], "failed": n}`: python -m benchmarks.load.openloop PORT FILE RATE SECONDS CONNECTIONS
+`{"us": [...], "failed": n}`: python -m benchmarks.load.openloop PORT FILE RATE SECONDS CONNECTIONS BEGIN
 """
 
 import ctypes
@@ -19,6 +19,8 @@ from pathlib import Path
 from benchmarks import work
 
 PR_SET_TIMERSLACK = 29
+STALLED = 10
+"""seconds without any answer after which the measurement is given up"""
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked\r\n", re.IGNORECASE)
 
@@ -64,7 +66,10 @@ class Loop:
 
     def receive(self, timeout: float) -> None:
         """Wait for answers at most this long, and take what is there."""
-        for one in select.select(list(self.busy), (), (), timeout)[0]:
+        ready = select.select(list(self.busy), (), (), timeout)[0]
+        if not ready and timeout >= STALLED:
+            raise TimeoutError(f"no answer for {STALLED} s")
+        for one in ready:
             data = one.recv(1 << 18)
             due, buffer = self.busy[one]
             buffer += data
@@ -82,19 +87,23 @@ class Loop:
         """Send `total` requests at `rate` per second and take every answer."""
         start, sent = time.perf_counter() + 0.01, 0
         while sent < total or self.busy:
+            if not self.busy and not self.idle:
+                raise ConnectionError("every connection was closed by the other side")
             due = start + sent / rate
             wait = due - time.perf_counter()
             if sent < total and wait <= 0 and self.idle:
                 self.send(requests[sent % len(requests)], due)
                 sent += 1
                 continue
-            self.receive(max(wait, 0) if sent < total and self.idle else 10)
+            self.receive(max(wait, 0) if sent < total and self.idle else STALLED)
 
 
 def main() -> int:
     """Run with the arguments given; a short warm-up is not counted."""
-    port, file, rate, seconds, connections = sys.argv[1:]
-    requests = [wire(line) for line in Path(file).read_text().splitlines(keepends=True)]
+    port, file, rate, seconds, connections, begin = sys.argv[1:]
+    lines = Path(file).read_text().splitlines()
+    first = int(len(lines) * float(begin))
+    requests = [wire(line) for line in lines[first:] + lines[:first]]
     ctypes.CDLL(None).prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0)
     loop = Loop(int(port), int(connections))
     loop.run(requests, float(rate), int(float(rate) / 2))

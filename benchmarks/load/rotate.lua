@@ -1,6 +1,6 @@
 -- wrk script: sends the requests of a file in turn and prints one machine-readable line at the end.
 -- A line of the file is METHOD TAB path TAB body, and a key of its own after another TAB.
--- Arguments: the file, the client key.
+-- Arguments: the file, the client key, where in the file to begin (0..1).
 local requests, count, at = {}, 0, 0
 
 function init(args)
@@ -13,6 +13,7 @@ function init(args)
         count = count + 1
         requests[count] = wrk.format(method, path, headers, #body > 0 and body or nil)
     end
+    at = math.floor(count * tonumber(args[3]))
 end
 
 function request()
