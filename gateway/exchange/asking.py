@@ -11,7 +11,7 @@ from gateway.codecs.table import codec_for, media_type
 from gateway.contacts.model import Standing
 from gateway.contacts.normalise import normalise
 from gateway.contacts.rules import Subject, Verdict, judge
-from gateway.errors import HushgateError, PayloadError
+from gateway.errors import HushgateError, PayloadError, StoreError
 from gateway.exchange.commands import Collect, Command, Lookup
 from gateway.exchange.facts import Facts
 from gateway.http1.head import RequestHead
@@ -124,7 +124,7 @@ def _contact(
     recipients = _recipients(snapshot, plan, carriers)
     if not recipients:
         raise Refused("contact_unknown_recipient", "no recipient was found where the operation names one")
-    standings: list[Standing] = yield Lookup(plan.tenant, [r.pseudonym for r in recipients])
+    standings = yield from _standings(plan, recipients)
     refused: list[Verdict] = []
     for recipient, standing in zip(recipients, standings, strict=True):
         facts.subjects[recipient.pseudonym] = None
@@ -145,6 +145,17 @@ def _contact(
     if len(refused) == len(recipients):
         raise Refused(refused[0].reason, rules=refused[0].rules, retry_after=refused[0].retry_after)
     facts.dropped = len(refused)
+
+
+def _standings(plan: Plan, recipients: list[_Recipient]) -> Generator[Command, Any, list[Standing]]:
+    """Ask the registry. Raises StoreError, also when it does not answer (a plane's timeout)."""
+    try:
+        found: list[Standing] = yield Lookup(plan.tenant, [r.pseudonym for r in recipients])
+    except StoreError:
+        raise
+    except HushgateError as error:
+        raise StoreError("registry_unavailable", "") from error
+    return found
 
 
 def _leave_out(recipient: _Recipient, verdict: Verdict) -> None:

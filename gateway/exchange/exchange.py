@@ -12,7 +12,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.audit.record import Phase
+from gateway.audit.record import Phase, Record
 from gateway.codecs.program import Limits
 from gateway.errors import HushgateError, StoreError
 from gateway.exchange.answering import OURS, Answer, Withheld, answer
@@ -76,7 +76,7 @@ class Exchange:
         head, body = self._problem(error.reason, error, rules, retry_after)
         phase: Phase = "outcome" if facts.intended else "refusal"
         try:
-            yield Append(facts.record(phase, _status(head), reason=error.reason, rules=rules))
+            yield from _recorded(facts.record(phase, _status(head), reason=error.reason, rules=rules))
         except StoreError as unwritten:
             head, body = self._problem(unwritten.reason, unwritten)
         yield Release(head, body, abandon=True)
@@ -116,7 +116,7 @@ class Exchange:
         asked = yield from ask(facts, self._env.snapshot, head, plan, path, params, self._env.limits)
         yield from self._connect(plan)
         if plan.acts:
-            yield Append(facts.record("intent", 0))
+            yield from _recorded(facts.record("intent", 0))
             facts.intended = True
         request = self._request_head(head, plan, asked)
         retry = head.method in IDEMPOTENT and (asked.body is not None or not (head.chunked or head.length))
@@ -190,14 +190,24 @@ class Exchange:
             made: Answer = yield from answer(facts, self._env.snapshot, plan, got, self._env.limits)
         except Withheld:
             head, body = self._problem("unparseable_response", None, status=got.status)
-            yield Append(facts.record(phase, got.status, reason="unparseable_response"))
+            yield from _recorded(facts.record(phase, got.status, reason="unparseable_response"))
             yield Release(head, body, abandon=True)
             return
-        yield Append(facts.record(phase, got.status))
+        yield from _recorded(facts.record(phase, got.status))
         if made.body is not None:
             yield Release(made.head, made.body)
             return
         yield Pipe(made.head, made.chunked)
+
+
+def _recorded(record: Record) -> Generator[Command, Any, None]:
+    """Have a record accepted. Raises StoreError, also when the log does not answer (a plane's timeout)."""
+    try:
+        yield Append(record)
+    except StoreError:
+        raise
+    except HushgateError as error:
+        raise StoreError("audit_unavailable", "") from error
 
 
 def _status(head: bytes) -> int:
