@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks import work
 from benchmarks.peers.table import HEADERS, PROBE, Bed, start_hushgate, start_upstream
-from benchmarks.processes import RunError, Server, fetch, rss_bytes
+from benchmarks.processes import RunError, Server, fetch, rss_bytes, unwind_on_terminate
 
 MIB = 1024 * 1024
 LIMIT = 10 * MIB
@@ -111,6 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--mib", type=int, default=1024, help="size of the download (default 1024)")
     parser.add_argument("--seconds", type=float, default=10, help="how long it is read slowly (default 10)")
     options = parser.parse_args(arguments)
+    unwind_on_terminate()
     try:
         with ExitStack() as stack:
             return 0 if measure(options.mib * MIB, options.seconds, stack) else 1

@@ -22,7 +22,7 @@ from benchmarks.cells import CELLS, write_requests
 from benchmarks.figures import Cell, Latency, Results, targets
 from benchmarks.load.wrk import CONNECTIONS, burst
 from benchmarks.peers.table import HEADERS, PEERS, PROBE, Bed, Running, start_upstream
-from benchmarks.processes import RunError, cpu_seconds, pinned
+from benchmarks.processes import RunError, cpu_seconds, pinned, unwind_on_terminate
 from benchmarks.verify import differences
 
 OUT = Path(__file__).parent / "out"
@@ -182,6 +182,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Install, verify, measure, write down."""
     options = parse(arguments)
+    unwind_on_terminate()
     install.debian()
     install.bench_environment()
     try:

@@ -24,7 +24,7 @@ from benchmarks.hushgate import tenants
 from benchmarks.hushgate.deploy import Deployment, write_deployment
 from benchmarks.load.wrk import burst
 from benchmarks.peers.table import HEADERS, PROBE, Bed, Running, start_hushgate, start_upstream
-from benchmarks.processes import RunError, Server, cpu_seconds, rss_bytes
+from benchmarks.processes import RunError, Server, cpu_seconds, rss_bytes, unwind_on_terminate
 
 MIB = 1024 * 1024
 ROUNDS = 5
@@ -157,6 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--skip-workers", action="store_true", help="only the tenants")
     options = parser.parse_args(arguments)
+    unwind_on_terminate()
     try:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hushgate-scale-")))

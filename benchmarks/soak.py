@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.cells import CELLS, write_requests
 from benchmarks.load.wrk import burst
 from benchmarks.peers.table import HEADERS, PROBE, Bed, start_hushgate, start_upstream
-from benchmarks.processes import RunError, Server, rss_bytes
+from benchmarks.processes import RunError, Server, rss_bytes, unwind_on_terminate
 
 MIB = 1024 * 1024
 FLAT = 2.0
@@ -99,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.soak", description=__doc__)
     parser.add_argument("--seconds", type=int, default=60, help="how long (default 60)")
     options = parser.parse_args(arguments)
+    unwind_on_terminate()
     try:
         with ExitStack() as stack:
             return 0 if soak(options.seconds, stack) else 1
