@@ -6,13 +6,13 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from gateway.codecs.encodings import decode, encode
-from gateway.codecs.params import HEADERS
-from gateway.codecs.program import Limits, Program, Tally
+from gateway.codecs.params import FORM, HEADERS
+from gateway.codecs.program import Codec, Limits, Program, Tally
 from gateway.codecs.table import codec_for, media_type
 from gateway.errors import PayloadError
-from gateway.exchange.asking import Refused
 from gateway.exchange.commands import CollectAnswer, Command
 from gateway.exchange.facts import Facts
+from gateway.exchange.refused import Refused
 from gateway.http1.encode import end_to_end, response_head
 from gateway.http1.head import ResponseHead
 from gateway.policy.plan import Plan
@@ -104,7 +104,7 @@ def _mask(
         coding = (head.get(b"content-encoding") or b"").strip().lower()
         body = decode(raw, coding, limits)
         codec = codec_for(head.get(b"content-type"))
-        program = _program(plan, head)
+        program = _program(plan, head, codec)
         document = codec.parse(body, limits)
         tally = Tally.of(program)
         document = codec.rewrite(document, program, tally)
@@ -116,15 +116,14 @@ def _mask(
         raise Refused("unparseable_response", f"{error.detail} ({error.place})") from error
 
 
-def _program(plan: Plan, head: ResponseHead) -> Program:
+def _program(plan: Plan, head: ResponseHead, codec: Codec) -> Program:
     side = plan.response
-    kind = media_type(head.get(b"content-type"))
     if head.status >= 400:
         program = side.error
     else:
-        program = side.form if kind == "application/x-www-form-urlencoded" else side.json
+        program = side.form if codec is FORM else side.json
     if program is None:
-        raise PayloadError("unsupported_media_type", f"{kind} is not in the data map", "content-type")
+        raise PayloadError("unsupported_media_type", "the data map has nothing of this type", "content-type")
     return program
 
 

@@ -14,21 +14,12 @@ from gateway.contacts.rules import Subject, Verdict, judge
 from gateway.errors import HushgateError, PayloadError, StoreError
 from gateway.exchange.commands import Collect, Command, Lookup
 from gateway.exchange.facts import Facts
+from gateway.exchange.finding import Addressed
+from gateway.exchange.refused import Refused
 from gateway.http1.head import RequestHead
 from gateway.model import Channel
 from gateway.policy.plan import Plan, Side
 from gateway.policy.snapshot import Snapshot
-
-
-class Refused(HushgateError):  # noqa: N818 - a decision, not a fault
-    """The rules say no: the reason, the rules behind it, and when time heals it."""
-
-    def __init__(
-        self, reason: str, detail: str = "", rules: tuple[str, ...] = (), retry_after: int | None = None
-    ) -> None:
-        super().__init__(reason, detail)
-        self.rules = rules
-        self.retry_after = retry_after
 
 
 @dataclass(slots=True)
@@ -57,14 +48,15 @@ def ask(
     facts: Facts,
     snapshot: Snapshot,
     head: RequestHead,
-    plan: Plan,
-    path: bytes,
-    params: dict[str, str],
+    addressed: Addressed,
     limits: Limits,
 ) -> Generator[Command, Any, Asked]:
     """Collect, find, judge and rewrite. Raises Refused, PayloadError, StoreError."""
+    plan = addressed.plan
     side = plan.request
-    carriers = _parameters(side, head, params, limits)
+    facts.subjects.update(addressed.subjects)
+    facts.seen.update(addressed.seen)
+    carriers = _parameters(side, head, addressed, limits)
     coding = b""
     if side.body:
         raw = yield Collect(limits.max_body)
@@ -75,16 +67,16 @@ def ask(
     if plan.channel:
         yield from _contact(facts, snapshot, plan, carriers)
     _remember(facts, snapshot, plan, carriers)
-    asked = Asked(path, head.query, head.headers, b"" if side.body else None)
+    asked = Asked(addressed.path, head.query, head.headers, b"" if side.body else None)
     for carried in carriers:
         _send_on(facts, asked, carried, coding)
     return asked
 
 
-def _parameters(side: Side, head: RequestHead, params: dict[str, str], limits: Limits) -> list[Carried]:
+def _parameters(side: Side, head: RequestHead, addressed: Addressed, limits: Limits) -> list[Carried]:
     carriers: list[Carried] = []
-    if side.path:
-        carriers.append(Carried("path", PATH, side.path, params, PATH.find(params, side.path)))
+    if side.path and (side.path.masks or addressed.plan.channel):
+        carriers.append(Carried("path", PATH, side.path, addressed.params, addressed.found))
     if side.query and head.query:
         document = QUERY.parse(head.query, limits)
         carriers.append(Carried("query", QUERY, side.query, document, QUERY.find(document, side.query)))
@@ -197,7 +189,6 @@ def _remember(facts: Facts, snapshot: Snapshot, plan: Plan, carriers: list[Carri
 
 def _send_on(facts: Facts, asked: Asked, carried: Carried, coding: bytes) -> None:
     if carried.name == "path" and not carried.program.masks:
-        facts.met(carried.program, carried.found)
         return
     tally = Tally.of(carried.program)
     document = carried.codec.rewrite(carried.document, carried.program, tally, carried.drop)

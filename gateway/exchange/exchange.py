@@ -16,19 +16,18 @@ from gateway.audit.record import Phase, Record
 from gateway.codecs.program import Limits
 from gateway.errors import HushgateError, StoreError
 from gateway.exchange.answering import OURS, Answer, Withheld, answer
-from gateway.exchange.asking import Asked, Refused, ask
+from gateway.exchange.asking import Asked, ask
 from gateway.exchange.commands import Acquire, Append, Command, NotPermitted, Pipe, Release, Send
 from gateway.exchange.facts import Facts, Tick
+from gateway.exchange.finding import KEY, PURPOSE, address
 from gateway.exchange.outcome import problem
+from gateway.exchange.refused import Refused
 from gateway.http1.encode import end_to_end, request_head
 from gateway.http1.head import RequestHead, ResponseHead
-from gateway.model import Operation
 from gateway.policy.identity import Peer
 from gateway.policy.plan import Plan
-from gateway.policy.snapshot import Snapshot, states_allowed
+from gateway.policy.snapshot import Snapshot
 
-KEY = b"hushgate-key"
-PURPOSE = b"hushgate-purpose"
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
 """RFC 9110 9.2.2."""
 
@@ -50,12 +49,11 @@ class Exchange:
     """One request and its answer. `facts` is open to the plane, which adds to `waited` and `address`, and may
     say who is asking where that is known before the request (a proxy's own authentication)."""
 
-    __slots__ = ("_env", "_head", "_pack_shape", "facts", "failed")
+    __slots__ = ("_env", "_head", "facts", "failed")
 
     def __init__(self, env: Env, identifier: str, head: RequestHead | None, peer: Peer, now: float) -> None:
         self._env = env
         self._head = head
-        self._pack_shape: dict[str, str | int] | None = None
         self.failed = False
         self.facts = Facts(identifier, head, peer, now, env.tick)
 
@@ -99,7 +97,7 @@ class Exchange:
             rules=(*self.facts.rules, *(r for r in rules if r not in self.facts.rules)),
             retry_after=retry_after,
             status=status,
-            shape=self._pack_shape,
+            shape=self.facts.shape,
             head_only=self._head is not None and self._head.method == "HEAD",
         )
 
@@ -107,13 +105,14 @@ class Exchange:
         head = self._head
         if head is None:
             raise HushgateError("malformed_request", "")
-        plan, path, params = self._plan(head)
         facts = self.facts
-        facts.plan = plan
-        facts.shadow.update(dict.fromkeys(plan.shadow))
+        addressed = address(facts, self._env.snapshot, head)
+        plan = facts.plan = addressed.plan
+        if plan.shadow:
+            facts.shadow.update(dict.fromkeys(plan.shadow))
         if plan.denial:
             raise Refused(plan.denial.reason, rules=plan.denial.rules)
-        asked = yield from ask(facts, self._env.snapshot, head, plan, path, params, self._env.limits)
+        asked = yield from ask(facts, self._env.snapshot, head, addressed, self._env.limits)
         yield from self._connect(plan)
         if plan.acts:
             yield from _recorded(facts.record("intent", 0))
@@ -122,29 +121,6 @@ class Exchange:
         retry = head.method in IDEMPOTENT and (asked.body is not None or not (head.chunked or head.length))
         got: ResponseHead = yield Send(request, asked.body, retry)
         yield from self._release(plan, got)
-
-    def _plan(self, head: RequestHead) -> tuple[Plan, bytes, dict[str, str]]:
-        snapshot = self._env.snapshot
-        identity = self.facts.identity or snapshot.directory.identify(head.get(KEY), self.facts.peer)
-        if identity is None:
-            raise Refused("unknown_client")
-        self.facts.identity = identity
-        target = snapshot.routes.find(head.host, head.path, identity.tenant)
-        if target is None:
-            raise Refused("unknown_upstream")
-        upstream = target.upstream
-        self._pack_shape = snapshot.packs[upstream.provider].refusal
-        found: tuple[Operation, dict[str, str]] | None = snapshot.operation(
-            upstream.provider, head.method, target.path
-        )
-        if found is None:
-            raise Refused("unknown_operation")
-        stated = head.get(PURPOSE)
-        purpose = stated.decode("latin-1") if stated is not None else None
-        if purpose is not None and not states_allowed(identity.client, purpose):
-            raise Refused("purpose_not_allowed")
-        plan = snapshot.plan(identity, purpose, found[0], upstream, self.facts.now)
-        return plan, target.path, found[1]
 
     def _connect(self, plan: Plan) -> Generator[Command, Any, None]:
         facts = self.facts

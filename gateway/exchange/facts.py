@@ -1,10 +1,10 @@
 """What one exchange has established so far; the record is made from it. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import compress
 
 from gateway.audit.record import Phase, Record
-from gateway.codecs.program import Found, Program, Tally
+from gateway.codecs.program import Program, Tally
 from gateway.http1.head import RequestHead
 from gateway.model import Location
 from gateway.policy.identity import Identity, Peer
@@ -18,7 +18,8 @@ class Facts:
     """Mutable, owned by one exchange. Times in seconds; `waited` is time spent on the upstream.
 
     `subjects` are pseudonyms in the order they were met. `changed` counts values masked in the answer.
-    `intended`: an intent record was accepted, so that what follows is an outcome.
+    `intended`: an intent record was accepted, so that what follows is an outcome. `shape` are the members a
+    provider's SDK reads in a refusal.
     """
 
     # Written out rather than generated: one of these is made for every request.
@@ -41,6 +42,7 @@ class Facts:
         "rules",
         "seen",
         "shadow",
+        "shape",
         "started",
         "subjects",
         "tick",
@@ -72,6 +74,7 @@ class Facts:
         self.response_bytes = 0
         self.waited = 0.0
         self.intended = False
+        self.shape: Mapping[str, str | int] | None = None
 
     def note(self, program: Program, tally: Tally) -> int:
         """Add what a run saw and did; returns how many values were masked."""
@@ -94,13 +97,6 @@ class Facts:
                 for rule in slot.rules:
                     self.rules[rule] = None
         return total
-
-    def met(self, program: Program, found: list[Found]) -> None:
-        """Add what was found where nothing is rewritten."""
-        for one in found:
-            slot = program.slots[one.slot]
-            if slot.counted:
-                self.seen[slot.category] = self.seen.get(slot.category, 0) + 1
 
     def record(self, phase: Phase, status: int, *, reason: str = "", rules: tuple[str, ...] = ()) -> Record:
         """The audit record as things stand."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
 
 from gateway.model import Client
 
@@ -20,8 +21,7 @@ class Identity:
     client: Client
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(NamedTuple):
     """The other end of a connection: source address, and the SANs of its verified certificate."""
 
     address: str

@@ -3,7 +3,7 @@
 A request takes the snapshot once and keeps it to its end, so that no reload changes rules under it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
 from gateway.codecs.program import Program
@@ -20,6 +20,8 @@ Pseudonymise = Callable[[str, str], str]
 """(subject kind, normalised value) -> the tenant's keyed pseudonym."""
 
 MAX_PLANS = 20_000
+MAX_ADDRESSED = 8_192
+"""requests remembered with what they were found to be, in memory only"""
 MAX_SUBJECTS = 50_000
 """values remembered with their pseudonyms, over all tenants, in memory only"""
 
@@ -63,6 +65,7 @@ class Snapshot:
         self._pseudonymisers: dict[str, Pseudonymise] = {}
         self._subjects: dict[str, dict[tuple[str | None, str], str]] = {}
         self._remembered = 0
+        self.addressed: dict[Hashable, object] = {}
         self._plans: dict[tuple[str, str, str | None, str, str], Plan] = {}
 
     @property
@@ -73,6 +76,12 @@ class Snapshot:
     def operation(self, provider: str, method: str, path: bytes) -> tuple[Operation, dict[str, str]] | None:
         """The operation a method and path of a provider stand for, with its path parameters, or None."""
         return self._operations[provider].match(method, path)
+
+    def keep(self, asked: Hashable, made: object) -> None:
+        """Remember what a request was found to be (exchange.finding), for as long as this snapshot lives."""
+        if len(self.addressed) >= MAX_ADDRESSED:
+            self.addressed.clear()
+        self.addressed[asked] = made
 
     def pseudonymiser(self, tenant: str) -> Pseudonymise:
         """The tenant's keyed pseudonym function."""

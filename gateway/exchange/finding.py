@@ -1,0 +1,81 @@
+"""What a request is: whose, for which upstream and operation, under which plan. Pure; remembers per snapshot.
+
+Applications ask the same few things over and over, so the whole answer is kept by everything it depends on.
+Only what was allowed to get this far is kept, and a plan's end (midnight, a reload) ends it.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from gateway.codecs.params import PATH
+from gateway.codecs.program import Found
+from gateway.exchange.facts import Facts
+from gateway.exchange.refused import Refused
+from gateway.http1.head import RequestHead
+from gateway.policy.identity import Identity
+from gateway.policy.plan import Plan
+from gateway.policy.snapshot import Snapshot, states_allowed
+
+KEY = b"hushgate-key"
+PURPOSE = b"hushgate-purpose"
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """Where a request goes and under which plan, and the people its path names."""
+
+    identity: Identity
+    plan: Plan
+    path: bytes
+    params: dict[str, str]
+    found: list[Found]
+    subjects: dict[str, None]
+    seen: dict[str, int]
+
+
+def address(facts: Facts, snapshot: Snapshot, head: RequestHead) -> Addressed:
+    """Find it, and fill in what `facts` can say of it. Raises Refused, PayloadError (an ambiguous path)."""
+    if facts.identity is not None:
+        return _find(facts, snapshot, head, facts.identity)
+    key = head.get(KEY)
+    digest = sha256(key).digest() if key is not None else None
+    asked = (digest, facts.peer, head.host, head.method, head.path, head.get(PURPOSE))
+    known = snapshot.addressed.get(asked)
+    if isinstance(known, Addressed) and known.plan.expires > facts.now:
+        facts.identity = known.identity
+        facts.shape = snapshot.packs[known.plan.upstream.provider].refusal
+        return known
+    identity = snapshot.directory.identify(key, facts.peer)
+    if identity is None:
+        raise Refused("unknown_client")
+    made = _find(facts, snapshot, head, identity)
+    snapshot.keep(asked, made)
+    return made
+
+
+def _find(facts: Facts, snapshot: Snapshot, head: RequestHead, identity: Identity) -> Addressed:
+    facts.identity = identity
+    target = snapshot.routes.find(head.host, head.path, identity.tenant)
+    if target is None:
+        raise Refused("unknown_upstream")
+    facts.shape = snapshot.packs[target.upstream.provider].refusal
+    matched = snapshot.operation(target.upstream.provider, head.method, target.path)
+    if matched is None:
+        raise Refused("unknown_operation")
+    operation, params = matched
+    stated = head.get(PURPOSE)
+    purpose = stated.decode("latin-1") if stated is not None else None
+    if purpose is not None and not states_allowed(identity.client, purpose):
+        raise Refused("purpose_not_allowed")
+    plan = snapshot.plan(identity, purpose, operation, target.upstream, facts.now)
+    program = plan.request.path
+    found = PATH.find(params, program) if program else []
+    subjects: dict[str, None] = {}
+    seen: dict[str, int] = {}
+    if program:
+        met = [(one.slot, one.value) for one in found]
+        snapshot.remember(subjects, plan.tenant, plan.country, program, met)
+        for slot in (program.slots[one.slot] for one in found):
+            if slot.counted:
+                seen[slot.category] = seen.get(slot.category, 0) + 1
+    return Addressed(identity, plan, target.path, params, found, subjects, seen)
