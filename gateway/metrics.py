@@ -56,16 +56,20 @@ BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 
 """Upper bounds of the latency histograms, seconds."""
 
 Counts = dict[tuple[str, ...], float]
+Exchanged = tuple[str, str, int, str, str, str, tuple[str, ...], tuple[str, ...]]
+"""provider, operation, status, effect, reason, tenant, rules, shadow rules"""
 
 
 class Metrics:
     """One worker's counters: (metric name, label values...) -> number."""
 
-    __slots__ = ("counts", "histograms")
+    __slots__ = ("_exchanges", "_masked", "counts", "histograms")
 
     def __init__(self) -> None:
         self.counts: Counts = {}
         self.histograms: dict[str, list[float]] = {}
+        self._exchanges: dict[Exchanged, int] = {}
+        self._masked: dict[str, int] = {}
 
     def add(self, name: str, *labels: str, by: float = 1) -> None:
         """Count."""
@@ -78,22 +82,42 @@ class Metrics:
         self.counts[name, *labels] = value
 
     def observe(self, record: Record) -> None:
-        """Count an exchange by its final record."""
-        add = self.add
-        add("hushgate_requests", record.provider, record.operation, str(record.status))
-        add("hushgate_decisions", record.effect, record.reason)
-        for rule in record.rules:
-            add("hushgate_rule_hits", record.tenant, rule, "enforce")
-        for rule in record.shadow:
-            add("hushgate_rule_hits", record.tenant, rule, "shadow")
+        """Count an exchange by its final record: one step now, told apart by label when it is packed."""
+        key = (
+            record.provider,
+            record.operation,
+            record.status,
+            record.effect,
+            record.reason,
+            record.tenant,
+            record.rules,
+            record.shadow,
+        )
+        exchanges = self._exchanges
+        exchanges[key] = exchanges.get(key, 0) + 1
+        masked = self._masked
         for category, number in record.masked.items():
-            add("hushgate_masked_values", category, by=number)
+            masked[category] = masked.get(category, 0) + number
         if record.unmapped:
-            add("hushgate_unmapped_values", by=record.unmapped)
+            self.add("hushgate_unmapped_values", by=record.unmapped)
         if record.dropped:
-            add("hushgate_dropped_recipients", by=record.dropped)
+            self.add("hushgate_dropped_recipients", by=record.dropped)
         self._time("hushgate_added_seconds", record.added_us / 1e6)
         self._time("hushgate_total_seconds", record.total_us / 1e6)
+
+    def settle(self) -> None:
+        """Tell apart by label what `observe` has counted since."""
+        exchanges, self._exchanges = self._exchanges, {}
+        for (provider, operation, status, effect, reason, tenant, rules, shadow), n in exchanges.items():
+            self.add("hushgate_requests", provider, operation, str(status), by=n)
+            self.add("hushgate_decisions", effect, reason, by=n)
+            for rule in rules:
+                self.add("hushgate_rule_hits", tenant, rule, "enforce", by=n)
+            for rule in shadow:
+                self.add("hushgate_rule_hits", tenant, rule, "shadow", by=n)
+        masked, self._masked = self._masked, {}
+        for category, number in masked.items():
+            self.add("hushgate_masked_values", category, by=number)
 
     def _time(self, name: str, seconds: float) -> None:
         row = self.histograms.get(name)
@@ -104,6 +128,7 @@ class Metrics:
 
     def fold(self, name: str, label: int) -> None:
         """Stop telling a metric apart by one of its labels (by position), which then is `*`."""
+        self.settle()
         for key in [key for key in self.counts if key[0] == name and key[label + 1] != "*"]:
             merged = (*key[: label + 1], "*", *key[label + 2 :])
             self.counts[merged] = self.counts.get(merged, 0) + self.counts.pop(key)
@@ -115,7 +140,8 @@ class Metrics:
         self.counts = {k: v for k, v in summed.counts.items() if METRICS[k[0]].kind == "counter"}
 
     def pack(self) -> bytes:
-        """For the supervisor."""
+        """For the admin process."""
+        self.settle()
         return msgspec.msgpack.encode((list(self.counts.items()), self.histograms))
 
 

@@ -26,6 +26,8 @@ _EXTENSION: Final = re.compile(r"\s*(?:;ext=|,?\s*ext\.?|x|#)\s*[0-9]{1,7}$", re
 # Letters, commas, semicolons and a second plus are how two numbers, or a number and a command, share a text.
 _PLAIN: Final = re.compile(r"\+?[\d\s().\-/‐-―]+")
 _LABEL: Final = re.compile(r"[^\W_](?:[\w-]{0,61}[^\W_])?")
+_LABELS: Final = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
+_USUAL_EMAIL: Final = re.compile(rf"[!#-'*+\-./0-9=?^-~]{{1,64}}@(?:{_LABELS}\.)*{_LABELS}").fullmatch
 _LOCAL: Final = re.compile(r"[^\s\x00-\x20\x7f\"(),:;<>@\[\]\\]+")
 _DOTS: Final = str.maketrans(dict.fromkeys("\u3002\uff0e\uff61", "."))
 
@@ -99,6 +101,10 @@ def _bare(value: str) -> str | None:
 
 
 def _email(value: str, _country: str | None) -> str | None:
+    # The overwhelmingly common spelling; everything else is read with care and remembered.
+    text = value.lower()
+    if value.isascii() and len(text) <= MAX_EMAIL and _USUAL_EMAIL(text):
+        return text
     text = value.strip()
     return _parse_email(text) if len(text) <= MAX_EMAIL + len("mailto:") else None
 
