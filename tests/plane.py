@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import uvloop
 
@@ -61,6 +61,12 @@ class Loop:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(PATIENCE)
         self.loop.close()
+
+
+class Port(Protocol):
+    """Anything that listens on loopback."""
+
+    port: int
 
 
 class Upstream:
@@ -158,7 +164,7 @@ class Gate:
 
     def __init__(
         self,
-        upstream: Upstream | None,
+        upstream: "Upstream | Port | None",
         *,
         rules: str = RULES,
         timeouts: Timeouts = TIMEOUTS,
@@ -169,6 +175,7 @@ class Gate:
         registry: Registry | None = None,
         log: Log | None = None,
         tls: Any = None,
+        pack: bytes = PACK,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="hushgate-test-"))
         port = upstream.port if upstream else 9
@@ -184,7 +191,7 @@ class Gate:
         )
         self._config = _config(self.folder, timeouts, limits or Limits(), max_connections)
         self._networks = networks
-        self._registry, self._log, self._tls = registry, log, tls
+        self._registry, self._log, self._tls, self._pack = registry, log, tls, pack
         self.metrics = Metrics()
         self.snapshot = self.snapshot_of(rules)
         self.loop = Loop()
@@ -194,7 +201,7 @@ class Gate:
         policy = read_rules(rules.encode(), "acme.yaml")
         return Snapshot(
             tenants=[Tenant(policy.tenant, policy.clients, lambda: policy)],
-            packs=[read_pack(PACK, "crm/pack.yaml")],
+            packs=[read_pack(self._pack, "crm/pack.yaml")],
             upstreams=[self.upstream],
             table=AddressTable(self._networks),
             secrets=Secrets(lambda tenant: RING.derive(tenant, "masking"), RING.pseudonymiser),

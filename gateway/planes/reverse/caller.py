@@ -24,9 +24,10 @@ class Caller(asyncio.Protocol):
 
     __slots__ = (
         "_buffer",
+        "_clogged",
         "_close",
+        "_ended",
         "_feeding",
-        "_held",
         "_lingering",
         "_paused",
         "_reader",
@@ -35,6 +36,7 @@ class Caller(asyncio.Protocol):
         "deadline",
         "expected",
         "gone",
+        "held",
         "peer",
         "transport",
         "turn",
@@ -52,9 +54,11 @@ class Caller(asyncio.Protocol):
         self.expected = "idle"
         self.deadline = 0.0
         self._buffer = b""
+        self._clogged = False
+        self._ended = False
         self._reader: Reader | None = None
         self._feeding = False
-        self._held = False
+        self.held = False
         self._paused = False
         self._close = False
         self._lingering = False
@@ -77,15 +81,18 @@ class Caller(asyncio.Protocol):
             return
         self._buffer = self._buffer + data if self._buffer else data
         self.feed()
-        if self.busy and len(self._buffer) > BUFFER:
+        if len(self._buffer) > BUFFER and (self.busy or self._clogged):
             self.reading(False)
 
     def eof_received(self) -> bool:
-        """asyncio: the caller will send no more; an exchange under way still gets its answer."""
-        if self.busy and self.body_done:
-            self._close = True
-            return True
-        return False
+        """asyncio: the caller will send no more; what it has sent whole still gets its answers.
+
+        TLS has no half-closed connections (and asyncio would warn).
+        """
+        self._ended = True
+        self.feed()
+        waiting = self.busy or (self._clogged and bool(self._buffer))
+        return waiting and self.transport.get_extra_info("sslcontext") is None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: closed."""
@@ -96,12 +103,16 @@ class Caller(asyncio.Protocol):
             self.turn.on_caller_gone()
 
     def pause_writing(self) -> None:
-        """asyncio: the caller reads slower than we write."""
+        """asyncio: the caller reads slower than we write. Its next request waits until it has read."""
+        self._clogged = True
         self.turn.caller_writable(False)
 
     def resume_writing(self) -> None:
         """asyncio: it caught up."""
+        self._clogged = False
         self.turn.caller_writable(True)
+        if not self.busy:
+            self.turn_over()
 
     # ---- reading ----------------------------------------
 
@@ -125,17 +136,30 @@ class Caller(asyncio.Protocol):
         finally:
             self._feeding = False
         self._read_on()
+        if self._ended:
+            self._at_end()
+
+    def _at_end(self) -> None:
+        """Nothing more will arrive: what was not sent whole is missing for good."""
+        if not self.busy:
+            if not self._clogged:
+                self.transport.close()
+        elif self.turn.asking is not None and not self.body_done:
+            self._close = True
+            self.turn.on_request_error(
+                PayloadError("malformed_request", "the caller closed within the body", "body")
+            )
 
     def hold(self, held: bool) -> None:
         """The upstream takes no more of the body (or does again): stop reading it (or go on)."""
-        self._held = held
+        self.held = held
         if held:
             self.reading(False)
         else:
             self._read_on()
 
     def _read_on(self) -> None:
-        if self._paused and not self._held and len(self._buffer) <= BUFFER:
+        if self._paused and not self.held and len(self._buffer) <= BUFFER:
             self.reading(True)
 
     def reading(self, wanted: bool) -> None:
@@ -149,6 +173,8 @@ class Caller(asyncio.Protocol):
 
     def _read_head(self) -> bool:
         worker = self.worker
+        if self._clogged:
+            return False
         try:
             end = find_head(self._buffer, worker.head_limits)
             if end < 0:
@@ -211,7 +237,8 @@ class Caller(asyncio.Protocol):
 
     def begin_answer(self, head: bytes, *, keep: bool, body: bytes = b"") -> None:
         """The head of an answer; `keep` False ends the body with the connection."""
-        self._close = self._close or not keep or not self.body_done or self.worker.draining
+        last = self._ended and not self._buffer
+        self._close = self._close or not keep or not self.body_done or self.worker.draining or last
         asked = self.turn.head
         if self._close:
             head = head[:-2] + b"Connection: close\r\n\r\n"
@@ -241,11 +268,11 @@ class Caller(asyncio.Protocol):
             self._end()
             return
         self.expect("idle")
-        self._held = False
+        self.held = False
         self.feed()
 
     def _end(self) -> None:
-        if self.body_done and not self._lingering:
+        if self._ended or (self.body_done and not self._lingering):
             self.transport.close()
             return
         self._lingering = True
@@ -276,6 +303,8 @@ class Caller(asyncio.Protocol):
             self._refuse_head(PayloadError("request_timeout", "", "head"))
         elif self.busy:
             self.turn.on_deadline(self.expected)
+        elif self._clogged or self.transport.is_closing():
+            self.transport.abort()  # what is still to be written is not being read: closing would wait for it
         else:
             self.transport.close()
 

@@ -197,6 +197,8 @@ class Turn:
         """What was expected did not come in time."""
         if expected == "body":
             self.driver.fail(PayloadError("request_timeout", "", "body"))
+        elif self.asking == PUMP and not self._caller.held:
+            self._cut(PayloadError("request_timeout", "", "body"))
         else:
             self._cut(UpstreamError("upstream_timeout", ""))
 

@@ -23,6 +23,9 @@ from gateway.policy.snapshot import Snapshot
 
 TICK = 0.25
 """seconds between looks at deadlines"""
+SETTLE = 0.5
+"""seconds after a stop in which connections between two requests stay open: a request that is on its way is
+answered (with `Connection: close`) instead of meeting a reset"""
 
 
 class Worker:
@@ -45,6 +48,7 @@ class Worker:
         self._config = config
         self._dialer = Dialer(config.head_limits, config.timeouts.connect)
         self._callers: set[Caller] = set()
+        self._refused: set[Caller] = set()
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._prefix = secrets.token_hex(6)
@@ -62,6 +66,7 @@ class Worker:
         """Take a new connection in; False above the limit."""
         if len(self._callers) >= self._config.max_connections:
             self.metrics.add("hushgate_connections_refused")
+            self._refused.add(caller)  # not served, but its deadline is watched
             return False
         self._callers.add(caller)
         return True
@@ -69,6 +74,7 @@ class Worker:
     def forget(self, caller: Caller) -> None:
         """A connection has closed."""
         self._callers.discard(caller)
+        self._refused.discard(caller)
         if self.draining and not self._callers:
             self._emptied.set()
 
@@ -133,7 +139,7 @@ class Worker:
 
     def _look(self) -> None:
         now = self.tick()
-        for caller in list(self._callers):
+        for caller in [*self._callers, *self._refused]:
             caller.check(now)
         self.pool.expire(now - self._config.timeouts.pool)
         self.metrics.set("hushgate_connections", value=len(self._callers))
@@ -144,6 +150,8 @@ class Worker:
         self.draining = True
         for server in self._servers:
             server.close()
+        if self._callers:
+            await asyncio.sleep(min(SETTLE, self._config.timeouts.drain))
         for caller in list(self._callers):
             caller.drain()
         if not self._callers:
