@@ -10,6 +10,7 @@ Send after its intent. tests/exchange holds this as an assertion on the list of 
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from gateway.audit.record import Phase, Record
@@ -190,6 +191,7 @@ def _status(head: bytes) -> int:
     return int(head[9:12])
 
 
+@lru_cache(maxsize=256)
 def _readable(accepted: bytes | None) -> bytes:
     """The codings both the caller and this gateway read; a refused identity is not offered to anybody."""
     offered = [part.strip() for part in (accepted or b"").lower().split(b",")]

@@ -280,7 +280,7 @@ class Caller(asyncio.Protocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.reading(True)
-        self.deadline = self.worker.tick() + LINGER
+        self.deadline = self.worker.lately + LINGER
         self.expected = "linger"
 
     # ---- time ----------------------------------------
@@ -292,7 +292,7 @@ class Caller(asyncio.Protocol):
 
     def deadline_for(self, what: str) -> float:
         """The moment (monotonic seconds) by which something has to come."""
-        return self.worker.tick() + self.worker.timeouts[what]
+        return self.worker.lately + self.worker.timeouts[what]
 
     def check(self, now: float) -> None:
         """Called every so often: act on a deadline that has passed."""

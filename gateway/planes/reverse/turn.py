@@ -329,7 +329,7 @@ class Turn:
             self.asking = None
             connection.abandon()
         elif connection.release():
-            self._worker.pool.put(connection, self._worker.tick())
+            self._worker.pool.put(connection, self._worker.lately)
 
     def _drop_upstream(self) -> None:
         connection, self._connection = self._connection, None

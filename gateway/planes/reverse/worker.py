@@ -44,6 +44,8 @@ class Worker:
         self.env = Env(snapshot, config.limits, clock.monotonic)
         self.draining = False
         self.tick = clock.monotonic
+        self.lately = self.tick() + TICK
+        """Now, at most one TICK late or early: deadlines are looked at no more often than that."""
         self.now = clock.now
         self._config = config
         self._dialer = Dialer(config.head_limits, config.timeouts.connect)
@@ -139,6 +141,7 @@ class Worker:
 
     def _look(self) -> None:
         now = self.tick()
+        self.lately = now + TICK
         for caller in [*self._callers, *self._refused]:
             caller.check(now)
         self.pool.expire(now - self._config.timeouts.pool)
