@@ -7,6 +7,7 @@ Whatever the caller hands over, no line end and no NUL inside a field leaves her
 from collections.abc import Iterable, Sequence
 
 from gateway.errors import InternalError
+from gateway.http1 import kernel
 from gateway.http1.fields import Headers, split_options
 from gateway.http1.grammar import HOP_BY_HOP, OWN_PREFIX, PROTECTED
 
@@ -18,15 +19,55 @@ _NAMELESS = frozenset({b"keep-alive", b"close"})
 
 def request_head(method: str, target: bytes, headers: Pairs) -> bytes:
     """A request's head in HTTP/1.1, with the empty line. Raises InternalError on what would split it."""
-    line = b"%b %b HTTP/1.1" % (method.encode("ascii", "replace"), target)
-    if line.count(b" ") != 2:
-        raise InternalError("white space in a method or target", "request line")
-    return _head(line, headers)
+    return _head(request_line(method, target), headers)
 
 
 def response_head(status: int, reason: bytes, headers: Pairs) -> bytes:
     """An answer's head in HTTP/1.1, with the empty line. Raises InternalError on CR, LF or NUL."""
-    return _head(b"HTTP/1.1 %d %b" % (status, reason), headers)
+    return _head(status_line(status, reason), headers)
+
+
+def request_line(method: str, target: bytes) -> bytes:
+    """A request's first line without its end. Raises InternalError on white space that divides it anew."""
+    line = b"%b %b HTTP/1.1" % (method.encode("ascii", "replace"), target)
+    if line.count(b" ") != 2:
+        raise InternalError("white space in a method or target", "request line")
+    return line
+
+
+def status_line(status: int, reason: bytes) -> bytes:
+    """An answer's first line without its end; CR, LF and NUL are refused where the head is written."""
+    return b"HTTP/1.1 %d %b" % (status, reason)
+
+
+def forward(
+    line: bytes,
+    headers: Headers,
+    drop: frozenset[bytes] = _NOTHING,
+    extra: Headers | tuple[()] = (),
+    first: Headers | tuple[()] = (),
+) -> bytes:
+    """The head of a message that travels on: `line`, `first`, what is end-to-end of `headers`, `extra`.
+
+    `headers` lose what end_to_end(headers, drop) leaves out; `first` and `extra` are written as they are.
+    Raises InternalError on CR, LF or NUL in any of them.
+    """
+    if kernel.forward is not None:
+        made = kernel.forward(line, first, headers, drop, extra)
+        if made is not None:
+            return made
+    return forward_by_rule(line, headers, drop, extra, first)
+
+
+def forward_by_rule(
+    line: bytes,
+    headers: Headers,
+    drop: frozenset[bytes] = _NOTHING,
+    extra: Headers | tuple[()] = (),
+    first: Headers | tuple[()] = (),
+) -> bytes:
+    """What forward does, for every head and in Python alone."""
+    return _head(line, [*first, *end_to_end(headers, drop), *extra])
 
 
 def _head(line: bytes, headers: Pairs) -> bytes:

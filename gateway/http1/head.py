@@ -1,5 +1,8 @@
 """Request and response heads: found in a buffer, parsed by one expression, framing decided. Pure.
 
+Canonical heads are read by the compiled kernel where it is there; `*_by_grammar` is the reference for it, and
+reads all the others.
+
 Strict where leniency has been used to smuggle: CRLF line ends only, no folding, no white space around names,
 one Content-Length or one `Transfer-Encoding: chunked`, one valid Host. Obsolete text (0x80-0xFF) in values is
 kept as it is. Names with an underscore are valid tokens and kept, unless they resemble a framing field.
@@ -31,6 +34,7 @@ from gateway.http1.grammar import (
     SINGLE_REQUEST,
     SINGLE_RESPONSE,
 )
+from gateway.http1.kernel import read_request, read_response
 from gateway.http1.target import checked_host, reduce_target, refuse_bad_escape
 
 
@@ -178,6 +182,15 @@ def parse_request_head(block: bytes, limits: HeadLimits = LIMITS) -> RequestHead
     Raises PayloadError: malformed_request, uri_too_long, head_too_large, expectation_failed,
     unsupported_encoding (a transfer coding other than chunked).
     """
+    if read_request is not None:
+        read = read_request(block, limits.max_target, limits.max_head, limits.max_headers)
+        if read is not None:
+            return RequestHead(*read)
+    return request_by_grammar(block, limits)
+
+
+def request_by_grammar(block: bytes, limits: HeadLimits = LIMITS) -> RequestHead:
+    """What parse_request_head does, for every head and in Python alone."""
     if len(block) > limits.max_head:
         raise request_fault("longer than the limit", "head", "head_too_large")
     if (match := REQUEST_CANONICAL.fullmatch(block)) is not None:
@@ -257,6 +270,15 @@ def parse_response_head(block: bytes, request_method: str, limits: HeadLimits = 
 
     Raises UpstreamError `upstream_invalid`.
     """
+    if read_response is not None:
+        read = read_response(block, limits.max_head, limits.max_headers)
+        if read is not None:
+            return _delimited(request_method, *read)
+    return response_by_grammar(block, request_method, limits)
+
+
+def response_by_grammar(block: bytes, request_method: str, limits: HeadLimits = LIMITS) -> ResponseHead:
+    """What parse_response_head does, for every head and in Python alone."""
     _check_size(len(block), limits, response_fault)
     line_end = block.find(b"\n")
     if line_end > 0 and block[line_end - 1] != 0x0D:
@@ -277,6 +299,20 @@ def parse_response_head(block: bytes, request_method: str, limits: HeadLimits = 
         raise response_fault("more fields than the limit", "head")
     length, chunked = framing(index, minor, response_fault)
     keep_alive, _ = _connection(index, minor, response_fault)
+    return _delimited(request_method, status, reason, minor, headers, index, length, chunked, keep_alive)
+
+
+def _delimited(
+    request_method: str,
+    status: int,
+    reason: bytes,
+    minor: int,
+    headers: Headers,
+    index: Index,
+    length: int | None,
+    chunked: bool,
+    keep_alive: bool,
+) -> ResponseHead:
     if _is_bodiless(request_method, status):
         # A body announced where there can be none may follow all the same: such a connection is not reused.
         lying = status < 205 and request_method != "HEAD" and (chunked or bool(length))

@@ -157,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             build(os.environ)
     except Unbuildable as why:
         print(
-            f"native kernels: not built, so Hushgate runs in pure Python where one is missing: {why}",
+            f"a native kernel is missing, so Hushgate runs in pure Python there: {why}",
             file=sys.stderr,
         )
         return int(options.sanitize is not None)
