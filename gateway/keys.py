@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MethodType
 
 from gateway.errors import ConfigError, Problem
+from gateway.native import load as load_kernel
 
 Pseudonymise = Callable[[str, str], str]
 """(subject kind, normalised value) -> 22 characters of base64url: 128 bits of a keyed hash."""
@@ -24,6 +25,7 @@ PREFIX = b"hushgate-key-v1:"
 CACHED = 16_384
 """Pseudonyms kept per process: about 6 MB, and enough for the people one worker sees in a few minutes."""
 
+_kernel = load_kernel("mackernel")
 _BLOCK = 64
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
@@ -100,8 +102,19 @@ class Keyring:
         mac = self._macs.get(tenant)
         if mac is None:
             mac = self._macs[tenant] = _Mac(self.derive(tenant, "pseudonym"))
+        if _kernel is not None:
+            return _quick(_kernel.Mac(self.derive(tenant, "pseudonym")).pseudonym, mac.pseudonym)
         # a method bound to the C cache is called without a Python frame in between
         return MethodType(self._cache, mac)
+
+
+def _quick(kernel: Callable[[str, str], str | None], reference: Pseudonymise) -> Pseudonymise:
+    """The compiled function (0.4 us, no cache needed), and Python's for what has no UTF-8 form."""
+
+    def pseudonym(kind: str, value: str) -> str:
+        return kernel(kind, value) or reference(kind, value)
+
+    return pseudonym
 
 
 def generate(entropy: Callable[[int], bytes] = secrets.token_bytes) -> bytes:

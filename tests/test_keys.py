@@ -8,8 +8,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway import keys
 from gateway.errors import ConfigError
 from gateway.keys import PREFIX, Keyring, generate, hkdf, load, read
+from gateway.native import load as load_kernel
 
 MASTER = bytes(range(32))
 VALUES = st.text(st.characters(exclude_categories=())) | st.from_regex(r"\+[0-9]{6,15}", fullmatch=True)
@@ -146,3 +148,17 @@ def test_a_file_that_cannot_be_read_is_a_config_error(tmp_path: Path) -> None:
 
 def test_the_master_key_is_not_in_the_repr() -> None:
     assert repr(MASTER) not in repr(Keyring(MASTER))
+
+
+@pytest.mark.skipif(load_kernel("mackernel") is None, reason="no compiled kernel: the reference alone runs")
+@given(st.binary(min_size=32, max_size=32), st.sampled_from(["phone", "email", "record", "x"]), st.text())
+def test_compiled_pseudonym_is_the_reference_s(key: bytes, kind: str, value: str) -> None:
+    kernel = load_kernel("mackernel")
+    assert kernel is not None
+    assert kernel.Mac(key).pseudonym(kind, value) == keys._Mac(key).pseudonym(kind, value)
+
+
+def test_a_value_without_a_utf8_form_has_a_pseudonym_too() -> None:
+    name = Keyring(bytes(32)).pseudonymiser("t")
+    assert len(name("record", "\ud800")) == 22
+    assert name("record", "\ud800") != name("record", "\ud801")

@@ -34,8 +34,11 @@ def stamp(name: str, folder: Path = FOLDER) -> Path:
 
 
 def source_hash(name: str) -> str:
-    """SHA-256 of a kernel's source, hex."""
-    return hashlib.sha256((FOLDER / f"{name}.c").read_bytes()).hexdigest()
+    """SHA-256 of a kernel's source and of the headers it may include, hex."""
+    digest = hashlib.sha256((FOLDER / f"{name}.c").read_bytes())
+    for header in sorted(FOLDER.glob("*.h")):
+        digest.update(header.read_bytes())
+    return digest.hexdigest()
 
 
 def load(name: str) -> ModuleType | None:
