@@ -23,7 +23,7 @@ from gateway.exchange.facts import Facts, Tick
 from gateway.exchange.finding import KEY, PURPOSE, address
 from gateway.exchange.outcome import problem
 from gateway.exchange.refused import Refused
-from gateway.http1.encode import end_to_end, request_head
+from gateway.http1.encode import forward, request_line
 from gateway.http1.head import RequestHead, ResponseHead
 from gateway.policy.identity import Peer
 from gateway.policy.plan import Plan
@@ -139,13 +139,9 @@ class Exchange:
 
     def _request_head(self, head: RequestHead, plan: Plan, asked: Asked) -> bytes:
         upstream = plan.upstream
-        drop = _FORWARD_DROP
-        if upstream.credential:
-            drop = drop | {upstream.credential_header.lower().encode()}
         looked = plan.response.body
-        if looked:
-            drop = drop | _CONDITIONS | {b"accept-encoding"}
-        headers = [(b"Host", plan.authority), *end_to_end(asked.headers, drop)]
+        drop = _dropped(upstream.credential_header if upstream.credential else "", looked)
+        headers: list[tuple[bytes, bytes]] = []
         if looked:
             headers.append((b"Accept-Encoding", _readable(head.get(b"accept-encoding"))))
         if upstream.credential:
@@ -158,7 +154,8 @@ class Exchange:
             headers.append((b"Content-Length", b"%d" % head.length))
         headers.append((b"Via", b"1.1 hushgate"))
         target = asked.path + (b"?" + asked.query if asked.query else b"")
-        return request_head(head.method, plan.base_path + target, headers)
+        line = request_line(head.method, plan.base_path + target)
+        return forward(line, asked.headers, drop, headers, [(b"Host", plan.authority)])
 
     def _release(self, plan: Plan, got: ResponseHead) -> Generator[Command, Any, None]:
         facts = self.facts
@@ -189,6 +186,13 @@ def _recorded(record: Record) -> Generator[Command, Any, None]:
 
 def _status(head: bytes) -> int:
     return int(head[9:12])
+
+
+@lru_cache(maxsize=256)
+def _dropped(credential_header: str, looked: bool) -> frozenset[bytes]:
+    """Fields of the caller's that do not go on, by the header of the upstream's own credential ("": none)."""
+    replaced = {credential_header.lower().encode()} if credential_header else frozenset[bytes]()
+    return _FORWARD_DROP | replaced | (_CONDITIONS | {b"accept-encoding"} if looked else frozenset[bytes]())
 
 
 @lru_cache(maxsize=256)
