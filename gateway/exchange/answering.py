@@ -13,7 +13,8 @@ from gateway.errors import PayloadError
 from gateway.exchange.commands import CollectAnswer, Command
 from gateway.exchange.facts import Facts
 from gateway.exchange.refused import Refused
-from gateway.http1.encode import end_to_end, response_head
+from gateway.http1.encode import forward, status_line
+from gateway.http1.fields import Headers
 from gateway.http1.head import ResponseHead
 from gateway.policy.plan import Plan
 from gateway.policy.snapshot import Snapshot
@@ -56,25 +57,23 @@ def answer(
     headers = _headers(facts, plan, head)
     if not (head.length or head.chunked or head.close_delimited):
         gone = _REPLACED if side.body else OURS
-        return Answer(_finish(facts, head, end_to_end(headers, gone | _length_of(head, side.body))), b"")
+        return Answer(_finish(facts, head, headers, gone | _length_of(head, side.body), []), b"")
     if not side.body or _opaque(plan, head):
-        return _through(facts, head, end_to_end(headers, OURS))
+        return _through(facts, head, headers)
     if head.status == 206:
         raise Refused("unparseable_response", "a part of a body cannot be masked")
     raw = yield CollectAnswer(limits.max_body)
     facts.response_bytes = len(raw)
     body = _mask(facts, snapshot, plan, head, raw, limits) if raw else raw
-    out = end_to_end(headers, _REPLACED)
-    out.append((b"Content-Length", b"%d" % len(body)))
-    return Answer(_finish(facts, head, out), body)
+    length = [(b"Content-Length", b"%d" % len(body))]
+    return Answer(_finish(facts, head, headers, _REPLACED, length), body)
 
 
-def _through(facts: Facts, head: ResponseHead, headers: list[tuple[bytes, bytes]]) -> Answer:
+def _through(facts: Facts, head: ResponseHead, headers: Headers) -> Answer:
     """The upstream's own body: with its length, else chunked, else (HTTP/1.0) to the connection's end."""
     chunked = head.length is None and facts.head is not None and facts.head.version_minor == 1
-    if chunked:
-        headers.append((b"Transfer-Encoding", b"chunked"))
-    return Answer(_finish(facts, head, headers), None, chunked)
+    coding = [(b"Transfer-Encoding", b"chunked")] if chunked else []
+    return Answer(_finish(facts, head, headers, OURS, coding), None, chunked)
 
 
 def _length_of(head: ResponseHead, looked: bool) -> frozenset[bytes]:
@@ -154,10 +153,13 @@ def _relocated(plan: Plan, location: bytes) -> bytes:
     return location if rest[:1] not in (b"/", b"?", b"") else plan.upstream.prefix.rstrip("/").encode() + rest
 
 
-def _finish(facts: Facts, head: ResponseHead, headers: list[tuple[bytes, bytes]]) -> bytes:
-    headers.append((b"Hushgate-Decision", facts.id.encode()))
+def _finish(
+    facts: Facts, head: ResponseHead, headers: Headers, drop: frozenset[bytes], extra: Headers
+) -> bytes:
+    """The answer's head: what may go on of the upstream's, then `extra` and what this gateway says."""
+    extra.append((b"Hushgate-Decision", facts.id.encode()))
     if facts.changed:
-        headers.append((b"Hushgate-Masked", b"%d" % facts.changed))
+        extra.append((b"Hushgate-Masked", b"%d" % facts.changed))
     if facts.dropped:
-        headers.append((b"Hushgate-Dropped", b"%d" % facts.dropped))
-    return response_head(head.status, head.reason, headers)
+        extra.append((b"Hushgate-Dropped", b"%d" % facts.dropped))
+    return forward(status_line(head.status, head.reason), headers, drop, extra)
