@@ -124,6 +124,8 @@ class Facts:
             total_us=int(total * 1e6),
         )
         self._say_who(record)
+        if phase == "intent":  # the exchange goes on counting; a record that was handed over must not
+            record.seen, record.masked, record.paths = dict(self.seen), dict(self.masked), dict(self.paths)
         return record
 
     def _say_who(self, record: Record) -> None:
