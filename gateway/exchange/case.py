@@ -62,7 +62,11 @@ class Expectation(Struct):
 
 
 class Case(Struct):
-    """One case. `at` is seconds since the epoch; `address` where the upstream's name leads."""
+    """One case. `at` is seconds since the epoch; `address` where the upstream's name leads.
+
+    `region` and `operator` are what the deployment declares of the upstream, where that is not what the
+    pack says of its first host.
+    """
 
     name: str
     file: str
@@ -75,6 +79,8 @@ class Case(Struct):
     registry: tuple[Known, ...] = ()
     at: float | None = None
     address: str | None = None
+    region: str | None = None
+    operator: str | None = None
     response: CaseResponse | None = None
 
 

@@ -8,6 +8,7 @@ from gateway.contacts.model import Consent, Suppression
 from gateway.errors import REASONS
 from gateway.exchange.case import Case, CaseRequest, CaseResponse, Expectation, Known, SentExpectation
 from gateway.exchange.casejson import JsonText
+from gateway.policy.taxonomy import OPERATOR_NAME, REGION
 from gateway.strict.document import read
 from gateway.strict.kinds import Number, Word, mapped, one_of
 from gateway.strict.report import Report
@@ -228,6 +229,8 @@ _KEYS: Final = (
     Key("registry", ListOf(_KNOWN), "What is known of the people in it; nobody is known otherwise."),
     Key("at", _MOMENT, "When; the moment the case runs if left out."),
     Key("address", ADDRESS, "The IP address that the provider's name leads to."),
+    Key("region", REGION, "Where the upstream stands; where the pack says if left out."),
+    Key("operator", OPERATOR_NAME, "Who runs it; whom the pack names if left out."),
     Key("response", _RESPONSE, "What the upstream answers."),
     Key("expect", _EXPECT, "What must come out.", required=True),
 )

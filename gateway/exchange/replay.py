@@ -131,8 +131,8 @@ def run_case(case: Case, policy: Policy, packs: Mapping[str, Pack]) -> Outcome:
         raise InternalError(f"no client {case.client!r} in {policy.file}")
     if case.upstream not in packs:
         raise InternalError(f"no provider pack {case.upstream!r}")
-    snapshot = case_snapshot(policy, client, packs, upstream_for(packs[case.upstream], case.address))
-    return outcome_of(play_case(case, snapshot, client))
+    upstream = upstream_for(packs[case.upstream], case.address, case.region, case.operator)
+    return outcome_of(play_case(case, case_snapshot(policy, client, packs, upstream), client))
 
 
 def case_snapshot(policy: Policy, client: Client, packs: Mapping[str, Pack], upstream: Upstream) -> Snapshot:
@@ -147,15 +147,17 @@ def case_snapshot(policy: Policy, client: Client, packs: Mapping[str, Pack], ups
     )
 
 
-def upstream_for(pack: Pack, address: str | None = None) -> Upstream:
-    """The provider's first named host as an upstream, leading to `address`."""
+def upstream_for(
+    pack: Pack, address: str | None = None, region: str | None = None, operator: str | None = None
+) -> Upstream:
+    """The provider's first named host as an upstream, leading to `address`, declared to stand elsewhere."""
     host = next((h for h in pack.hosts if not h.name.startswith("*")), pack.hosts[0])
     return Upstream(
         name=pack.provider,
         provider=pack.provider,
         url=f"https://{host.name.removeprefix('*.')}",
-        region=host.region,
-        operator=host.operator,
+        region=region or host.region,
+        operator=operator or host.operator,
         prefix="/",
         connect=(address or ADDRESS,),
     )
