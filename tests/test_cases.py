@@ -1,0 +1,53 @@
+"""The rule cases that are shipped hold, and each shipped tenant has enough of them."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.cli.main import main
+from gateway.cli.test import execute, load_cases, runner
+from gateway.exchange.case import Case
+from gateway.policy.rulefile import read_rules
+
+ROOT = Path(__file__).resolve().parent.parent
+RULES = ROOT / "rules"
+PLUGINS = str(ROOT / "plugins")
+LEAST = {"demo": 25, "qomon": 6, "kavkom": 6}
+
+
+@pytest.fixture(scope="module")
+def cases() -> list[tuple[str, Case]]:
+    return load_cases(RULES)
+
+
+def test_every_case_holds(cases: list[tuple[str, Case]]) -> None:
+    results = list(execute(cases, runner(RULES, [PLUGINS], cases)))
+    assert {r.case.file: r.differences for r in results if r.differences} == {}
+
+
+def test_the_verb_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["test", str(RULES), "--plugins", PLUGINS]) == 0
+    assert "0 failed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("tenant", [file.stem for file in sorted(RULES.glob("*.yaml"))])
+def test_every_tenant_has_cases_for_every_view_and_rule(tenant: str, cases: list[tuple[str, Case]]) -> None:
+    own = [case for name, case in cases if name == tenant]
+    assert len(own) >= LEAST[tenant]
+    policy = read_rules((RULES / f"{tenant}.yaml").read_bytes(), f"{tenant}.yaml")
+    roles = {client.id: client.role for client in policy.clients}
+    assert {roles[case.client] for case in own if case.expect.effect == "allow"} == set(policy.views)
+    named = {rule for case in own for rule in case.expect.rules or ()}
+    assert {rule.id for rule in policy.rules} <= named, "a rule that no case shows at work"
+
+
+def test_case_names_are_unique(cases: list[tuple[str, Case]]) -> None:
+    names = [(tenant, case.name) for tenant, case in cases]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("tenant", ["qomon", "kavkom"])
+def test_commitments_are_cited_where_they_are_kept(tenant: str, cases: list[tuple[str, Case]]) -> None:
+    cited = {case.name.split(":")[0] for name, case in cases if name == tenant}
+    text = (RULES / f"{tenant}.yaml").read_text()
+    assert all(f"# {commitment}: " in text for commitment in cited), cited
