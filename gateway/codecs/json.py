@@ -17,7 +17,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from gateway.codecs.program import REMOVED, Found, Limits, Masker, Program, Tally
+from gateway.codecs import kernel
+from gateway.codecs.program import REMOVED, Found, Limits, Masker, Program, Tally, by_steps
 from gateway.codecs.steps import Compiled, Step, compiled
 from gateway.errors import InternalError, PayloadError
 
@@ -73,6 +74,15 @@ class JsonCodec:
     def dump(self, document: Any) -> bytes:
         """Serialise: compact, UTF-8, keys in their order, numbers as they were written."""
         return _encode(document)
+
+    def transform(self, body: bytes, program: Program, tally: Tally, limits: Limits) -> bytes:
+        """Parse, rewrite and dump; by a kernel, where there is one, that keeps the bytes of what stays."""
+        ready = compiled(program)
+        if len(body) <= limits.max_body:
+            out = kernel.transform(body, ready, tally, limits.max_depth)
+            if out is not None:
+                return out
+        return by_steps(self, body, ready, tally, limits)
 
 
 JSON = JsonCodec()

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import quote_plus, unquote_to_bytes
 
-from gateway.codecs.program import REMOVED, Found, Limits, Program, Tally
+from gateway.codecs.program import REMOVED, Found, Limits, Program, Tally, by_steps
 from gateway.codecs.steps import Compiled, compiled
 from gateway.errors import InternalError, PayloadError
 
@@ -73,6 +73,10 @@ class PairsCodec:
         """The pairs, joined."""
         return b"&".join([raw for _, _, raw in document])
 
+    def transform(self, body: bytes, program: Program, tally: Tally, limits: Limits) -> bytes:
+        """Read, rewrite and write."""
+        return by_steps(self, body, program, tally, limits)
+
     def _refusal(self, detail: str) -> PayloadError:
         return PayloadError(self._reason, detail, self._place)
 
@@ -122,6 +126,10 @@ class HeadersCodec:
         """`Name: value` lines ended by CRLF."""
         return b"".join([b"%b: %b\r\n" % field for field in document])
 
+    def transform(self, body: bytes, program: Program, tally: Tally, limits: Limits) -> bytes:
+        """Read, rewrite and write."""
+        return by_steps(self, body, program, tally, limits)
+
 
 class PathCodec:
     """Path parameters. A document is the dict that matching an operation gave; see codecs.template."""
@@ -147,6 +155,10 @@ class PathCodec:
     def dump(self, _document: dict[str, str]) -> bytes:
         """Never called: codecs.template.expand writes a path. Raises InternalError."""
         raise InternalError("a path is written by its template", "path")
+
+    def transform(self, body: bytes, program: Program, tally: Tally, limits: Limits) -> bytes:
+        """Never called, as parse is not. Raises InternalError."""
+        return by_steps(self, body, program, tally, limits)
 
 
 FORM = PairsCodec("body", "unparseable_body")

@@ -118,6 +118,11 @@ class Limits:
     """form fields or query parameters"""
 
 
+def by_steps(codec: "Codec", body: bytes, program: Program, tally: Tally, limits: Limits) -> bytes:
+    """What `transform` is by definition: parse, rewrite, dump. Raises PayloadError."""
+    return codec.dump(codec.rewrite(codec.parse(body, limits), program, tally))
+
+
 class Codec(Protocol):
     """One format. A document is opaque to everybody but its codec. Raises PayloadError only."""
 
@@ -132,3 +137,6 @@ class Codec(Protocol):
 
     def dump(self, document: Any) -> bytes:
         """Serialise what was parsed and rewritten."""
+
+    def transform(self, body: bytes, program: Program, tally: Tally, limits: Limits) -> bytes:
+        """Parse, rewrite and dump in one go. The same meaning, where a kernel does it perhaps other bytes."""

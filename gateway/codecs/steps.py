@@ -44,6 +44,8 @@ class Compiled(Program):
     """Slot index by parameter or header name, taken verbatim from the slots' paths."""
     rest: int = -1
     """Slot index of `*`: any name not in `names`."""
+    native: list[object] = field(default_factory=list, compare=False, repr=False)
+    """What the compiled kernel made of this program, once it has been asked: see codecs.kernel."""
 
 
 def compiled(program: Program) -> Compiled:

@@ -104,11 +104,10 @@ def _mask(
         body = decode(raw, coding, limits)
         codec = codec_for(head.get(b"content-type"))
         program = _program(plan, head, codec)
-        document = codec.parse(body, limits)
         tally = Tally.of(program)
-        document = codec.rewrite(document, program, tally)
+        masked = codec.transform(body, program, tally, limits)
         _count(facts, snapshot, plan, program, tally)
-        return encode(codec.dump(document), coding)
+        return encode(masked, coding)
     except PayloadError as error:
         if head.status >= 400:
             raise Withheld from error

@@ -4,6 +4,9 @@ A value is a str, an int, a bool, or msgspec.Raw with number text. A string stay
 value that is hidden whole becomes null, since clients that read a number refuse a text but take null; one
 that is shown in part (partial, hash, truncate) becomes a string, as no number could carry that.
 The empty string tells nothing: operators that show part of a value leave it alone.
+
+A masker that a compiled kernel knows too says so in its attribute `native`: the operator's name there and
+its parameters (native/jsonkernel.c, OPERATORS). The function is the reference, and does what that leaves.
 """
 
 import hashlib
@@ -21,6 +24,13 @@ REDACTED = "[redacted]"
 PSEUDONYM = "h_"
 """How a hashed value begins; 32 hexadecimal digits follow."""
 
+
+def described(masker: Masker, *native: object) -> Masker:
+    """The masker itself, with its description for a kernel."""
+    masker.__dict__["native"] = native
+    return masker
+
+
 _BLOCK = 64  # bytes, SHA-256 (FIPS 198-1, section 4)
 
 
@@ -33,6 +43,9 @@ def redact(value: Any) -> Any:
     return REDACTED if value.__class__ is str else None
 
 
+described(redact, "redact", REDACTED.encode())
+
+
 def make_redact(_mask: Mask, _category: str, _key: bytes) -> Masker:
     """The value is hidden whole."""
     return redact
@@ -40,7 +53,7 @@ def make_redact(_mask: Mask, _category: str, _key: bytes) -> Masker:
 
 def make_remove(_mask: Mask, _category: str, _key: bytes) -> Masker:
     """The member or item is taken out."""
-    return lambda _: REMOVED
+    return described(lambda _: REMOVED, "remove")
 
 
 def make_hash(_mask: Mask, category: str, key: bytes) -> Masker:
@@ -49,8 +62,10 @@ def make_hash(_mask: Mask, category: str, key: bytes) -> Masker:
     Case and outer white space do not count, so that one person has one pseudonym per category and key.
     """
     block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
-    inner = hashlib.sha256(bytes(b ^ 0x36 for b in block) + category.encode() + b"\0")
-    outer = hashlib.sha256(bytes(b ^ 0x5C for b in block))
+    prefix = category.encode() + b"\0"
+    first_block, last_block = bytes(b ^ 0x36 for b in block), bytes(b ^ 0x5C for b in block)
+    inner = hashlib.sha256(first_block + prefix)
+    outer = hashlib.sha256(last_block)
 
     # The keyed halves are made once and copied: half the cost of hmac.digest.
     def mask(value: Any) -> Any:
@@ -62,7 +77,7 @@ def make_hash(_mask: Mask, category: str, key: bytes) -> Masker:
         second.update(first.digest())
         return PSEUDONYM + second.hexdigest()[:32]
 
-    return mask
+    return described(mask, "hash", PSEUDONYM.encode(), first_block, last_block, prefix)
 
 
 def make_partial(mask: Mask, _category: str, _key: bytes) -> Masker:
@@ -78,7 +93,7 @@ def make_partial(mask: Mask, _category: str, _key: bytes) -> Masker:
         head = min(first, size // 2 - tail)
         return text[:head] + "*" * (size - head - tail) + text[size - tail :]
 
-    return partial
+    return described(partial, "partial", first, last)
 
 
 def make_year(_mask: Mask, _category: str, _key: bytes) -> Masker:
@@ -95,7 +110,7 @@ def make_truncate(mask: Mask, _category: str, _key: bytes) -> Masker:
     def truncate(value: Any) -> Any:
         return None if value.__class__ is bool else text_of(value)[:keep]
 
-    return truncate
+    return described(truncate, "truncate", keep)
 
 
 def make_truncate_ip(_mask: Mask, _category: str, _key: bytes) -> Masker:
@@ -142,6 +157,9 @@ def year(value: Any) -> Any:
     if found is None:
         return redact(value)
     return found if value.__class__ is str else int(found)
+
+
+described(year, "year")
 
 
 def _year_of(milliseconds: int) -> str | None:

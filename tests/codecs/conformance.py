@@ -36,7 +36,7 @@ def _program(sample: Sample, **masks: object) -> Program:
 
 def conforms(sample: Sample) -> None:
     """Run every check."""
-    for check in (_untouched, _masks, _removes, _finds, _drops, _unmapped, _reads_anything, _too_large):
+    for check in CHECKS:
         check(sample)
 
 
@@ -108,6 +108,13 @@ def _unmapped(sample: Sample) -> None:
     assert KEPT not in seen
 
 
+def _transforms(sample: Sample) -> None:
+    program = _program(sample)
+    tally = Tally.of(program)
+    out = sample.codec.transform(sample.body, program, tally, LIMITS)
+    assert (out, tally) == _rewritten(sample, program)
+
+
 def _reads_anything(sample: Sample) -> None:
     """Cut anywhere, or with a byte changed: a document or a PayloadError, nothing else."""
     body = sample.body
@@ -120,8 +127,20 @@ def _reads_anything(sample: Sample) -> None:
 
 
 def _too_large(sample: Sample) -> None:
-    try:
-        sample.codec.parse(sample.body, Limits(max_body=len(sample.body) - 1))
-    except PayloadError:
-        return
-    raise AssertionError("a body beyond the limit was read")
+    program = compile_program([], None)
+    limits = Limits(max_body=len(sample.body) - 1)
+    for read in (
+        lambda: sample.codec.parse(sample.body, limits),
+        lambda: sample.codec.transform(sample.body, program, Tally.of(program), limits),
+    ):
+        try:
+            read()
+        except PayloadError:
+            continue
+        raise AssertionError("a body beyond the limit was read")
+
+
+CHECKS = (
+    *(_untouched, _masks, _removes, _finds, _drops, _unmapped, _transforms),
+    *(_reads_anything, _too_large),
+)

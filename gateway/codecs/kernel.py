@@ -1,0 +1,90 @@
+"""The compiled one-pass kernel's side of the JSON codec: programs laid out flat, results tallied. Pure.
+
+codecs.json is the reference. The kernel declines whatever is invalid or unusual, and the reference then
+decides; what it takes it treats the same, but for white space and escapes, which it leaves as they came.
+Subjects come in document order. Maskers have to be pure: some may have run when the kernel declines.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from gateway.codecs.program import REMOVED, Masker, Tally
+from gateway.codecs.steps import Compiled, Step
+from gateway.native import load
+
+_kernel = load("jsonkernel")
+_encode = msgspec.json.Encoder().encode
+
+
+def transform(body: bytes, program: Compiled, tally: Tally, max_depth: int) -> bytes | None:
+    """The body rewritten, and tallied; None (and nothing tallied) leaves it to the reference."""
+    if _kernel is None:
+        return None
+    if not program.native:
+        program.native.append(_Layout(program).compile())
+    made = _kernel.transform(body, program.native[0], max_depth)
+    if made is None:
+        return None
+    out: bytes = made[0]
+    for slot, seen, masked in made[1]:
+        tally.seen[slot] += seen
+        tally.masked[slot] += masked
+    tally.subjects += made[2]
+    tally.unmapped += made[3]
+    return out
+
+
+class _Layout:
+    """Steps and maskers of a program as tables, each known by its index."""
+
+    def __init__(self, program: Compiled) -> None:
+        self._program = program
+        self._steps: dict[int, int] = {}
+        self._todo: list[Step] = []
+        self._masks: dict[int, int] = {}
+        self._descriptions: list[tuple[Any, ...]] = []
+
+    def compile(self) -> object:
+        """The kernel's own form of the program."""
+        program = self._program
+        unmapped = self._mask(program.unmapped)
+        self._step(program.start)
+        # The list grows while it is walked: a step's row makes the steps it leads to known.
+        rows = [self._row(step) for step in self._todo]
+        return getattr(_kernel, "compile")(  # noqa: B009 - a module or None, to a type checker
+            rows, self._descriptions, len(program.slots), unmapped, REMOVED, Raw, _encode
+        )
+
+    def _row(self, step: Step) -> tuple[Any, ...]:
+        keys = tuple((_utf8(name), self._step(to)) for name, to in step.keys.items())
+        mask = self._mask(step.mask)
+        return step.slot, mask, int(step.subject), self._step(step.any), self._step(step.items), keys
+
+    def _step(self, step: Step | None) -> int:
+        if step is None:
+            return -1
+        index = self._steps.setdefault(id(step), len(self._todo))
+        if index == len(self._todo):
+            self._todo.append(step)
+        return index
+
+    def _mask(self, masker: Masker | None) -> int:
+        if masker is None:
+            return -1
+        index = self._masks.setdefault(id(masker), len(self._descriptions))
+        if index == len(self._descriptions):
+            self._descriptions.append((masker, *_description(masker)))
+        return index
+
+
+def _utf8(name: str) -> bytes:
+    # No key of a valid body is a name with a lone surrogate; such a name must not keep others from working.
+    return name.encode("utf-8", "surrogatepass")
+
+
+def _description(masker: Masker) -> tuple[Any, ...]:
+    # functools.wraps copies attributes: a wrapper must not be taken for what it wraps.
+    native = None if hasattr(masker, "__wrapped__") else getattr(masker, "native", None)
+    return native if isinstance(native, tuple) else ("call",)
