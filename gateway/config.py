@@ -1,6 +1,7 @@
 """`hushgate.yaml` -> Config. Reads the file, its secrets, and which packs and rule files are there."""
 
 import re
+import stat
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Final
 import msgspec
 
 import gateway
+from gateway import keys
 from gateway.configschema import BUILTIN, DOCUMENT, Credential, Draft, DraftUpstream
 from gateway.deployment import Audit, Config, Listener, Tls
 from gateway.errors import ConfigError, Problem
@@ -75,11 +77,24 @@ def _resolver(environ: Mapping[str, str], base: Path, secrets: Secrets) -> Check
         for node in scalars(root, ("keyring", *_CREDENTIALS)):
             if re.match("(env|file):.", node.text):
                 _resolve(node, resolve(node.text, environ, base), secrets, report)
+        for node in scalars(root, ("keyring",)):
+            _private(node, base, report)
         for node in scalars(root, _CREDENTIALS):
             if node.text in secrets and not _PRINTABLE.fullmatch(secrets[node.text]):
                 report.add(node, "a secret with line ends or other unprintable signs", "one line of ASCII")
 
     return check
+
+
+def _private(node: Scalar, base: Path, report: Report) -> None:
+    """The keyring's file: who can read it can name everybody behind a pseudonym."""
+    scheme, _, rest = node.text.partition(":")
+    try:
+        mode = stat.S_IMODE((base / rest).stat().st_mode) if scheme == "file" else 0
+    except OSError:
+        return  # its absence is a problem of its own
+    if mode & keys.EXPOSED:
+        report.add(node, f"a keyring of mode {mode:04o}", "mode 0600: nobody but its owner may read it")
 
 
 def _resolve(node: Scalar, value: Secret | Missing, secrets: Secrets, report: Report) -> None:

@@ -22,6 +22,8 @@ Pseudonymise = Callable[[str, str], str]
 
 KEY_BYTES = 32
 PREFIX = b"hushgate-key-v1:"
+EXPOSED = 0o177
+"""Mode bits a keyring's file must not have."""
 CACHED = 16_384
 """Pseudonyms kept per process: about 6 MB, and enough for the people one worker sees in a few minutes."""
 
@@ -141,7 +143,7 @@ def read(path: Path) -> Keyring:
     """The keyring of a file that nobody but its owner can read (mode 0600 or 0400). Raises ConfigError."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o177:
+        if mode & EXPOSED:
             raise _wrong(str(path), f"mode {mode:04o}", "mode 0600: nobody but its owner may read it")
         return load(path.read_bytes(), str(path))
     except OSError as error:

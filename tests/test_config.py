@@ -52,6 +52,7 @@ def home(tmp_path: Path) -> Path:
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "acme.yaml").write_text(RULES)
     (tmp_path / "keyring").write_text("hushgate-key-v1:abc\n")
+    (tmp_path / "keyring").chmod(0o600)
     return tmp_path
 
 
@@ -251,3 +252,10 @@ def test_a_damaged_file_gives_a_draft_or_problems(start: int, length: int, put_i
         assert DOCUMENT.take(root, report)
     except ConfigError as error:
         assert error.problems
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o700])
+def test_a_keyring_that_others_can_read_is_refused(home: Path, mode: int) -> None:
+    (home / "keyring").chmod(mode)
+    [problem] = told(home, CONFIG)
+    assert f"a keyring of mode {mode:04o}, expected mode 0600" in problem

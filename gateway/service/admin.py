@@ -1,5 +1,6 @@
 """The admin port: /healthz, /readyz and /metrics, from the workers' shared pages. A process of its own."""
 
+import os
 import signal
 import socket
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from gateway import clock
 from gateway.metrics import BUCKETS, METRICS, Sum, total
+from gateway.service.signals import unblock
 from gateway.service.slot import Slot
 
 STALE = 5.0
@@ -78,9 +80,7 @@ def serve(sock: socket.socket, slots: Sequence[Slot]) -> int:
     collector = Slots(slots)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(collector)
-    server = ThreadingHTTPServer(
-        sock.getsockname()[:2], _handler(collector, registry), bind_and_activate=False
-    )
+    server = _Server(sock.getsockname()[:2], _handler(collector, registry), bind_and_activate=False)
     server.socket.close()
     server.socket = sock
     server.daemon_threads = True
@@ -88,11 +88,27 @@ def serve(sock: socket.socket, slots: Sequence[Slot]) -> int:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    unblock()
     try:
         server.serve_forever(poll_interval=0.2)
     except SystemExit:
         return 0
     return 0
+
+
+class _Server(ThreadingHTTPServer):
+    """Ends with its parent, and prints nothing of those who ask."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._parent = os.getppid()
+
+    def service_actions(self) -> None:
+        if os.getppid() != self._parent:
+            raise SystemExit(0)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that went away is no event."""
 
 
 def _stop(*_: object) -> None:

@@ -14,12 +14,13 @@ import uvloop
 from gateway import clock
 from gateway.audit.aio import open_log
 from gateway.contacts import hours
-from gateway.contacts.sqlite import SqliteRegistry
 from gateway.deployment import Listener, Tls
 from gateway.errors import HushgateError
 from gateway.metrics import Metrics
 from gateway.planes.reverse.worker import Worker
 from gateway.service.boot import Loaded, again
+from gateway.service.registry import Reopened
+from gateway.service.signals import unblock
 from gateway.service.slot import Slot
 
 log = logging.getLogger("hushgate.worker")
@@ -55,7 +56,8 @@ async def _serve(loaded: Loaded, post: Post) -> None:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)
     loop.add_signal_handler(signal.SIGHUP, again_please.set)
-    registry = SqliteRegistry(Path(config.database))
+    unblock()
+    registry = Reopened(Path(config.database))
     audit = open_log(config.audit.dir, post.number, config.audit.durability)
     metrics = Metrics()
     before = post.slot.read()[0]
@@ -65,10 +67,10 @@ async def _serve(loaded: Loaded, post: Post) -> None:
     worker = Worker(config, loaded.snapshot(), audit, registry, metrics)
     hours.prime()
     _settle_memory()
-    beats = asyncio.ensure_future(_beat(worker, post))
-    reloads = asyncio.ensure_future(_reload(worker, loaded, again_please))
+    beats = asyncio.ensure_future(_beat(worker, post, stop))
+    reloads = asyncio.ensure_future(_reload(worker, post.number, loaded, again_please))
     try:
-        await worker.listen(post.listener.bind.host, post.port, _tls(post.listener.tls))
+        await worker.listen(post.listener.bind.host, post.port, context_of(post.listener.tls))
         await worker.run(stop)
     finally:
         beats.cancel()
@@ -89,8 +91,11 @@ def _settle_memory() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-async def _beat(worker: Worker, post: Post) -> None:
+async def _beat(worker: Worker, post: Post, stop: asyncio.Event) -> None:
+    parent = os.getppid()
     while True:
+        if os.getppid() != parent:
+            stop.set()  # nobody is left to reload, replace or stop this worker
         ready = not worker.draining and worker.services.log.ready() and worker.services.registry.ready()
         worker.metrics.set("hushgate_ready", value=float(ready))
         _publish(worker, post, ready=ready)
@@ -103,17 +108,23 @@ def _publish(worker: Worker, post: Post, *, ready: bool) -> None:
         log.warning("too many counters: rule hits are no longer told apart by tenant")
 
 
-async def _reload(worker: Worker, loaded: Loaded, wanted: asyncio.Event) -> None:
+async def _reload(worker: Worker, worker_number: int, loaded: Loaded, wanted: asyncio.Event) -> None:
     """Read rules again off the loop's thread; traffic goes on under the old ones meanwhile."""
     while True:
         await wanted.wait()
         wanted.clear()
-        loaded, problems = await asyncio.to_thread(again, loaded)
-        worker.replace(await asyncio.to_thread(loaded.snapshot))
-        worker.metrics.add("hushgate_reloads", "partial" if problems else "ok")
+        try:
+            loaded, problems = await asyncio.to_thread(again, loaded)
+            worker.replace(await asyncio.to_thread(loaded.snapshot))
+        except HushgateError as error:
+            log.error("worker %d keeps its old rules: %s", worker_number, error)
+            worker.metrics.add("hushgate_reloads", "failed")
+        else:
+            worker.metrics.add("hushgate_reloads", "partial" if problems else "ok")
 
 
-def _tls(tls: Tls | None) -> ssl.SSLContext | None:
+def context_of(tls: Tls | None) -> ssl.SSLContext | None:
+    """What a listener serves TLS with. Raises ssl.SSLError or OSError for files that cannot be used."""
     if tls is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,11 +11,12 @@ from pathlib import Path
 
 from gateway.contacts.sqlite import SqliteRegistry
 from gateway.deployment import Bind, Config
+from gateway.errors import ConfigError, Problem
 from gateway.policy.load import Progress
 from gateway.service import boot
 from gateway.service.admin import serve as serve_admin
 from gateway.service.boot import Loaded
-from gateway.service.process import Post, work
+from gateway.service.process import Post, context_of, work
 from gateway.service.slot import Slot
 from gateway.service.supervisor import Child, Supervisor
 
@@ -38,6 +40,7 @@ def serve(config: Config, progress: Progress, announce: Callable[[Ports], None])
     Path(config.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     loaded = boot.load(config, progress)
     loaded.snapshot()
+    _check_tls(config)
     SqliteRegistry(Path(config.database)).close()
     reserved = {listener.name: _reserve(listener.bind) for listener in config.listeners}
     admin = _reserve(config.admin) if config.admin else None
@@ -53,6 +56,23 @@ def serve(config: Config, progress: Progress, announce: Callable[[Ports], None])
         slots = [child.slot for child in children if child.slot]
         children.append(Child("admin", partial(serve_admin, admin, slots)))
     return Supervisor(children, held.reload, config.timeouts.drain).run()
+
+
+def _check_tls(config: Config) -> None:
+    """Certificates are read once before the first fork: a worker that cannot read them would die for ever."""
+    files: list[tuple[str, Callable[[], object]]] = [
+        (listener.name, partial(context_of, listener.tls)) for listener in config.listeners
+    ]
+    files += [(up.name, partial(ssl.create_default_context, cafile=up.ca)) for up in config.upstreams]
+    problems = []
+    for name, attempt in files:
+        try:
+            attempt()
+        except OSError as error:
+            found = f"TLS files of {name!r} that cannot be used ({error.strerror or type(error).__name__})"
+            problems.append(Problem(config.file, 1, 1, found, "a PEM certificate chain, its own key, a CA"))
+    if problems:
+        raise ConfigError(tuple(problems))
 
 
 class _Held:

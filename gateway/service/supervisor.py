@@ -11,23 +11,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway import clock
+from gateway.service.signals import WATCHED, block
 from gateway.service.slot import Slot
 
 log = logging.getLogger("hushgate.supervisor")
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 QUICK_DEATH = 1.0
 """seconds: a child that lived shorter is started again only after this long"""
 
 
 @dataclass(slots=True)
 class Child:
-    """A process to keep alive: `body` runs in it and returns its exit code."""
+    """A process to keep alive: `body` runs in it, with signals.WATCHED blocked until it unblocks them, and
+    returns its exit code."""
 
     name: str
     body: Callable[[], int]
     slot: Slot | None = None
     pid: int = 0
+    code: int = 0
     started: float = 0.0
     restarts: int = 0
 
@@ -42,12 +44,12 @@ class Supervisor:
         self._stopping = False
 
     def run(self) -> int:
-        """Fork, watch, stop. Returns 0 when every child ended well after a stop."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        """Fork, watch, stop. Returns 0 when every child ended well after a stop, else 1."""
+        block()
         for child in self._children:
             self._start(child)
         while not self._stopping:
-            got = signal.sigtimedwait(_SIGNALS, 1.0)
+            got = signal.sigtimedwait(WATCHED, 1.0)
             number = got.si_signo if got else signal.SIGCHLD
             if number in (signal.SIGTERM, signal.SIGINT):
                 self._stopping = True
@@ -63,7 +65,6 @@ class Supervisor:
         if pid == 0:
             code = 70
             try:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
                 code = child.body()
             except KeyboardInterrupt:
                 code = 130
@@ -84,10 +85,10 @@ class Supervisor:
                 self._start(child)
 
     def _ended(self, child: Child) -> bool:
-        pid, _ = os.waitpid(child.pid, os.WNOHANG)
+        pid, status = os.waitpid(child.pid, os.WNOHANG)
         if pid == 0:
             return False
-        child.pid = 0
+        child.pid, child.code = 0, os.waitstatus_to_exitcode(status)
         if child.slot:
             child.slot.down()
         return True
@@ -113,4 +114,4 @@ class Supervisor:
                 log.error("children did not stop in time and are killed")
                 self._signal(signal.SIGKILL)
                 deadline = float("inf")
-        return 0
+        return 1 if any(child.code for child in self._children) else 0

@@ -1,0 +1,60 @@
+"""The contact registry of a worker: refuses once its file is gone, opened again when another stands there."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from gateway.contacts.model import Standing
+from gateway.contacts.sqlite import SqliteRegistry
+from gateway.errors import StoreError
+
+Lookup = Callable[[str, Sequence[str]], list[Standing]]
+
+
+class Reopened:
+    """A Registry that never makes a file: an empty one would forget every suppression. Raises StoreError.
+
+    `standings` is that of the open registry itself, so that a lookup costs nothing more.
+    """
+
+    __slots__ = ("_file", "_open", "_path", "standings")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = _identity(path)
+        self._open = SqliteRegistry(path, create=False)
+        self.standings: Lookup = self._open.standings
+
+    def ready(self) -> bool:
+        """Whether a lookup would be answered now. Asking notices what became of the file: ask often."""
+        there = _identity(self._path)
+        if there != self._file:
+            # What is remembered of the old file may no longer be in force.
+            self.standings = _refuse
+            return there is not None and self._again(there)
+        self.standings = self._open.standings
+        return self._open.ready()
+
+    def _again(self, there: tuple[int, int]) -> bool:
+        try:
+            fresh = SqliteRegistry(self._path, create=False)
+        except StoreError:
+            return False
+        self._open.close()
+        self._open, self._file, self.standings = fresh, there, fresh.standings
+        return fresh.ready()
+
+    def close(self) -> None:
+        """Release the file."""
+        self._open.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _refuse(_tenant: str, _pseudonyms: Sequence[str]) -> list[Standing]:
+    raise StoreError("registry_unavailable", "the registry file was removed or replaced")
