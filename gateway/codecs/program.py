@@ -6,6 +6,7 @@ callables are the maskers in the slots, each `scalar in, scalar (or REMOVED) out
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any, Final, Protocol
 
 from gateway.model import SubjectKind, SubjectRole
@@ -68,11 +69,56 @@ class Program:
     root: Node
     slots: tuple[Slot, ...]
     unmapped: Masker | None = None
+    summaries: "dict[Pattern, Summary]" = field(default_factory=dict, repr=False, compare=False, kw_only=True)
+    """What patterns met before come to; answers of one operation look alike. Bounded by `summary`."""
 
     @property
     def masks(self) -> bool:
         """Whether any slot changes what it selects."""
         return any(slot.mask is not None for slot in self.slots)
+
+    def summary(self, pattern: "Pattern") -> "Summary":
+        """What a pattern comes to by category, path and rule."""
+        made = self.summaries.get(pattern)
+        if made is None:
+            if len(self.summaries) >= MAX_SUMMARIES:
+                self.summaries.clear()
+            made = self.summaries[pattern] = Summary.of(self.slots, pattern)
+        return made
+
+
+Pattern = tuple[tuple[int, int, int], ...]
+"""(slot index, values seen, values masked) of every slot that saw any, by index."""
+
+MAX_SUMMARIES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts of one run, added up. `total` is how many values were masked."""
+
+    seen: dict[str, int]
+    masked: dict[str, int]
+    paths: dict[str, int]
+    rules: dict[str, None]
+    shadow: dict[str, None]
+    total: int
+
+    @classmethod
+    def of(cls, slots: tuple[Slot, ...], pattern: Pattern) -> "Summary":
+        """Add up what is personal; the access log does not count the rest."""
+        made = cls({}, {}, {}, {}, {}, sum(m for index, _, m in pattern if slots[index].counted))
+        for index, seen, masked in pattern:
+            slot = slots[index]
+            if not slot.counted:
+                continue
+            made.seen[slot.category] = made.seen.get(slot.category, 0) + seen
+            made.shadow.update(dict.fromkeys(slot.shadow))
+            if masked:
+                made.masked[slot.category] = made.masked.get(slot.category, 0) + masked
+                made.paths[slot.path] = made.paths.get(slot.path, 0) + masked
+                made.rules.update(dict.fromkeys(slot.rules))
+        return made
 
 
 @dataclass(slots=True)
@@ -85,6 +131,12 @@ class Tally:
     """(slot index, value as it stood before masking) for every slot with a subject kind."""
     unmapped: int = 0
     """Unselected scalars that `unmapped` changed."""
+
+    @property
+    def pattern(self) -> Pattern:
+        """The counts without the slots that saw nothing."""
+        seen, masked = self.seen, self.masked
+        return tuple([(index, seen[index], masked[index]) for index in compress(range(len(seen)), seen)])
 
     @classmethod
     def of(cls, program: Program) -> "Tally":

@@ -1,7 +1,6 @@
 """What one exchange has established so far; the record is made from it. Pure."""
 
 from collections.abc import Callable, Mapping
-from itertools import compress
 
 from gateway.audit.record import Phase, Record
 from gateway.codecs.program import Program, Tally
@@ -78,25 +77,14 @@ class Facts:
 
     def note(self, program: Program, tally: Tally) -> int:
         """Add what a run saw and did; returns how many values were masked."""
-        total = tally.unmapped
-        self.unmapped += total
-        slots, counts, seen = program.slots, tally.seen, self.seen
-        for index in compress(range(len(slots)), counts):
-            slot = slots[index]
-            if not slot.counted:
-                continue
-            category = slot.category
-            seen[category] = seen.get(category, 0) + counts[index]
-            if slot.shadow:
-                self.shadow.update(dict.fromkeys(slot.shadow))
-            masked = tally.masked[index]
-            if masked:
-                total += masked
-                self.masked[category] = self.masked.get(category, 0) + masked
-                self.paths[slot.path] = self.paths.get(slot.path, 0) + masked
-                for rule in slot.rules:
-                    self.rules[rule] = None
-        return total
+        summary = program.summary(tally.pattern)
+        self.unmapped += tally.unmapped
+        _add(self.seen, summary.seen)
+        _add(self.masked, summary.masked)
+        _add(self.paths, summary.paths)
+        self.rules.update(summary.rules)
+        self.shadow.update(summary.shadow)
+        return tally.unmapped + summary.total
 
     def record(self, phase: Phase, status: int, *, reason: str = "", rules: tuple[str, ...] = ()) -> Record:
         """The audit record as things stand."""
@@ -143,3 +131,11 @@ class Facts:
             record.upstream = plan.upstream.name
             record.operation = plan.operation.id
             record.policy = plan.version
+
+
+def _add(counts: dict[str, int], more: dict[str, int]) -> None:
+    if not counts:
+        counts.update(more)
+        return
+    for name, number in more.items():
+        counts[name] = counts.get(name, 0) + number
