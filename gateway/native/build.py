@@ -100,15 +100,21 @@ def compile_one(
             fresh.unlink()
 
 
-def build(env: Mapping[str, str], *, sanitize: bool = False, folder: Path = FOLDER) -> list[str]:
-    """Build what is not current; the names of what was built. Raises Unbuildable."""
+def build(
+    env: Mapping[str, str],
+    names: Sequence[str] | None = None,
+    *,
+    sanitize: bool = False,
+    folder: Path = FOLDER,
+) -> list[str]:
+    """Build what is not current of `names` (None: all); the names of what was built. Raises Unbuildable."""
     flags = SANITIZED if sanitize else RELEASE
     command = compiler(env)
     made_by = identity(command)
     include_folder()
     done: list[str] = []
     failed: list[str] = []
-    for name in kernels():
+    for name in kernels() if names is None else names:
         wanted = recipe(name, made_by, flags)
         if is_current(name, wanted, folder):
             continue
