@@ -41,7 +41,9 @@ rules:
   - {id: copies, contact: {channels: [email]}, on_refusal: drop}
   - {id: later, access: {operations: "*.fetch"}, mode: shadow}
 """
-PERSON = b'{"id": "7", "name": {"first": "Ana", "last": "Silva"}, "email": "ana@example.com", "n": 1.10, "x": [1, "a"]}'
+PERSON = (
+    b'{"id": "7", "name": {"first": "Ana", "last": "Silva"}, "email": "a@b.fr", "n": 1.10, "x": [1, "a"]}'
+)
 
 
 @dataclass(frozen=True, slots=True)

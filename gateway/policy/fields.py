@@ -40,21 +40,19 @@ def treatment(category: str, direction: Direction, view: View | None, rules: tup
     """
     if not personal(category):
         return Treatment(None, ())
-    base = granted(view, category) if view else None
-    hits = [
+    parts = [("view", base)] if view and (base := granted(view, category)) else []
+    parts += [
         (rule.id, rule.operator)
         for rule in rules
         if rule.operator
         and (rule.scope.direction or "response") == direction
         and any(overlaps(c, category) for c in rule.mask)
     ]
-    final = _join([base, *(mask for _, mask in hits)])
+    final = _join([mask for _, mask in parts])
     if final is None:
         return Treatment(None, ())
-    determined = [rule for rule, mask in hits if _join([mask, final]) == mask] or [rule for rule, _ in hits]
-    if base is not None and (base == final or not hits):
-        determined.insert(0, "view")
-    return Treatment(final, tuple(determined))
+    alone = tuple(name for name, mask in parts if _join([mask, final]) == mask)
+    return Treatment(final, alone or tuple(name for name, _ in parts))
 
 
 def _join(masks: list[Mask | None]) -> Mask | None:
