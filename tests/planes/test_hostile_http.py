@@ -8,7 +8,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from gateway.http1.head import find_head
+from gateway.http1.head import RequestHead, find_head
 from gateway.model import Upstream as UpstreamModel
 from tests.http1 import http1_corpus as corpora
 from tests.http1 import http1_expected as expected
@@ -146,7 +146,7 @@ UNPLACED = {
 """Valid framing, and refused all the same."""
 
 
-def assert_one_reading(row: str, heard: list[Heard], played: "corpora.Played[corpora.RequestHead]") -> None:
+def assert_one_reading(row: str, heard: list[Heard], played: "corpora.Played[RequestHead]") -> None:
     """The upstream heard no request that was not let in, in the same order, with the same body."""
     let_in = [(head.method.encode(), body) for head, body in played.messages]
     for one in heard:
@@ -157,7 +157,7 @@ def assert_one_reading(row: str, heard: list[Heard], played: "corpora.Played[cor
         let_in = let_in[let_in.index((one.method, one.body)) + 1 :]
 
 
-def promised(played: "corpora.Played[corpora.RequestHead]") -> str:
+def promised(played: "corpora.Played[RequestHead]") -> str:
     """What the parser alone makes of the bytes (tests/http1 holds that against what the rows expect)."""
     cut = (
         bool(played.rest) and not played.closed and find_head(played.rest) >= 0 if not played.error else False

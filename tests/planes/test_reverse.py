@@ -364,7 +364,7 @@ def test_slow_reader_holds_the_upstream_back() -> None:
         nonlocal sent
         yield b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size
         block = b"x" * 65536
-        for _ in range(size // len(block)):
+        for _number in range(size // len(block)):
             yield block
             sent += len(block)
 

@@ -39,6 +39,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_ended",
         "_limits",
         "_method",
+        "_orderly",
         "_reader",
         "_silent",
         "address",
@@ -67,6 +68,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._limits = limits
         self._buffer = b""
         self._method = "GET"
+        self._orderly = False
         self._reader: Reader | None = None
         self._silent = True
         self._ended: tuple[Exception | None] | None = None
@@ -206,7 +208,8 @@ class UpstreamConnection(asyncio.Protocol):
             self.transport.abort()
 
     def eof_received(self) -> bool:
-        """asyncio: the upstream has sent all it will."""
+        """asyncio: the upstream has sent all it will. TLS says so only after a close_notify."""
+        self._orderly = True
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -227,6 +230,8 @@ class UpstreamConnection(asyncio.Protocol):
                 raise UpstreamError("upstream_invalid", "the connection closed before an answer")
             if exc is not None:
                 raise UpstreamError("upstream_invalid", "the connection broke within the answer")
+            if not self._orderly:
+                raise UpstreamError("upstream_invalid", "the connection ended without a close_notify")
             self._reader.eof()
             if owner is not None:
                 owner.on_answered()
