@@ -22,6 +22,7 @@ OLDEST = (3, 12)
 # The versions the project is tested on come first: an older tested one beats a newer untested one.
 VERSIONS = ("3.12", "3.13", "3.14")
 PREFIXES = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "/opt/local/bin")
+NATIVE = os.path.join("gateway", "native")
 FORMAT = 1  # of the stamp; raise it to have every environment made anew
 
 PROBE = (
@@ -215,7 +216,13 @@ class Setup:
             "root": self.root,
             "lock": digest(self.lock),
             "project": digest(os.path.join(self.root, "pyproject.toml")),
+            "native": self.native_sources(),
         }
+
+    def native_sources(self) -> Dict[str, str]:
+        """The sources of the compiled kernels and of their build, by name."""
+        files = glob.glob(os.path.join(glob.escape(self.root), NATIVE, "*.[chp]*"))
+        return {os.path.basename(file): digest(file) for file in files if file.endswith((".c", ".h", ".py"))}
 
     def stamp(self) -> Dict[str, object]:
         """What the environment was made from; empty when it is not whole."""
@@ -227,7 +234,7 @@ class Setup:
         return read if isinstance(read, dict) else {}
 
     def stale(self) -> Optional[str]:
-        """None when `.venv` is right; "project" when only that must be installed again; else "all"."""
+        """None when `.venv` is right; "native", "project" when only that must be made again; else "all"."""
         stamp, wanted = self.stamp(), self.wanted()
         base = str(stamp.get("python", ""))
         asked = self.env.get("HUSHGATE_PYTHON") or stamp.get("asked")
@@ -236,7 +243,9 @@ class Setup:
             return "all"
         if any(stamp.get(key) != wanted[key] for key in ("format", "root", "lock")):
             return "all"
-        return None if stamp.get("project") == wanted["project"] else "project"
+        if stamp.get("project") != wanted["project"]:
+            return "project"
+        return None if stamp.get("native") == wanted["native"] else "native"
 
     def write_stamp(self, python: str, **differing: object) -> None:
         """Say what the environment is whole of: last, and in one rename."""
@@ -260,8 +269,10 @@ class Setup:
             stale = self.stale()
             if stale == "all":
                 self.make()
-            elif stale == "project":
-                self.install_project()
+            elif stale is not None:
+                if stale == "project":
+                    self.install_project()
+                self.build_native()
                 self.write_stamp(str(self.stamp()["python"]))
 
     def make(self) -> None:
@@ -275,6 +286,7 @@ class Setup:
         self.install_locked()
         self.write_stamp(os.path.realpath(python), project="")
         self.install_project()
+        self.build_native()
         self.write_stamp(os.path.realpath(python))
         say("ready after %.0f s" % (time.monotonic() - started))
 
@@ -310,13 +322,21 @@ class Setup:
         say("installing hushgate")
         self.pip(["--no-deps", "--no-build-isolation", "-e", self.root], "installing hushgate")
 
+    def build_native(self) -> None:
+        """The compiled kernels. Without them everything works, only slower: no reason to stop."""
+        command = [self.python, "-I", "-m", "gateway.native.build"]
+        try:
+            self.run(command, "building the native kernels", show=True)
+        except SetupError:
+            say("the native kernels are not built: Hushgate runs in pure Python")
+
     def pip(self, arguments: List[str], what: str) -> None:
         """Run pip's install inside the environment."""
         options = ["--quiet", "--disable-pip-version-check", "--no-input"]
         self.run([self.python, "-I", "-m", "pip", "install", *options, *arguments], what)
 
-    def run(self, command: List[str], what: str) -> None:
-        """Run a command; what it printed is shown only when it failed."""
+    def run(self, command: List[str], what: str, show: bool = False) -> None:
+        """Run a command; what it printed is shown when it failed, or when `show` says so."""
         done = subprocess.run(
             command,
             cwd=self.root,
@@ -325,8 +345,9 @@ class Setup:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        if done.returncode:
+        if done.returncode or show:
             sys.stderr.write(done.stdout.decode("utf-8", "replace"))
+        if done.returncode:
             raise SetupError("%s failed (see above); mend it and run make again" % what)
 
 

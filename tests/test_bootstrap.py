@@ -140,7 +140,7 @@ class Recording(bootstrap.Setup):  # type: ignore[misc, name-defined]  # the scr
         self.ran: list[str] = []
         self.fails = ""
 
-    def run(self, command: list[str], what: str) -> None:
+    def run(self, command: list[str], what: str, show: bool = False) -> None:
         self.ran.append(what)
         if what == self.fails:
             raise bootstrap.SetupError(what)
@@ -148,7 +148,12 @@ class Recording(bootstrap.Setup):  # type: ignore[misc, name-defined]  # the scr
             fake(Path(self.venv) / "bin", "python", "3.12.1")
 
 
-ALL = ["making the virtual environment", "installing the locked packages", "installing hushgate"]
+ALL = [
+    "making the virtual environment",
+    "installing the locked packages",
+    "installing hushgate",
+    "building the native kernels",
+]
 
 
 @pytest.fixture
@@ -184,6 +189,29 @@ def test_another_project_file_installs_only_the_project(root: Path) -> None:
     (root / "pyproject.toml").write_text("[project]\nname = 'x'\n")
     setup.ensure()
     assert setup.ran == ALL[2:]
+
+
+def test_another_kernel_source_builds_only_the_kernels(root: Path) -> None:
+    setup = made(root)
+    native = root / "gateway" / "native"
+    native.mkdir(parents=True)
+    for name in ("a.c", "a.h", "build.py"):
+        (native / name).write_text("1")
+        setup.ensure()
+        setup.ensure()
+        assert setup.ran == ALL[3:]
+        setup.ran.clear()
+    (native / "a.so").write_text("built")
+    setup.ensure()
+    assert setup.ran == []
+
+
+def test_kernels_that_cannot_be_built_stop_nothing(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    setup = Recording(root)
+    setup.fails = ALL[3]
+    setup.ensure()
+    assert setup.stale() is None
+    assert "pure Python" in capfd.readouterr().err
 
 
 def test_another_interpreter_in_the_same_place_makes_everything_anew(root: Path) -> None:
@@ -262,6 +290,8 @@ def test_a_failing_command_shows_its_output_and_a_next_step(
     assert "the reason" in capfd.readouterr().err
     setup.run(["sh", "-c", "echo chatter"], "a stage")
     assert capfd.readouterr() == ("", "")
+    setup.run(["sh", "-c", "echo a word to the user"], "a stage", show=True)
+    assert capfd.readouterr() == ("", "a word to the user\n")
 
 
 def test_the_script_needs_nothing_newer_than_python_3_6() -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -34,7 +35,17 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 def test_version_prints_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["version"]) == exits.OK
-    assert capsys.readouterr() == (f"hushgate {__version__}\n", "")
+    out, err = capsys.readouterr()
+    assert re.fullmatch(rf"hushgate {re.escape(__version__)} \((pure Python|native: [a-z, ]+)\)\n", out)
+    assert err == ""
+
+
+def test_version_says_when_the_kernels_are_left_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUSHGATE_NATIVE", "0")
+    assert main(["version"]) == exits.OK
+    assert capsys.readouterr().out == f"hushgate {__version__} (pure Python)\n"
 
 
 def test_version_as_json(capsys: pytest.CaptureFixture[str]) -> None:
