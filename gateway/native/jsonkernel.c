@@ -20,6 +20,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "sha256.h"
+
 enum {
     MAX_DEPTH = 512,   /* the reference takes what is deeper */
     MAX_NUMBER = 600,  /* bytes; below the least value of Python's limit on digits */
@@ -85,90 +87,6 @@ static inline uint64_t hash_key(const uint8_t *p, size_t size, const uint8_t *en
     return hash ^ hash >> 32;
 }
 
-/* ---- SHA-256 (FIPS 180-4) ------------------------------------------------------------------------------- */
-
-typedef struct {
-    uint32_t state[8];
-    uint64_t total; /* bytes */
-    uint8_t block[64];
-} Sha;
-
-static const uint32_t SHA_START[8] = {
-    0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
-};
-
-static const uint32_t SHA_ROUND[64] = {
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
-    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
-    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
-    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
-    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
-    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
-    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
-};
-
-static inline uint32_t rotate(uint32_t x, int n)
-{
-    return x >> n | x << (32 - n);
-}
-
-static void sha_compress(uint32_t state[8], const uint8_t block[64])
-{
-    uint32_t w[64], s[8];
-    for (int i = 0; i < 16; i++) {
-        const uint8_t *b = block + 4 * i;
-        w[i] = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-    }
-    for (int i = 16; i < 64; i++) {
-        uint32_t x = w[i - 15], y = w[i - 2];
-        w[i] = w[i - 16] + (rotate(x, 7) ^ rotate(x, 18) ^ x >> 3) + w[i - 7] +
-               (rotate(y, 17) ^ rotate(y, 19) ^ y >> 10);
-    }
-    memcpy(s, state, sizeof s);
-    for (int i = 0; i < 64; i++) {
-        uint32_t a = s[0], e = s[4];
-        uint32_t t1 = s[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & s[5]) ^ (~e & s[6])) +
-                      SHA_ROUND[i] + w[i];
-        uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
-        memmove(s + 1, s, 7 * sizeof *s);
-        s[0] = t1 + t2;
-        s[4] += t1;
-    }
-    for (int i = 0; i < 8; i++)
-        state[i] += s[i];
-}
-
-static void sha_update(Sha *sha, const uint8_t *data, size_t size)
-{
-    size_t held = sha->total % 64;
-    sha->total += size;
-    while (size) {
-        size_t part = 64 - held < size ? 64 - held : size;
-        memcpy(sha->block + held, data, part);
-        data += part;
-        size -= part;
-        held += part;
-        if (held == 64) {
-            sha_compress(sha->state, sha->block);
-            held = 0;
-        }
-    }
-}
-
-static void sha_finish(Sha *sha, uint8_t digest[32])
-{
-    static const uint8_t padding[64] = {0x80};
-    uint64_t bits = sha->total * 8;
-    uint8_t length[8];
-    for (int i = 0; i < 8; i++)
-        length[i] = (uint8_t)(bits >> (56 - 8 * i));
-    sha_update(sha, padding, 1 + (119 - sha->total % 64) % 64);
-    sha_update(sha, length, sizeof length);
-    for (int i = 0; i < 32; i++)
-        digest[i] = (uint8_t)(sha->state[i / 4] >> (24 - 8 * (i % 4)));
-}
-
 /* ---- programs ------------------------------------------------------------------------------------------- */
 
 typedef struct Run Run;
@@ -180,9 +98,8 @@ struct Mask {
     Apply apply;
     PyObject *call;          /* the Python masker; does what `apply` does not */
     PyObject *text;          /* bytes: what stands for a hidden string, or begins a pseudonym */
-    PyObject *prefix;        /* bytes: what is hashed before a value */
     Py_ssize_t first, last;  /* characters shown */
-    uint32_t inner[8], outer[8];
+    Sha inner, outer;        /* the keyed halves of HMAC */
 };
 
 typedef struct {
@@ -541,16 +458,10 @@ static Verdict apply_hash(Run *r, const Mask *mask, const Token *t)
         text++;
     while (end > text && end[-1] == ' ')
         end--;
-    Sha sha = {.total = 64};
+    Sha sha = mask->inner;
     uint8_t digest[32], name[32];
-    memcpy(sha.state, mask->inner, sizeof sha.state);
-    sha_update(&sha, (const uint8_t *)PyBytes_AS_STRING(mask->prefix), (size_t)PyBytes_GET_SIZE(mask->prefix));
     sha_update_lower(&sha, text, (size_t)(end - text));
-    sha_finish(&sha, digest);
-    memcpy(sha.state, mask->outer, sizeof sha.state);
-    sha.total = 64;
-    sha_update(&sha, digest, sizeof digest);
-    sha_finish(&sha, digest);
+    hmac_finish(&sha, &mask->outer, digest);
     for (int i = 0; i < 16; i++) {
         name[2 * i] = (uint8_t)HEX[digest[i] >> 4];
         name[2 * i + 1] = (uint8_t)HEX[digest[i] & 15];
@@ -1190,7 +1101,6 @@ static void free_program(Program *program)
     for (size_t i = 0; program->masks && i < program->mask_count; i++) {
         Py_XDECREF(program->masks[i].call);
         Py_XDECREF(program->masks[i].text);
-        Py_XDECREF(program->masks[i].prefix);
     }
     Py_XDECREF(program->removed);
     Py_XDECREF(program->raw);
@@ -1214,56 +1124,35 @@ static int complain(const char *what)
     return 0;
 }
 
-/* The operators done here. The letters are what follows the name: t text, i and o the two key blocks of HMAC
-   (FIPS 198-1), p a prefix, f and l characters shown. */
+/* The operators done here. The letters are what follows the name: t text, k the key of HMAC, p what is hashed
+   before a value, f and l characters shown. */
 static const struct {
     const char *name, *takes;
     Apply apply;
 } OPERATORS[] = {
-    {"redact", "t", apply_redact},  {"remove", "", apply_remove}, {"hash", "tiop", apply_hash},
+    {"redact", "t", apply_redact},  {"remove", "", apply_remove}, {"hash", "tkp", apply_hash},
     {"partial", "fl", apply_partial}, {"year", "", apply_year},   {"truncate", "f", apply_truncate},
     {"detect", "", apply_detect},
 };
 
-static int take_block(PyObject *value, uint32_t state[8])
-{
-    if (!PyBytes_Check(value) || PyBytes_GET_SIZE(value) != 64)
-        return complain("a key block has 64 bytes");
-    memcpy(state, SHA_START, sizeof SHA_START);
-    sha_compress(state, (const uint8_t *)PyBytes_AS_STRING(value));
-    return 1;
-}
-
-static int take_bytes(PyObject *value, PyObject **into)
-{
-    if (!PyBytes_Check(value))
-        return complain("bytes expected");
-    *into = Py_NewRef(value);
-    return 1;
-}
-
-static int take_count(PyObject *value, Py_ssize_t *into)
-{
-    *into = PyNumber_AsSsize_t(value, NULL);
-    return *into >= 0 || complain("a count is not negative");
-}
-
 static int take_parameter(Mask *mask, char letter, PyObject *value)
 {
-    switch (letter) {
-    case 't':
-        return take_bytes(value, &mask->text);
-    case 'p':
-        return take_bytes(value, &mask->prefix);
-    case 'i':
-        return take_block(value, mask->inner);
-    case 'o':
-        return take_block(value, mask->outer);
-    case 'f':
-        return take_count(value, &mask->first);
-    default:
-        return take_count(value, &mask->last);
+    if (letter == 'f' || letter == 'l') {
+        Py_ssize_t *into = letter == 'f' ? &mask->first : &mask->last;
+        *into = PyNumber_AsSsize_t(value, PyExc_OverflowError);
+        return *into >= 0 || complain("a count is not negative");
     }
+    if (!PyBytes_Check(value))
+        return complain("bytes expected");
+    const uint8_t *bytes = (const uint8_t *)PyBytes_AS_STRING(value);
+    size_t size = (size_t)PyBytes_GET_SIZE(value);
+    if (letter == 'k')
+        hmac_key(&mask->inner, &mask->outer, bytes, size);
+    else if (letter == 'p')
+        sha_update(&mask->inner, bytes, size); /* after the key */
+    else
+        mask->text = Py_NewRef(value);
+    return 1;
 }
 
 /* A mask is (callable, name of an operator, its parameters ...); a name unknown here is left to the callable. */
@@ -1448,5 +1337,6 @@ static struct PyModuleDef MODULE = {
 
 PyMODINIT_FUNC PyInit_jsonkernel(void)
 {
+    sha_choose();
     return PyModuleDef_Init(&MODULE);
 }
