@@ -23,19 +23,24 @@ def kernels() -> tuple[str, ...]:
     return tuple(sorted(file.stem for file in FOLDER.glob("*.c")))
 
 
-def built(name: str, folder: Path = FOLDER) -> Path:
-    """Where this Python expects a kernel once it is built."""
-    return folder / (name + EXTENSION_SUFFIXES[0])
+def source(name: str) -> Path:
+    """A kernel's source."""
+    return FOLDER / f"{name}.c"
 
 
-def stamp(name: str, folder: Path = FOLDER) -> Path:
+def built(name: str, folder: Path | None = None) -> Path:
+    """Where this Python expects a kernel once it is built (`folder` None: where it is loaded from)."""
+    return (FOLDER if folder is None else folder) / (name + EXTENSION_SUFFIXES[0])
+
+
+def stamp(name: str, folder: Path | None = None) -> Path:
     """Where the build says what it was made from: a JSON object of strings."""
     return built(name, folder).with_name(built(name, folder).name + ".stamp")
 
 
 def source_hash(name: str) -> str:
     """SHA-256 of a kernel's source and of the headers it may include, hex."""
-    digest = hashlib.sha256((FOLDER / f"{name}.c").read_bytes())
+    digest = hashlib.sha256(source(name).read_bytes())
     for header in sorted(FOLDER.glob("*.h")):
         digest.update(header.read_bytes())
     return digest.hexdigest()

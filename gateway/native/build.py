@@ -17,7 +17,7 @@ import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gateway.native import FOLDER, built, kernels, source_hash, stamp
+from gateway.native import built, kernels, source, source_hash, stamp
 
 COMPILERS = ("cc", "gcc", "clang")
 WARNINGS = ("-Wall", "-Wextra", "-Wno-missing-field-initializers")
@@ -67,7 +67,7 @@ def recipe(name: str, made_by: str, flags: Sequence[str]) -> dict[str, str]:
     return {"source": source_hash(name), "compiler": made_by, "flags": shlex.join(flags), "python": python}
 
 
-def is_current(name: str, wanted: Mapping[str, str], folder: Path = FOLDER) -> bool:
+def is_current(name: str, wanted: Mapping[str, str], folder: Path | None = None) -> bool:
     """Whether a kernel is built, and of what `wanted` says."""
     try:
         return built(name, folder).is_file() and json.loads(stamp(name, folder).read_bytes()) == wanted
@@ -76,9 +76,13 @@ def is_current(name: str, wanted: Mapping[str, str], folder: Path = FOLDER) -> b
 
 
 def compile_one(
-    name: str, command: Sequence[str], flags: Sequence[str], wanted: Mapping[str, str], folder: Path
+    name: str,
+    command: Sequence[str],
+    flags: Sequence[str],
+    wanted: Mapping[str, str],
+    folder: Path | None = None,
 ) -> None:
-    """Build one kernel into `folder`: whoever imports meanwhile finds the old file or the new one, whole."""
+    """Build one kernel: whoever imports it meanwhile finds the old file or the new one, whole."""
     target = built(name, folder)
     # With the process in its name: two builds at once must not write one file.
     fresh = target.with_name(f".{name}.{os.getpid()}.tmp")
@@ -86,7 +90,7 @@ def compile_one(
     options = [*WARNINGS, *flags, "-fPIC", *shared, f"-I{include_folder()}", "-o", str(fresh)]
     try:
         done = subprocess.run(  # noqa: S603 - as above
-            [*command, *options, str(FOLDER / f"{name}.c")], capture_output=True, text=True
+            [*command, *options, str(source(name))], capture_output=True, text=True
         )
         if done.returncode:
             raise Unbuildable(f"{name}.c does not compile with {command[0]}:\n{done.stderr.rstrip()}")
@@ -105,7 +109,7 @@ def build(
     names: Sequence[str] | None = None,
     *,
     sanitize: bool = False,
-    folder: Path = FOLDER,
+    folder: Path | None = None,
 ) -> list[str]:
     """Build what is not current of `names` (None: all); the names of what was built. Raises Unbuildable."""
     flags = SANITIZED if sanitize else RELEASE
@@ -124,7 +128,7 @@ def build(
         except Unbuildable as why:
             failed.append(str(why))
         except OSError as error:
-            failed.append(f"{folder} cannot be written: {error.strerror}")
+            failed.append(f"{built(name, folder).parent} cannot be written: {error.strerror}")
     if failed:
         raise Unbuildable("\n".join(failed))
     return done

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from gateway.native import FOLDER, build, built
+from gateway.native import build, built
 
 
 @cache
@@ -18,7 +18,7 @@ def kernel(name: str) -> ModuleType:
     if sanitized is None:
         compilable()
         build.build(os.environ, [name])
-    file = built(name, FOLDER if sanitized is None else Path(sanitized))
+    file = built(name, None if sanitized is None else Path(sanitized))
     spec = importlib.util.spec_from_file_location(f"gateway.native.{name}", file)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
