@@ -82,7 +82,8 @@ def test_a_removed_registry_refuses_what_is_remembered_too_and_heals(tmp_path: P
         copy = sqlite3.connect(backup)
         source = sqlite3.connect(tmp_path / "state.db")
         source.backup(copy)
-        copy.close(), source.close()
+        copy.close()
+        source.close()
         for name in ("state.db", "state.db-wal", "state.db-shm"):
             (tmp_path / name).unlink(missing_ok=True)
         until(lambda: not house.ready())
