@@ -17,6 +17,7 @@ import pytest
 import gateway.exchange.answering
 import gateway.exchange.asking
 import gateway.exchange.exchange
+import gateway.exchange.finding
 import gateway.planes.reverse.caller
 import gateway.planes.reverse.upstream
 import gateway.policy.compile
@@ -40,6 +41,7 @@ from gateway.planes.reverse.turn import Turn
 from gateway.planes.reverse.upstream import UpstreamConnection
 from gateway.policy.identity import Directory
 from gateway.policy.operations import OperationIndex
+from gateway.policy.packfile import RESPONSE
 from gateway.policy.routes import Routes
 from gateway.policy.snapshot import Snapshot
 from gateway.residency.judge import Gate as ResidencyGate
@@ -174,7 +176,8 @@ def operator_row(op: str) -> Row:
     return Row(f"operator {op}", broken_masker(op), READ, True, rules=rule)
 
 
-asking, answering, exchange = gateway.exchange.asking, gateway.exchange.answering, gateway.exchange.exchange
+asking, answering = gateway.exchange.asking, gateway.exchange.answering
+exchange, finding = gateway.exchange.exchange, gateway.exchange.finding
 
 COMMAND_ROWS = {
     "Collect": Row(
@@ -203,10 +206,7 @@ COMMAND_ROWS = {
 }
 CODEC_ROWS = [
     *(codec_row("JSON", CODECS["application/json"], m, MAIL) for m in ("parse", "find", "rewrite", "dump")),
-    *(
-        codec_row("JSON answer", CODECS["application/json"], m, READ, sent=True)
-        for m in ("parse", "rewrite", "dump")
-    ),
+    codec_row("JSON", CODECS["application/json"], "transform", READ, sent=True),
     *(
         codec_row("FORM", CODECS["application/x-www-form-urlencoded"], m, SMS)
         for m in ("parse", "find", "rewrite", "dump")
@@ -229,7 +229,7 @@ STEPS = [
     step("policy and keys", Snapshot, "_ground"),
     step(
         "purpose",
-        exchange,
+        finding,
         "states_allowed",
         request("GET", "/crm/contacts/7", extra="Hushgate-Purpose: x\r\n"),
     ),
@@ -242,12 +242,14 @@ STEPS = [
     step("content type of a request", asking, "codec_for", MAIL),
     step("encoding of a request", asking, "decode", MAIL),
     step("encoding of a request sent", asking, "encode", MAIL),
-    step("request head", exchange, "request_head"),
+    step("request line", exchange, "request_line"),
+    step("request fields", exchange, "forward"),
     step("content type of an answer", answering, "codec_for", sent=True),
     step("encoding of an answer", answering, "decode", sent=True),
     step("encoding of an answer sent", answering, "encode", sent=True),
-    step("answer head", answering, "response_head", sent=True),
-    step("answer head of a pass-through", answering, "response_head", MEDIA, sent=True),
+    step("answer head", answering, "status_line", sent=True),
+    step("answer fields", answering, "forward", sent=True),
+    step("answer head of a pass-through", answering, "forward", MEDIA, sent=True),
     step("facts", Facts, "note", LIST),
     step("pool", Pool, "take"),
     Row("dial", breaking(Dialer, "dial"), READ, False, UpstreamError("upstream_untrusted", ""), 502),
@@ -531,12 +533,14 @@ def test_every_command_has_a_row() -> None:
 
 
 def test_every_codec_has_its_rows() -> None:
-    names = {row.name.replace(" answer", "") for row in CODEC_ROWS}
+    names = {row.name for row in CODEC_ROWS}
     methods = {name for name, what in vars(Codec).items() if callable(what) and not name.startswith("_")}
     wanted = {id(CODECS["application/json"]): "JSON", id(CODECS["application/x-www-form-urlencoded"]): "FORM"}
     assert {id(codec) for codec in CODECS.values()} == set(wanted), "a codec without rows"
-    assert {f"{name}.{method}" for name in wanted.values() for method in methods} <= names
-    assert {f"QUERY.{method}" for method in methods} <= names
+    assert {f"JSON.{method}" for method in methods} <= names
+    # only answers are transformed, and a data map has no form in an answer
+    assert "form" not in {key.name for key in RESPONSE.keys}
+    assert {f"{name}.{method}" for name in ("FORM", "QUERY") for method in methods - {"transform"}} <= names
 
 
 def test_every_operator_has_a_row() -> None:
