@@ -237,7 +237,7 @@ scan_section(const byte *p, const byte *end, Py_ssize_t max_fields, struct secti
     section->count = 0;
     section->host = section->length = section->coding = section->connection = NULL;
     while (*p != '\r') {
-        if (section->count >= MAX_FIELDS || section->count >= max_fields)
+        if (section->count == MAX_FIELDS)
             return 0;
         struct field *field = &section->fields[section->count++];
         p = scan_field(p, field);
@@ -247,7 +247,7 @@ scan_section(const byte *p, const byte *end, Py_ssize_t max_fields, struct secti
         if (!note_role(section, field))
             return 0;
     }
-    return p[1] == '\n' && p + 2 == end;
+    return p[1] == '\n' && p + 2 == end && section->count <= max_fields;
 }
 
 /* A decimal without leading zeros, at most 18 digits (fields.py, MAX_DIGITS): -1 otherwise. */
@@ -655,6 +655,8 @@ is_dropped(PyObject *name, PyObject *value, PyObject *drop)
     return known->hop_by_hop ? 1 : PySet_Contains(drop, known->lower_name);
 }
 
+/* The lines point into the pairs, which stay alive: `drop` holds bytes, so looking into it runs no Python code
+ * that could change them. */
 /* Takes over a list or tuple of pairs of bytes: 1, else as is_dropped. `drop` NULL: all of them, as they are. */
 static int
 add_lines(struct outgoing *out, PyObject *pairs, PyObject *drop)

@@ -216,6 +216,14 @@ def test_limits_are_the_reference_s(block: bytes, target: int, head: int, header
     check_request(block, HeadLimits(target, head, headers))
 
 
+@pytest.mark.parametrize("block", RESPONSES)
+def test_limits_of_an_answer_are_the_reference_s(block: bytes) -> None:
+    size, lines = len(block), block.count(b"\r\n") - 2
+    assert check_response(block, HeadLimits(0, size, lines))
+    assert not check_response(block, HeadLimits(0, size - 1, lines))
+    assert not check_response(block, HeadLimits(0, size, lines - 1))
+
+
 @pytest.mark.parametrize("count", [99, 100, 101, 127, 128, 129, 1000])
 def test_more_fields_than_the_kernel_holds(count: int) -> None:
     lines = b"".join(b"X-%d: y\r\n" % number for number in range(count - 1))
