@@ -82,6 +82,15 @@ class InternalError(HushgateError):
         super().__init__("internal_error", detail, place)
 
 
+def where(error: BaseException) -> str:
+    """Type and place of an error for a log; never its text, which may quote traffic."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}{place}"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One mistake in a file an operator wrote: where, what was found, what was expected, the nearest word."""

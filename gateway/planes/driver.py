@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from gateway.audit.record import Log
 from gateway.contacts.model import Registry
-from gateway.errors import HushgateError, InternalError
+from gateway.errors import HushgateError, InternalError, where
 from gateway.exchange.commands import (
     Acquire,
     Append,
@@ -135,15 +135,17 @@ class Driver:
 
     def _block(self, crash: Exception) -> None:
         """Anything unforeseen: nothing of the upstream's is released. The log gets types and places only."""
-        log.error("an exchange was refused", exc_info=crash)
+        log.error("an exchange was refused: %s", where(crash))
         self._services.metrics.add("hushgate_exceptions")
         exchange = self.exchange
         failed, self._run = self._run, None
         if failed is not None:
             failed.close()
         if exchange is None or exchange.failed:
-            self._hands.release(Release(*problem("internal_error", "-"), abandon=True))
-            self._hands.over()
+            try:
+                self._hands.release(Release(*problem("internal_error", "-"), abandon=True))
+            finally:
+                self._hands.over()
             return
         exchange.failed = True
         self.start(exchange, exchange.refuse(InternalError("")))

@@ -24,7 +24,7 @@ from gateway.model import (
     overlaps,
 )
 from gateway.policy.datamap import needed
-from gateway.policy.fields import Treatment, treatment
+from gateway.policy.fields import VIEW, Treatment, treatment
 from gateway.policy.matchers import Situation, categories, obstacle, personal
 from gateway.policy.plan import Considered, Denial, Opaque, Plan, Side
 from gateway.residency.judge import Gate, ResidencyCheck
@@ -212,7 +212,7 @@ class _Sides:
 
     def _treat(self, category: str, direction: Direction, rules: tuple[Rule, ...]) -> Treatment:
         made = treatment(category, direction, self._view if direction == "response" else None, rules)
-        named = tuple(f"view:{self._role}" if r == "view" else r for r in made.rules)
+        named = tuple(f"view:{self._role}" if r == VIEW else r for r in made.rules)
         return Treatment(made.mask, named)
 
     def _opaque(self, data: DataMap, direction: Direction) -> Opaque | None:

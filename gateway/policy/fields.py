@@ -7,6 +7,10 @@ from gateway.model import Direction, Mask, Rule, View, covers, overlaps
 from gateway.policy.matchers import personal
 
 
+VIEW = "view:"
+"""Stands for the view among the rules that determined a treatment; no rule can have this id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Treatment:
     """How values of a category are shown: `mask` None shows them. `rules` determined it."""
@@ -40,7 +44,7 @@ def treatment(category: str, direction: Direction, view: View | None, rules: tup
     """
     if not personal(category):
         return Treatment(None, ())
-    parts = [("view", base)] if view and (base := granted(view, category)) else []
+    parts = [(VIEW, base)] if view and (base := granted(view, category)) else []
     parts += [
         (rule.id, rule.operator)
         for rule in rules

@@ -8,6 +8,7 @@ import logging
 from datetime import UTC, datetime
 
 from gateway.deployment import Log
+from gateway.errors import where
 
 
 class _Json(logging.Formatter):
@@ -20,23 +21,14 @@ class _Json(logging.Formatter):
             "message": record.getMessage(),
         }
         if record.exc_info and record.exc_info[1]:
-            line["error"] = _where(record.exc_info[1])
+            line["error"] = where(record.exc_info[1])
         return json.dumps(line, ensure_ascii=False)
 
 
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        error = _where(record.exc_info[1]) if record.exc_info and record.exc_info[1] else ""
+        error = where(record.exc_info[1]) if record.exc_info and record.exc_info[1] else ""
         return f"{record.levelname.lower()}: {record.getMessage()}{error and ': '}{error}"
-
-
-def _where(error: BaseException) -> str:
-    """Type and place of an error; never its text, which may quote traffic."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
-    return f"{type(error).__name__}{place}"
 
 
 def set_up(settings: Log) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.model import Mask, Rule, Scope, View
-from gateway.policy.fields import granted, treatment
+from gateway.policy.fields import VIEW, granted, treatment
 
 REDACT, HASH, REMOVE, YEAR = (Mask(op=op) for op in ("redact", "hash", "remove", "year"))
 NARROW = View(show=("user.contact.email",))
@@ -76,9 +76,9 @@ def test_the_strictest_wins_and_is_named() -> None:
 
 
 def test_a_view_that_hides_is_named_beside_rules_of_the_same_strength() -> None:
-    assert treatment("user.name", "response", View(), ()).rules == ("view",)
-    assert treatment("user.name", "response", View(), (rule("r", "user", HASH),)).rules == ("view",)
-    assert treatment("user.name", "response", View(), (rule("r", "user", REDACT),)).rules == ("view", "r")
+    assert treatment("user.name", "response", View(), ()).rules == (VIEW,)
+    assert treatment("user.name", "response", View(), (rule("r", "user", HASH),)).rules == (VIEW,)
+    assert treatment("user.name", "response", View(), (rule("r", "user", REDACT),)).rules == (VIEW, "r")
     assert treatment("user.name", "response", View(), (rule("r", "user", REMOVE),)).rules == ("r",)
 
 
@@ -87,4 +87,4 @@ def test_a_join_that_no_single_rule_wanted_names_them_all() -> None:
     found = treatment("user.name", "response", None, rules)
     assert found.mask == Mask(op="truncate", keep=0) and found.rules == ("year", "cut")
     cut = treatment("user.name", "response", View(mask={"user": YEAR}), rules[1:])
-    assert cut.mask == found.mask and cut.rules == ("view", "cut")
+    assert cut.mask == found.mask and cut.rules == (VIEW, "cut")
