@@ -769,15 +769,36 @@ static int scan_scalar(Run *r, Token *t)
     return t->size <= MAX_NUMBER;
 }
 
+/* A tuple of new references, which it takes; NULL (and all released) where one of them is missing. */
+static PyObject *row_of(PyObject *const *items, int count)
+{
+    PyObject *row = PyTuple_New(count);
+    for (int i = 0; i < count; i++)
+        if (!items[i])
+            Py_CLEAR(row);
+    for (int i = 0; i < count; i++) {
+        if (row)
+            PyTuple_SET_ITEM(row, i, items[i]);
+        else
+            Py_XDECREF(items[i]);
+    }
+    return row;
+}
+
+static int append_row(PyObject *list, PyObject *row)
+{
+    int done = row && !PyList_Append(list, row);
+    Py_XDECREF(row);
+    return done;
+}
+
 static int note_subject(Run *r, int slot, const Token *t)
 {
     if (!r->subjects && !(r->subjects = PyList_New(0)))
         return 0;
     PyObject *text = text_of(t);
-    PyObject *pair = text ? Py_BuildValue("(iN)", slot, text) : NULL;
-    int failed = !pair || PyList_Append(r->subjects, pair);
-    Py_XDECREF(pair);
-    return !failed;
+    PyObject *items[] = {text ? PyLong_FromLong(slot) : NULL, text};
+    return append_row(r->subjects, row_of(items, 2));
 }
 
 /* Read a scalar and do what the program says. */
@@ -1007,39 +1028,29 @@ static const char NAME[] = "gateway.native.jsonkernel.program";
 static PyObject *counts_of(const Run *r)
 {
     PyObject *counts = PyList_New(0);
-    for (int slot = 0; counts && slot < r->program->slots; slot++) {
-        if (!r->seen[slot])
-            continue;
-        PyObject *row = Py_BuildValue("(iII)", slot, r->seen[slot], r->masked[slot]);
-        if (!row || PyList_Append(counts, row))
+    for (int slot = 0; counts && slot < r->program->slots; slot++)
+        if (r->seen[slot] && !append_row(counts, Py_BuildValue("(iII)", slot, r->seen[slot], r->masked[slot])))
             Py_CLEAR(counts);
-        Py_XDECREF(row);
-    }
     return counts;
+}
+
+static PyObject *rewritten(Run *r, PyObject *body)
+{
+    if (!r->changed)
+        return Py_NewRef(body);
+    if (!append(r, r->body + r->copied, (size_t)(r->end - r->body) - r->copied))
+        return NULL;
+    return PyBytes_FromStringAndSize((const char *)r->out, (Py_ssize_t)r->size);
 }
 
 static PyObject *result_of(Run *r, PyObject *body)
 {
-    PyObject *counts = counts_of(r), *out = NULL;
-    if (!counts)
-        return NULL;
-    if (!r->changed)
-        out = Py_NewRef(body);
-    else if (append(r, r->body + r->copied, (size_t)(r->end - r->body) - r->copied))
-        out = PyBytes_FromStringAndSize((const char *)r->out, (Py_ssize_t)r->size);
-    PyObject *subjects = r->subjects ? Py_NewRef(r->subjects) : PyList_New(0);
-    PyObject *result = NULL;
-    if (out && subjects)
-        result = PyTuple_Pack(4, out, counts, subjects, Py_None);
-    PyObject *unmapped = result ? PyLong_FromSsize_t(r->unmapped) : NULL;
-    if (unmapped)
-        PyTuple_SetItem(result, 3, unmapped);
-    else
-        Py_CLEAR(result);
-    Py_XDECREF(out);
-    Py_XDECREF(subjects);
-    Py_DECREF(counts);
-    return result;
+    /* Each is made only while no exception is set. */
+    PyObject *items[4] = {rewritten(r, body)};
+    items[1] = items[0] ? counts_of(r) : NULL;
+    items[2] = items[1] ? (r->subjects ? Py_NewRef(r->subjects) : PyList_New(0)) : NULL;
+    items[3] = items[2] ? PyLong_FromSsize_t(r->unmapped) : NULL;
+    return row_of(items, 4);
 }
 
 static void close_run(Run *r)
