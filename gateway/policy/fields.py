@@ -6,7 +6,6 @@ from gateway.masking.table import stricter
 from gateway.model import Direction, Mask, Rule, View, covers, overlaps
 from gateway.policy.matchers import personal
 
-
 VIEW = "view:"
 """Stands for the view among the rules that determined a treatment; no rule can have this id."""
 
