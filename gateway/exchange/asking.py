@@ -76,7 +76,8 @@ def ask(
 def _parameters(side: Side, head: RequestHead, addressed: Addressed, limits: Limits) -> list[Carried]:
     carriers: list[Carried] = []
     if side.path and (side.path.masks or addressed.plan.channel):
-        carriers.append(Carried("path", PATH, side.path, addressed.params, addressed.found))
+        params = addressed.params
+        carriers.append(Carried("path", PATH, side.path, params, PATH.find(params, side.path)))
     if side.query and head.query:
         document = QUERY.parse(head.query, limits)
         carriers.append(Carried("query", QUERY, side.query, document, QUERY.find(document, side.query)))

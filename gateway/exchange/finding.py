@@ -1,14 +1,15 @@
 """What a request is: whose, for which upstream and operation, under which plan. Pure; remembers per snapshot.
 
-Applications ask the same few things over and over, so the whole answer is kept by everything it depends on.
-Only what was allowed to get this far is kept, and a plan's end (midnight, a reload) ends it.
+Applications ask the same few things over and over, so the answer is kept by all it depends on: but never for
+paths with parameters, which name people. Only what was allowed to get this far is kept, and a plan's end
+(midnight, a reload) ends it.
 """
 
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from gateway.codecs.params import PATH
-from gateway.codecs.program import Found
+from gateway.codecs.program import Tally
 from gateway.exchange.facts import Facts
 from gateway.exchange.refused import Refused
 from gateway.http1.head import RequestHead
@@ -20,15 +21,13 @@ KEY = b"hushgate-key"
 PURPOSE = b"hushgate-purpose"
 
 
-@dataclass(frozen=True, slots=True)
-class Addressed:
+class Addressed(NamedTuple):
     """Where a request goes and under which plan, and the people its path names."""
 
     identity: Identity
     plan: Plan
     path: bytes
     params: dict[str, str]
-    found: list[Found]
     subjects: dict[str, None]
     seen: dict[str, int]
 
@@ -45,12 +44,22 @@ def address(facts: Facts, snapshot: Snapshot, head: RequestHead) -> Addressed:
         facts.identity = known.identity
         facts.shape = snapshot.packs[known.plan.upstream.provider].refusal
         return known
+    made = _find(facts, snapshot, head, _identity(facts, snapshot, key, digest))
+    if not made.params:
+        snapshot.keep(asked, made)
+    return made
+
+
+def _identity(facts: Facts, snapshot: Snapshot, key: bytes | None, digest: bytes | None) -> Identity:
+    presented = (digest, facts.peer)
+    known = snapshot.addressed.get(presented)
+    if isinstance(known, Identity):
+        return known
     identity = snapshot.directory.identify(key, facts.peer)
     if identity is None:
         raise Refused("unknown_client")
-    made = _find(facts, snapshot, head, identity)
-    snapshot.keep(asked, made)
-    return made
+    snapshot.keep(presented, identity)
+    return identity
 
 
 def _find(facts: Facts, snapshot: Snapshot, head: RequestHead, identity: Identity) -> Addressed:
@@ -68,14 +77,12 @@ def _find(facts: Facts, snapshot: Snapshot, head: RequestHead, identity: Identit
     if purpose is not None and not states_allowed(identity.client, purpose):
         raise Refused("purpose_not_allowed")
     plan = snapshot.plan(identity, purpose, operation, target.upstream, facts.now)
-    program = plan.request.path
-    found = PATH.find(params, program) if program else []
     subjects: dict[str, None] = {}
     seen: dict[str, int] = {}
+    program = plan.request.path
     if program:
-        met = [(one.slot, one.value) for one in found]
-        snapshot.remember(subjects, plan.tenant, plan.country, program, met)
-        for slot in (program.slots[one.slot] for one in found):
-            if slot.counted:
-                seen[slot.category] = seen.get(slot.category, 0) + 1
-    return Addressed(identity, plan, target.path, params, found, subjects, seen)
+        tally = Tally.of(program)
+        PATH.rewrite(params, program, tally)
+        snapshot.remember(subjects, plan.tenant, plan.country, program, tally.subjects)
+        seen = program.summary(tally.pattern).seen
+    return Addressed(identity, plan, target.path, params, subjects, seen)

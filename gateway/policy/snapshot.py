@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gateway.codecs.program import Program
 from gateway.contacts.normalise import normalise
-from gateway.model import Client, Operation, Pack, Policy, SubjectKind, Upstream, covers
+from gateway.model import Client, Operation, Pack, Policy, Upstream, covers
 from gateway.policy.compile import Ground, compile_plan, situation
 from gateway.policy.identity import Directory, Identity
 from gateway.policy.operations import OperationIndex
@@ -22,8 +22,6 @@ Pseudonymise = Callable[[str, str], str]
 MAX_PLANS = 20_000
 MAX_ADDRESSED = 8_192
 """requests remembered with what they were found to be, in memory only"""
-MAX_SUBJECTS = 50_000
-"""values remembered with their pseudonyms, over all tenants, in memory only"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +61,6 @@ class Snapshot:
         self._operations = {name: OperationIndex(pack.operations) for name, pack in self.packs.items()}
         self._grounds: dict[str, Ground] = {}
         self._pseudonymisers: dict[str, Pseudonymise] = {}
-        self._subjects: dict[str, dict[tuple[str | None, str], str]] = {}
-        self._remembered = 0
         self.addressed: dict[Hashable, object] = {}
         self._plans: dict[tuple[str, str, str | None, str, str], Plan] = {}
 
@@ -98,31 +94,13 @@ class Snapshot:
         program: Program,
         met: Iterable[tuple[int, str]],
     ) -> None:
-        """Add the pseudonyms of (slot, value as it stands in traffic) to `subjects`.
-
-        Memoised, bounded: a list of a hundred people names the same ones again and again.
-        """
-        known = self._subjects.get(tenant)
-        if known is None:
-            known = self._subjects[tenant] = {}
+        """Add the pseudonyms of (slot, value as it stands in traffic) to `subjects`."""
+        pseudonymise = self.pseudonymiser(tenant)
         slots = program.slots
         for index, value in met:
-            key = (slots[index].subject, value)
-            pseudonym = known.get(key)
-            if pseudonym is None:
-                self._remembered += 1
-                pseudonym = known[key] = self.subject(
-                    tenant, slots[index].subject or "record", value, country
-                )
-            subjects[pseudonym] = None
-        if self._remembered > MAX_SUBJECTS:
-            self._remembered = 0
-            self._subjects.clear()
-
-    def subject(self, tenant: str, kind: SubjectKind, value: str, country: str | None) -> str:
-        """The pseudonym of a value; what cannot be normalised is taken as it is."""
-        normal = normalise(kind, value, country)
-        return self.pseudonymiser(tenant)(kind, value.strip().lower() if normal is None else normal)
+            kind = slots[index].subject or "record"
+            normal = normalise(kind, value, country)
+            subjects[pseudonymise(kind, value.strip().lower() if normal is None else normal)] = None
 
     def plan(
         self, identity: Identity, purpose: str | None, operation: Operation, upstream: Upstream, now: float

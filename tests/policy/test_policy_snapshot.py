@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.model import Operation, Upstream
+from gateway.codecs.paths import compile_names
+from gateway.codecs.program import Slot
+from gateway.model import Operation, SubjectKind, Upstream
 from gateway.policy import snapshot as snapshots
 from gateway.policy.identity import Identity
 from gateway.policy.plan import Plan
@@ -56,13 +58,19 @@ def test_the_number_of_plans_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_subjects_have_one_pseudonym_however_they_are_written() -> None:
     snapshot = World().snapshot
+    kinds: tuple[SubjectKind, ...] = ("phone", "email")
+    program = compile_names([Slot(kind, "user", subject=kind) for kind in kinds], None)
+
+    def named(kind: SubjectKind, written: str, country: str | None = "FR") -> str:
+        subjects: dict[str, None] = {}
+        snapshot.remember(subjects, "acme", country, program, [(kinds.index(kind), written)])
+        return next(iter(subjects))
+
     kept = snapshot.pseudonymiser("acme")("phone", "+33639980001")
     for written in ("+33639980001", "06 39 98 00 01", "whatsapp:+33639980001"):
-        assert snapshot.subject("acme", "phone", written, "FR") == kept
-    assert snapshot.subject("acme", "phone", "06 39 98 00 01", None) != kept
-    assert snapshot.subject("acme", "email", " No Address ", None) == snapshot.subject(
-        "acme", "email", "no address", None
-    )
+        assert named("phone", written) == kept
+    assert named("phone", "06 39 98 00 01", None) != kept
+    assert named("email", " No Address ") == named("email", "no address")
 
 
 @pytest.mark.parametrize(
