@@ -27,7 +27,7 @@ MESSAGES = f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
 CONTACTS = "/crm/v3/objects/contacts"
 
 SINGLES = 40_000
-RECIPIENTS = 40_000
+RECIPIENTS = 20_000
 PAGES = {10: 4000, 100: 400}
 """Pages per list size."""
 SUPPRESSED = range(50_000, 53_000)

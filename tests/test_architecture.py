@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from architecture import (
+
+from tests.architecture import (
     ROOT,
     Module,
     broad_handlers,

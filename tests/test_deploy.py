@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from architecture import ROOT
 
 from gateway.cli import verbs
+from tests.architecture import ROOT
 
 UNIT = ROOT / "deploy" / "hushgate.service"
 CONTAINER = ROOT / "Containerfile"

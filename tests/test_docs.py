@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from architecture import ROOT
 
 from gateway.cli import exits, reference, verbs
 from gateway.errors import REASONS
 from gateway.metrics import METRICS
 from gateway.policy.rulefile import read_rules
+from tests.architecture import ROOT
 
 DOCS = ROOT / "docs"
 PAGES = sorted(file for file in (*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob("*/README.md")))

@@ -2,15 +2,15 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-import audit_world
 import pytest
-from audit_world import assert_verified
 
 from gateway import clock
 from gateway.audit.aio import appended, open_log
 from gateway.audit.log import Durability
 from gateway.audit.record import Accepted, Record
 from gateway.errors import StoreError
+from tests.audit import audit_world
+from tests.audit.audit_world import assert_verified
 
 BOTH = pytest.mark.parametrize("durability", ["strict", "written"])
 

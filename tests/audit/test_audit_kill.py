@@ -7,11 +7,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from audit_world import Turner, assert_verified, lines
 
 import gateway
 from gateway import clock
 from gateway.audit.chain import decode
+from tests.audit.audit_world import Turner, assert_verified, lines
 
 WRITER = """
 import asyncio, sys

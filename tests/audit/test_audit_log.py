@@ -3,13 +3,13 @@ import stat
 from pathlib import Path
 
 import pytest
-from audit_world import START, Fates, Turner, assert_verified, lines, record
 
 from gateway.audit.chain import decode
 from gateway.audit.files import OsFiles
 from gateway.audit.log import Durability
 from gateway.audit.walk import chains
 from gateway.errors import HushgateError, InternalError, StoreError
+from tests.audit.audit_world import START, Fates, Turner, assert_verified, lines, record
 
 BOTH = pytest.mark.parametrize("durability", ["strict", "written"])
 

@@ -14,12 +14,12 @@ from shutil import rmtree
 from typing import Literal
 
 import pytest
-from audit_world import Fates, Turner, Unsynced, assert_verified, lines
 
 from gateway.audit.chain import decode
 from gateway.audit.files import Files, OsFiles
 from gateway.audit.log import Durability
 from gateway.errors import StoreError
+from tests.audit.audit_world import Fates, Turner, Unsynced, assert_verified, lines
 
 Mode = Literal["not applied", "applied", "half applied", "half taken"]
 HALF = ("half applied", "half taken")

@@ -1,13 +1,13 @@
 from collections.abc import Callable
 
 import pytest
-from audit_world import START, record
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.audit.chain import Link, digest, encoder
 from gateway.audit.record import Record
 from gateway.audit.verify import BACKWARDS, Report, Segment, Verifier
+from tests.audit.audit_world import START, record
 
 ENCODE = encoder()
 

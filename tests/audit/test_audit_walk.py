@@ -5,7 +5,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from audit_world import Fates, Turner, Unsynced, lines
 
 from gateway.audit import walk
 from gateway.audit.chain import digest
@@ -13,6 +12,7 @@ from gateway.audit.names import chain_name, segment_name, segments
 from gateway.audit.record import Record
 from gateway.audit.walk import chains, verify_directory
 from gateway.errors import StoreError
+from tests.audit.audit_world import Fates, Turner, Unsynced, lines
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "audit.md"
 

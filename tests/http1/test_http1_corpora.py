@@ -1,12 +1,12 @@
 """Every row of the third-party HTTP corpora, and of the trimmed vectors kept here. `-s` prints the tables."""
 
-import http1_corpus as corpora
-import http1_expected as expected
 import httptools
 import pytest
 
 from gateway.http1.encode import end_to_end, request_head
 from gateway.http1.head import RequestHead
+from tests.http1 import http1_corpus as corpora
+from tests.http1 import http1_expected as expected
 
 Verdicts = list[tuple[str, str, str]]
 
