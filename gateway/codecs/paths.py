@@ -13,9 +13,10 @@ in it that no longer path selects.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from gateway.codecs.program import Masker, Node, Program, Slot
-from gateway.codecs.steps import Compiled, determinise
+from gateway.codecs.steps import Compiled, Step, bound, determinise
 from gateway.errors import InternalError
 
 _NAME = re.compile(r"[^.\[\]'*\s]+")
@@ -46,17 +47,25 @@ def validate_path(text: str) -> str | None:
 def compile_program(slots: Sequence[Slot], unmapped: Masker | None) -> Program:
     """A program for any codec. Raises InternalError for a bad path, or two slots at one place."""
     table = tuple(slots)
+    places = tuple((slot.path, slot.subject is not None) for slot in table)
+    root, start = _shape(places, unmapped is not None)
+    return Compiled(root, table, unmapped, bound(start, table), *_names(table))
+
+
+@lru_cache(maxsize=1024)
+def _shape(places: tuple[tuple[str, bool], ...], everywhere: bool) -> tuple[Node, Step]:
+    """Trie and steps of (path, whether a subject is there), without maskers: the same for every tenant."""
     root = Node()
-    for index, slot in enumerate(table):
+    for index, (path, _) in enumerate(places):
         try:
-            node = _reach(root, _links(slot.path))
+            node = _reach(root, _links(path))
         except _BadPath as error:
-            raise InternalError(f"{slot.path!r}: {error}", "data map") from None
+            raise InternalError(f"{path!r}: {error}", "data map") from None
         if node.slot >= 0:
-            raise InternalError(f"{slot.path!r} is mapped twice", "data map")
+            raise InternalError(f"{path!r} is mapped twice", "data map")
         node.slot = index
-    start = determinise(root, table, everywhere=unmapped is not None)
-    return Compiled(root, table, unmapped, start, *_names(table))
+    plain = tuple(Slot(path, "", subject="record" if subject else None) for path, subject in places)
+    return root, determinise(root, plain, everywhere)
 
 
 def compile_names(slots: Sequence[Slot], unmapped: Masker | None) -> Program:

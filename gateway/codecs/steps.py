@@ -65,6 +65,25 @@ def determinise(root: Node, slots: tuple[Slot, ...], everywhere: bool) -> Step:
     return _Builder(slots, everywhere).build(root)
 
 
+def bound(start: Step, slots: tuple[Slot, ...]) -> Step:
+    """The same steps with the maskers of other slots at the same paths: far cheaper than to start anew."""
+    copies: dict[int, Step] = {}
+    todo = [start]
+    for step in todo:
+        if id(step) not in copies:
+            mask = slots[step.slot].mask if step.slot >= 0 else None
+            copies[id(step)] = Step(step.slot, mask, step.subject, finds=step.finds)
+            todo += step.keys.values()
+            todo += [below for below in (step.any, step.items) if below is not None]
+    for step in {id(each): each for each in todo}.values():
+        copy = copies[id(step)]
+        copy.keys = {name: copies[id(below)] for name, below in step.keys.items()}
+        copy.any = copies[id(step.any)] if step.any is not None else None
+        copy.items = copies[id(step.items)] if step.items is not None else None
+        copy.hunts = {name: copy.keys[name] for name in step.hunts}
+    return copies[id(start)]
+
+
 class _Builder:
     def __init__(self, slots: tuple[Slot, ...], everywhere: bool) -> None:
         self._slots = slots
