@@ -192,7 +192,7 @@ def _rank(path: str, place: _Place) -> tuple[Any, ...] | None:
         exact_length or (deep and len(before) + len(after) < len(place))
     ):
         return None
-    return -len(after), -len(before) if deep else 0, kinds, kinds_after, bool(deep)
+    return bool(deep), -len(after), -len(before) if deep else 0, kinds, kinds_after
 
 
 def _flat(text: str) -> list[str]:
