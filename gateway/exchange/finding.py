@@ -1,7 +1,7 @@
 """What a request is: whose, for which upstream and operation, under which plan. Pure; remembers per snapshot.
 
 Applications ask the same few things over and over, so the answer is kept by all it depends on: but never for
-paths with parameters, which name people. Only what was allowed to get this far is kept, and a plan's end
+paths that name people. Only what was allowed to get this far is kept, and a plan's end
 (midnight, a reload) ends it.
 """
 
@@ -45,7 +45,7 @@ def address(facts: Facts, snapshot: Snapshot, head: RequestHead) -> Addressed:
         facts.shape = snapshot.packs[known.plan.upstream.provider].refusal
         return known
     made = _find(facts, snapshot, head, _identity(facts, snapshot, key, digest))
-    if not made.params:
+    if made.plan.request.path is None:
         snapshot.keep(asked, made)
     return made
 

@@ -56,7 +56,8 @@ class Snapshot:
         self.packs: Mapping[str, Pack] = {pack.provider: pack for pack in packs}
         self.table = table
         self.directory = Directory(Identity(t.name, c) for t in self.tenants.values() for c in t.clients)
-        self.routes = Routes(upstreams)
+        self._upstreams = tuple(upstreams)
+        self.routes = Routes(self._upstreams)
         self._secrets = secrets
         self._operations = {name: OperationIndex(pack.operations) for name, pack in self.packs.items()}
         self._grounds: dict[str, Ground] = {}
@@ -72,6 +73,20 @@ class Snapshot:
     def operation(self, provider: str, method: str, path: bytes) -> tuple[Operation, dict[str, str]] | None:
         """The operation a method and path of a provider stand for, with its path parameters, or None."""
         return self._operations[provider].match(method, path)
+
+    def warm(self, now: float) -> None:
+        """Compile one client's plan of every operation, so that what all plans share is there before traffic.
+
+        What is costly in a plan is the shape of a data map, and that is the same for everybody.
+        """
+        tenant = next(iter(self.tenants.values()), None)
+        if tenant is None or not tenant.clients:
+            return
+        identity = Identity(tenant.name, tenant.clients[0])
+        first = {upstream.provider: upstream for upstream in reversed(self._upstreams)}
+        for provider, upstream in first.items():
+            for operation in self.packs[provider].operations:
+                self.plan(identity, None, operation, upstream, now)
 
     def keep(self, asked: Hashable, made: object) -> None:
         """Remember what a request was found to be (exchange.finding), for as long as this snapshot lives."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from gateway import clock
 from gateway.contacts.sqlite import SqliteRegistry
 from gateway.deployment import Bind, Config
 from gateway.errors import ConfigError, Problem
@@ -39,7 +40,7 @@ def serve(config: Config, progress: Progress, announce: Callable[[Ports], None])
     Path(config.audit.dir).mkdir(mode=0o700, parents=True, exist_ok=True)
     Path(config.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     loaded = boot.load(config, progress)
-    loaded.snapshot()
+    loaded.snapshot().warm(clock.now())
     _check_tls(config)
     SqliteRegistry(Path(config.database)).close()
     reserved = {listener.name: _reserve(listener.bind) for listener in config.listeners}

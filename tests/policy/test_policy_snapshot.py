@@ -103,3 +103,9 @@ def test_another_upstream_has_another_plan() -> None:
         for name in ("a", "b")
     ]
     assert [(p.authority, p.base_path) for p in made] == [(b"a.example", b"/base"), (b"b.example", b"/base")]
+
+
+def test_warming_compiles_a_plan_of_every_operation() -> None:
+    snapshot = World().snapshot
+    snapshot.warm(EVENING)
+    assert snapshot.plans == len(snapshot.packs["crm"].operations)
