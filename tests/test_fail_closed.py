@@ -212,8 +212,8 @@ CODEC_ROWS = [
         for m in ("parse", "find", "rewrite", "dump")
     ),
     *(codec_row("QUERY", QUERY, m, LIST) for m in ("parse", "find", "rewrite", "dump")),
-    codec_row("PATH", PATH, "find", READ),
-    replace(codec_row("PATH", PATH, "rewrite", READ), rules=MASKED_PATH),
+    replace(codec_row("PATH", PATH, "find", READ), rules=MASKED_PATH),
+    codec_row("PATH", PATH, "rewrite", READ),
     *(codec_row("HEADERS", HEADERS, m, LIST) for m in ("find", "rewrite")),
 ]
 OPERATOR_ROWS = [operator_row(op) for op in masking.OPERATORS]
@@ -234,7 +234,7 @@ STEPS = [
         request("GET", "/crm/contacts/7", extra="Hushgate-Purpose: x\r\n"),
     ),
     step("pseudonyms", Snapshot, "pseudonymiser", MAIL),
-    step("subjects", Snapshot, "subject"),
+    step("subjects", Snapshot, "remember"),
     step("people in a request", Snapshot, "remember", MAIL),
     step("normal form", asking, "normalise", MAIL),
     step("contact", asking, "judge", MAIL),
