@@ -171,4 +171,8 @@ class Worker:
         except TimeoutError:
             for caller in list(self._callers):
                 caller.abort()
+        # What still waits for a store or an address waits for nobody: its callers are gone.
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self.pool.close()

@@ -1,0 +1,33 @@
+"""The worker's end: nothing it started outlives it."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+
+from gateway.contacts.model import Standing
+from tests.plane import Gate, Upstream, answer, request
+
+
+class Silent:
+    """A registry that never answers."""
+
+    def standings(self, tenant: str, pseudonyms: Sequence[str]) -> Awaitable[list[Standing]]:
+        return asyncio.get_running_loop().create_future()
+
+    def ready(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_lookup_under_way_ends_with_the_worker() -> None:
+    form = "Content-Type: application/x-www-form-urlencoded\r\n"
+    with Upstream(lambda _: answer(b"{}")) as upstream:
+        gate = Gate(upstream, registry=Silent())
+        with gate:
+            sock = gate.connect()
+            sock.sendall(request("POST", "/crm/messages", b"To=%2B33639980001&Body=x", extra=form))
+            while not gate.worker._tasks:
+                gate.loop.run(asyncio.sleep(0.01))
+            sock.close()
+        assert not gate.worker._tasks and not upstream.requests
