@@ -93,7 +93,7 @@ class Keyring:
 
         Use and tenant are separated by a zero byte, which a use never holds: no two pairs share a key.
         """
-        info = use.encode() + b"\0" + tenant.encode("utf-8", "surrogatepass")
+        info = use.encode("utf-8", "surrogatepass") + b"\0" + tenant.encode("utf-8", "surrogatepass")
         return hkdf(self._master, b"hushgate-key-v1", info)
 
     def pseudonymiser(self, tenant: str) -> Pseudonymise:
