@@ -41,6 +41,7 @@ REASONS: Mapping[str, Reason] = {
     "operator_not_allowed": Reason(451, "Personal data may not go to this operator"),
     "location_unknown": Reason(451, "The region of the destination is not known"),
     "internal_error": Reason(500, "The gateway failed and refused the exchange"),
+    "plugin_failed": Reason(500, "A plugin failed and the exchange was refused"),
     "upstream_unreachable": Reason(502, "The upstream could not be reached", 5),
     "upstream_untrusted": Reason(502, "The upstream's certificate was not accepted"),
     "upstream_invalid": Reason(502, "The upstream's answer is not valid"),
@@ -75,8 +76,15 @@ class StoreError(HushgateError):
     """The contact registry or the audit log did not accept or answer: 503, never a pass."""
 
 
+class PluginError(HushgateError):
+    """A plugin raised, overran its time or broke its contract: 500, never a pass. `plugin` is its name."""
+
+    def __init__(self, detail: str, plugin: str) -> None:
+        super().__init__("plugin_failed", detail, plugin)
+
+
 class InternalError(HushgateError):
-    """We broke our own rules, or a plugin raised: 500, never a pass."""
+    """We broke our own rules: 500, never a pass."""
 
     def __init__(self, detail: str, place: str = "") -> None:
         super().__init__("internal_error", detail, place)

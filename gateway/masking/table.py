@@ -44,6 +44,11 @@ OPERATORS: Mapping[str, Operator] = {
     "truncate_ip": Operator(10, make_truncate_ip),
 }
 
+PLUGIN = "plugin:"
+"""How `Mask.op` begins for a masker that came with a plugin; its name follows."""
+
+_NONE: Mapping[str, Make] = {}
+
 NOTHING = Mask(op="truncate", keep=0)
 """Above all generalisations and below partial: shows nothing, as redact does.
 
@@ -54,6 +59,8 @@ above each of the two, hence above their join, or the order of rules would decid
 
 def stricter(a: Mask, b: Mask) -> Mask:
     """The mask that shows no more than either, by the order of OPERATORS. Raises InternalError."""
+    if a.op.startswith(PLUGIN) or b.op.startswith(PLUGIN):
+        return _beside(a, b)
     first, second = _operator(a), _operator(b)
     if first.rank != second.rank:
         return _plain(a if first.rank > second.rank else b)
@@ -67,8 +74,25 @@ def stricter(a: Mask, b: Mask) -> Mask:
     )
 
 
-def build(mask: Mask, category: str, key: bytes) -> Masker:
-    """The masker for values of a category; `key` is the tenant's masking key. Raises InternalError."""
+def _beside(a: Mask, b: Mask) -> Mask:
+    """A plugin's masker stands beside all that shows something: what it shows is its own affair.
+
+    So nothing but itself and what shows nothing can be its join, or a rule with a plugin could show what a
+    built-in operator hides.
+    """
+    if a.op == b.op:
+        return Mask(op=a.op)
+    known = [_operator(mask).rank for mask in (a, b) if not mask.op.startswith(PLUGIN)]
+    return Mask(op="remove" if known == [OPERATORS["remove"].rank] else "redact")
+
+
+def build(mask: Mask, category: str, key: bytes, plugins: Mapping[str, Make] = _NONE) -> Masker:
+    """The masker for values of a category; `key` is the tenant's masking key. Raises InternalError.
+
+    `plugins` are the maskers that came with plugins, by name.
+    """
+    if mask.op.startswith(PLUGIN) and mask.op[len(PLUGIN) :] in plugins:
+        return plugins[mask.op[len(PLUGIN) :]](mask, category, key)
     return _operator(mask).make(mask, category, key)
 
 

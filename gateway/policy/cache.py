@@ -26,7 +26,7 @@ from gateway.policy.taxonomy import CATEGORIES, USES
 from gateway.residency.law import WORDS
 from gateway.strict.reference import reference
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raised when rule files come to be read differently without any change to schema, model or vocabulary."""
 
 KEPT: Final = 256
@@ -39,7 +39,8 @@ _FOOTER: Final = struct.Struct(">Q32s")
 class Line(Struct, gc=False):
     """What is known of one rule file without decoding its policy. `version` is the SHA-256 of its bytes.
 
-    `providers` and `operations` are those its rules name; `offset` and `size` say where the policy is.
+    `providers`, `operations` and `maskers` (of plugins) are those its rules name; `offset` and `size` say
+    where the policy is.
     """
 
     file: str
@@ -48,6 +49,7 @@ class Line(Struct, gc=False):
     clients: tuple[Client, ...]
     providers: tuple[str, ...]
     operations: tuple[str, ...]
+    maskers: tuple[str, ...]
     offset: int
     size: int
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from gateway.codecs.paths import compile_names, compile_program
 from gateway.codecs.program import Masker, Program, Slot
 from gateway.contacts.rules import Check
+from gateway.masking.custom import NOTHING_CUSTOM, Custom
 from gateway.masking.detect import detector, redact_all
 from gateway.masking.table import build
 from gateway.model import (
@@ -41,6 +42,7 @@ class Ground:
     policy: Policy
     key: bytes
     table: AddressTable
+    custom: Custom = NOTHING_CUSTOM
 
 
 _UNMAPPED: Mapping[Unmapped, Callable[[], Masker | None]] = {
@@ -48,6 +50,7 @@ _UNMAPPED: Mapping[Unmapped, Callable[[], Masker | None]] = {
     "detect": detector,
     "pass": lambda: None,
 }
+"""Without the detectors of plugins."""
 
 
 def situation(
@@ -145,6 +148,7 @@ class _Sides:
 
     def __init__(self, ground: Ground, it: Situation, masks: tuple[Rule, ...]) -> None:
         self._key = ground.key
+        self._custom = ground.custom
         self._unmapped = ground.policy.unmapped
         self._view = ground.policy.views[it.client.role]
         self._role = it.client.role
@@ -154,8 +158,8 @@ class _Sides:
 
     def side(self, direction: Direction, data: DataMap) -> Side:
         """Compile one direction. Only a response has unmapped values: a request is the client's own data."""
-        unmapped = _UNMAPPED[self._unmapped]() if direction == "response" else None
-        detect = (unmapped or detector()) if direction == "response" else None
+        unmapped = self._unselected(self._unmapped) if direction == "response" else None
+        detect = (unmapped or self._unselected("detect")) if direction == "response" else None
         json = self._program(data.json, direction, unmapped)
         form = self._names(data.form, direction)
         opaque = self._opaque(data, direction)
@@ -169,6 +173,10 @@ class _Sides:
             opaque=opaque,
             body=bool(json or form or (opaque and not opaque.shown)),
         )
+
+    def _unselected(self, how: Unmapped) -> Masker | None:
+        masker = _UNMAPPED[how]()
+        return self._custom.detecting(masker) if how == "detect" and masker else masker
 
     def _program(
         self, fields: tuple[Field, ...], direction: Direction, unmapped: Masker | None
@@ -204,7 +212,7 @@ class _Sides:
         return Slot(
             path="",
             category=field.category,
-            mask=build(made.mask, field.category, self._key) if made.mask else None,
+            mask=build(made.mask, field.category, self._key, self._custom.maskers) if made.mask else None,
             rules=made.rules,
             shadow=shadow,
             counted=personal(field.category),

@@ -5,10 +5,11 @@ stays in force. Thousands of files are parsed by several processes.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,7 +21,7 @@ from gateway.errors import ConfigError, Problem
 from gateway.model import Client, Pack, Policy
 from gateway.policy.cache import Cache, Line, Source, Writer, open_cache
 from gateway.policy.catalogue import Catalogue
-from gateway.policy.rulefile import mentions, read_rules
+from gateway.policy.rulefile import maskers_of, mentions, read_rules
 
 MANY: Final = 200
 """Files to parse from which on it is worth starting processes for it."""
@@ -94,13 +95,15 @@ def load_rules(
     packs: Iterable[Pack] | None = None,
     progress: Progress = quiet,
     warn: Warn = _silent,
+    maskers: Collection[str] = (),
 ) -> LoadedRules:
     """Every rule file (`*.yaml`) of a folder.
 
     With `packs`, names of providers and operations are checked against them. `cache_path` keeps parsed files
-    for the next start; `warn` hears if it is of no use. Raises ConfigError when the folder cannot be read.
+    for the next start; `warn` hears if it is of no use. `maskers` are the names of plugins' maskers. Raises
+    ConfigError when the folder cannot be read.
     """
-    return _Loading(folder, cache_path, packs, progress, warn).run()
+    return _Loading(folder, cache_path, packs, progress, warn, maskers).run()
 
 
 def reload(
@@ -110,12 +113,13 @@ def reload(
     packs: Iterable[Pack] | None = None,
     progress: Progress = quiet,
     warn: Warn = _silent,
+    maskers: Collection[str] = (),
 ) -> LoadedRules:
     """As load_rules; but where a file has a problem, what `old` has for it stays in force.
 
     A file that is gone takes its tenant with it. Raises ConfigError when the folder cannot be read.
     """
-    new = load_rules(folder, cache_path, packs, progress, warn)
+    new = load_rules(folder, cache_path, packs, progress, warn, maskers)
     bad = {Path(problem.file).name for problem in new.problems} - new.entries.keys()
     kept = {name: old.entries[name] for name in bad if name in old.entries}
     return LoadedRules({**new.entries, **kept}, new.problems)
@@ -131,12 +135,14 @@ class _Loading:
         packs: Iterable[Pack] | None,
         progress: Progress,
         warn: Warn,
+        maskers: Collection[str],
     ) -> None:
         self._folder = folder
         self._cache_path = cache_path
         self._catalogue = Catalogue.of(packs) if packs is not None else None
         self._progress = progress
         self._warn = warn
+        self._maskers = frozenset(maskers)
         self._problems: list[Problem] = []
 
     def run(self) -> LoadedRules:
@@ -149,8 +155,7 @@ class _Loading:
         if found is None or changed or len(found.lines) != len(current):
             found = self._renewed(found, current, changed)
         entries = {name: Entry(line, found.source) for name, line in found.lines.items()}
-        if self._catalogue:
-            entries = {name: entry for name, entry in entries.items() if self._known(entry, self._catalogue)}
+        entries = {name: entry for name, entry in entries.items() if self._known(entry)}
         self._problems += _shared_clients(self._folder, entries)
         self._progress(len(names), len(names))
         order = sorted(self._problems, key=lambda problem: (problem.file, problem.line, problem.column))
@@ -218,41 +223,43 @@ class _Loading:
     def _parsed(self, names: list[str], done: int) -> Iterator[Result]:
         paths = [str(self._folder / name) for name in names]
         ready = 0
-        for ready, result in enumerate(_results(paths, self._warn), 1):
+        for ready, result in enumerate(_results(paths, self._warn, self._maskers), 1):
             yield result
             if ready % 50 == 0:
                 self._progress(done + ready, done + len(names))
 
-    def _known(self, entry: Entry, catalogue: Catalogue) -> bool:
-        """Whether the packs have what the rules name; problems are found by reading the file once more."""
-        line = entry.line
-        good = catalogue.providers.issuperset(line.providers)
-        if good and all(map(catalogue.matches, line.operations)):
+    def _known(self, entry: Entry) -> bool:
+        """Whether packs and plugins have what the rules name; problems are found by reading it again."""
+        line, catalogue = entry.line, self._catalogue
+        named = catalogue is None or catalogue.providers.issuperset(line.providers)
+        there = catalogue is None or all(map(catalogue.matches, line.operations))
+        if named and there and self._maskers.issuperset(line.maskers):
             return True
-        result = parse_file(str(self._folder / line.file), catalogue)
+        result = parse_file(str(self._folder / line.file), catalogue, self._maskers)
         self._problems += () if isinstance(result, Parsed) else result
         return False
 
 
-def _results(paths: list[str], warn: Warn) -> Iterator[Result]:
+def _results(paths: list[str], warn: Warn, maskers: Collection[str]) -> Iterator[Result]:
     done = 0
+    parse = partial(parse_file, maskers=maskers)
     processes = min(len(os.sched_getaffinity(0)), 16)
     if len(paths) >= MANY and processes > 1:
         try:
             with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-                for result in pool.map(parse_file, paths, chunksize=50):
+                for result in pool.map(parse, paths, chunksize=50):
                     yield result
                     done += 1
             return
         except BrokenProcessPool:
             warn("the processes that parse rule files died; going on with one")
-    yield from map(parse_file, paths[done:])
+    yield from map(parse, paths[done:])
 
 
-def parse_file(path: str, catalogue: Catalogue | None = None) -> Result:
+def parse_file(path: str, catalogue: Catalogue | None = None, maskers: Collection[str] = ()) -> Result:
     """One rule file, parsed and packed, or its problems."""
     try:
-        policy = read_rules(Path(path).read_bytes(), path, catalogue)
+        policy = read_rules(Path(path).read_bytes(), path, catalogue, maskers)
     except ConfigError as error:
         return error.problems
     except OSError as error:
@@ -266,6 +273,7 @@ def parse_file(path: str, catalogue: Catalogue | None = None) -> Result:
         clients=policy.clients,
         providers=providers,
         operations=operations,
+        maskers=maskers_of(policy),
         offset=0,
         size=0,
     )

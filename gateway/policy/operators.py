@@ -1,10 +1,13 @@
 """How masking operators are written: a word, or a word with its parameters. Pure."""
 
+from dataclasses import replace
 from typing import Final
 
+from gateway.masking.table import PLUGIN
 from gateway.model import Mask
 from gateway.strict.kinds import Kind, Number, mapped
 from gateway.strict.shapes import ByShape, Fault, Key, Table, Variant
+from gateway.strict.words import NAME
 
 PLAIN: Final = ("redact", "remove", "hash", "year", "truncate_ip")
 """Operators without parameters."""
@@ -43,9 +46,22 @@ TRUNCATE: Final = Table(
 
 _WITH_PARAMETERS: Final[dict[str, Kind[Mask]]] = {"partial": PARTIAL, "truncate": TRUNCATE}
 
-OPERATOR: Final[Kind[Mask]] = ByShape(
-    mapped({word: Mask(op=word) for word in PLAIN}, later=LATER), Variant(_WITH_PARAMETERS)
-)
-
 WORDS: Final = (*PLAIN, *_WITH_PARAMETERS)
-"""Every operator a rule file may name."""
+"""Every built-in operator a rule file may name."""
+
+_BUILT_IN: Final = mapped({word: Mask(op=word) for word in PLAIN}, later=LATER)
+EXPECTED: Final = _BUILT_IN.expected
+
+
+def plugin_name(text: str) -> str | None:
+    """A name that a plugin's masker may have: none of the language's own words."""
+    return None if text in WORDS or text in LATER else NAME.convert(text)
+
+
+def _word(text: str) -> Mask | None:
+    """A built-in operator, or what may be a plugin's masker (rulefile.maskers_in checks whether it is)."""
+    known = _BUILT_IN.convert(text)
+    return known or (Mask(op=PLUGIN + text) if plugin_name(text) else None)
+
+
+OPERATOR: Final[Kind[Mask]] = ByShape(replace(_BUILT_IN, convert=_word), Variant(_WITH_PARAMETERS))

@@ -4,7 +4,7 @@ Tables say what may stand where; builders turn one table's values into one value
 names across the file, with the file's name and with the packs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import PurePath
@@ -12,13 +12,14 @@ from typing import Final, get_args
 
 import msgspec
 
+from gateway.masking.table import PLUGIN
 from gateway.model import Client, Instruction, Mask, Policy, Rule, Unmapped, View
 from gateway.policy.catalogue import Catalogue
-from gateway.policy.operators import OPERATOR
+from gateway.policy.operators import EXPECTED, OPERATOR, PLAIN, plugin_name
 from gateway.policy.rulekinds import RULE, many
 from gateway.policy.taxonomy import CATEGORY, COUNTRY, USE
 from gateway.strict.checks import Refers, Unique, scalars, select
-from gateway.strict.document import Node, read
+from gateway.strict.document import Node, describe, read
 from gateway.strict.kinds import Word, one_of
 from gateway.strict.report import Report, listed, nearest
 from gateway.strict.shapes import Document, Fault, Key, ListOf, MapOf, Table
@@ -136,6 +137,8 @@ ROOT: Final = Table(
     _file,
 )
 
+_OPERATORS: Final = ("views.*.hide_with", "views.*.mask.*", "rules[].with")
+"""Where a masking operator may stand as a word."""
 _KINDS: Final = ("contact", "residency", "access", "to")
 
 
@@ -199,15 +202,30 @@ def known_to(catalogue: Catalogue) -> Check:
     return check
 
 
-def read_rules(data: bytes, file: str, catalogue: Catalogue | None = None) -> Policy:
+def maskers_in(names: Collection[str]) -> Check:
+    """A check that every operator that is not built in is a masker of a plugin."""
+
+    def check(root: Node, report: Report) -> None:
+        for node in scalars(root, _OPERATORS):
+            if plugin_name(node.text) and node.text not in names:
+                expected = EXPECTED + (f", or a plugin's: {listed(sorted(names))}" if names else "")
+                report.add(node, describe(node), expected, nearest(node.text, (*PLAIN, *names)))
+
+    return check
+
+
+def read_rules(
+    data: bytes, file: str, catalogue: Catalogue | None = None, maskers: Collection[str] = ()
+) -> Policy:
     """The policy of one rule file. Raises ConfigError with every problem found.
 
     `file` is its path, for places and for the name the tenant must have. Names of providers and operations
-    are only checked when a catalogue of the packs is given.
+    are only checked when a catalogue of the packs is given. `maskers` are the names of plugins' maskers.
     """
     report = Report(file)
     root = read(data, report)
-    checks = (*DOCUMENT.checks, _named(file), *((known_to(catalogue),) if catalogue else ()))
+    known = (known_to(catalogue),) if catalogue else ()
+    checks = (*DOCUMENT.checks, _named(file), maskers_in(maskers), *known)
     parsed = Document(DOCUMENT.root, checks).take(root, report)
     identity = {"version": sha256(data).hexdigest(), "file": file}
     return msgspec.convert({**parsed.fields, **identity}, Policy)
@@ -216,6 +234,14 @@ def read_rules(data: bytes, file: str, catalogue: Catalogue | None = None) -> Po
 def mentions(policy: Policy) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The providers and operation patterns a policy's rules name, each once, sorted."""
     return _every(policy.rules, "providers"), _every(policy.rules, "operations")
+
+
+def maskers_of(policy: Policy) -> tuple[str, ...]:
+    """The plugins' maskers a policy names, each once, sorted."""
+    views = policy.views.values()
+    masks = [view.hide_with for view in views] + [mask for view in views for mask in view.mask.values()]
+    masks += [rule.operator for rule in policy.rules if rule.operator]
+    return tuple(sorted({mask.op.removeprefix(PLUGIN) for mask in masks if mask.op.startswith(PLUGIN)}))
 
 
 def _every(rules: tuple[Rule, ...], key: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gateway.codecs.program import Program
 from gateway.contacts.normalise import normalise
+from gateway.masking.custom import NOTHING_CUSTOM, Custom
 from gateway.model import Client, Operation, Pack, Policy, Upstream, covers
 from gateway.policy.compile import Ground, compile_plan, situation
 from gateway.policy.identity import Directory, Identity
@@ -51,6 +52,7 @@ class Snapshot:
         upstreams: Iterable[Upstream],
         table: AddressTable,
         secrets: Secrets,
+        custom: Custom = NOTHING_CUSTOM,
     ) -> None:
         self.tenants: Mapping[str, Tenant] = {tenant.name: tenant for tenant in tenants}
         self.packs: Mapping[str, Pack] = {pack.provider: pack for pack in packs}
@@ -59,6 +61,7 @@ class Snapshot:
         self._upstreams = tuple(upstreams)
         self.routes = Routes(self._upstreams)
         self._secrets = secrets
+        self._custom = custom
         self._operations = {name: OperationIndex(pack.operations) for name, pack in self.packs.items()}
         self._grounds: dict[str, Ground] = {}
         self._pseudonymisers: dict[str, Pseudonymise] = {}
@@ -135,7 +138,8 @@ class Snapshot:
         if ground is None:
             if len(self._grounds) >= MAX_PLANS:
                 self._grounds.clear()
-            ground = Ground(self.tenants[tenant].policy(), self._secrets.masking_key(tenant), self.table)
+            key = self._secrets.masking_key(tenant)
+            ground = Ground(self.tenants[tenant].policy(), key, self.table, self._custom)
             self._grounds[tenant] = ground
         return ground
 

@@ -1,5 +1,6 @@
 import os
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,9 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     real = policy_load.parse_file
 
-    def parse(path: str) -> policy_load.Result:
+    def parse(path: str, maskers: Collection[str] = ()) -> policy_load.Result:
         seen.append(Path(path).name)
-        return real(path)
+        return real(path, maskers=maskers)
 
     monkeypatch.setattr(policy_load, "parse_file", parse)
     return seen
@@ -199,3 +200,14 @@ def test_a_cache_that_is_lost_while_running_refuses(folder: Path, tmp_path: Path
         file.truncate(10)
     with pytest.raises(InternalError):
         ann.policy()
+
+
+def test_a_masker_that_is_gone_is_noticed_in_unchanged_files(folder: Path, tmp_path: Path) -> None:
+    file = folder / "ann.yaml"
+    file.write_text(file.read_text() + "  - {id: m, mask: user.name, with: badge}\n")
+    assert len(load_rules(folder, tmp_path / "cache", maskers=["badge"]).entries) == 3
+    assert len(load_rules(folder, tmp_path / "cache", maskers=["badge", "b"]).entries) == 3
+    loaded = load_rules(folder, tmp_path / "cache")
+    assert tenants(loaded) == ["bob", "cat"]
+    [problem] = loaded.problems
+    assert (problem.file, problem.found) == (str(file), "'badge'")

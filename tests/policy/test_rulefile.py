@@ -12,7 +12,7 @@ from gateway.masking.table import OPERATORS
 from gateway.model import Contact, Host, Mask, Operation, Pack, Policy, Residency, Rule, Scope
 from gateway.policy.catalogue import Catalogue
 from gateway.policy.operators import WORDS
-from gateway.policy.rulefile import mentions, read_rules
+from gateway.policy.rulefile import maskers_of, mentions, read_rules
 from gateway.policy.taxonomy import CATEGORIES, USES
 
 VECTORS = Path(__file__).parents[1] / "vectors/rules"
@@ -213,3 +213,43 @@ def test_a_damaged_file_gives_a_policy_or_problems(start: int, length: int, put:
 def test_any_bytes_give_a_policy_or_problems(data: bytes) -> None:
     with pytest.raises(ConfigError):
         read_rules(data, "rules/x.yaml")
+
+
+PLUGIN_RULES = EXAMPLE.replace("with: truncate_ip", "with: badge")
+
+
+def test_a_plugins_masker_is_an_operator_where_it_is_known() -> None:
+    assert "with: badge" in PLUGIN_RULES
+    made = policy(PLUGIN_RULES, maskers=["badge"])
+    assert [rule.operator for rule in made.rules if rule.id == "ip-anonymous"] == [Mask(op="plugin:badge")]
+    assert maskers_of(made) == ("badge",)
+
+
+@pytest.mark.parametrize("maskers", [(), ("badges",)])
+def test_an_unknown_masker_is_a_mistake_with_a_place(maskers: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        policy(PLUGIN_RULES, maskers=maskers)
+    [problem] = caught.value.problems
+    assert problem.found == "'badge'"
+    assert problem.line == 1 + PLUGIN_RULES[: PLUGIN_RULES.index("with: badge")].count("\n")
+    assert problem.nearest == (maskers[0] if maskers else None)
+
+
+@pytest.mark.parametrize("word", ["partial", "truncate", "Badge!", "plugin:badge"])
+def test_no_plugin_takes_a_word_of_the_language(word: str) -> None:
+    text = EXAMPLE.replace("with: truncate_ip", f"with: {word}")
+    with pytest.raises(ConfigError):
+        read_rules(text.encode(), "rules/qomon-fr.yaml", maskers=[word])
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("hide_with: redact", "hide_with: badge"),
+        ("user.organization],", "user.organization], mask: {user.job_title: badge},"),
+    ],
+)
+def test_maskers_of_views_are_known(old: str, new: str) -> None:
+    text = EXAMPLE.replace(old, new, 1)
+    assert "found 'badge', expected one of redact" in told(text)[0]
+    assert maskers_of(policy(text, maskers=["badge"])) == ("badge",)
