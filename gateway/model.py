@@ -14,6 +14,7 @@ SubjectKind = Literal["phone", "email", "record"]
 SubjectRole = Literal["recipient", "sender", "person"]
 OnRefusal = Literal["refuse", "drop"]
 Unmapped = Literal["redact", "detect", "pass"]
+Format = Literal["json", "form", "csv", "xml", "multipart", "text", "cookies", "set-cookie"]
 Requirement = Literal["consent", "double_opt_in", "no_suppression"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
@@ -31,7 +32,8 @@ class Field(Struct):
     """One line of a data map: the category at a path, and the subject it identifies, if any.
 
     `path` is written in the codec's own path syntax: for JSON `results[].properties.email`, `properties.*`,
-    `**.email`, `'odd.key'.x`, `$` for the root; for form, query, path and headers the parameter's name.
+    `**.email`, `'odd.key'.x`, `$` for the root; for XML `Response/Dial/@to`; for form, query, path, headers,
+    cookies, CSV and multipart the name of the parameter, column or part.
     `category` is a fideslang data category, or `system.operations` for what is not personal.
     """
 
@@ -39,6 +41,21 @@ class Field(Struct):
     category: str
     subject: SubjectKind | None = None
     role: SubjectRole = "person"
+    format: Format | None = None
+    """The value is itself a document of this format, with `inner` as its data map."""
+    inner: "tuple[Field, ...]" = ()
+
+
+class Unread(Struct):
+    """Bodies of some media types (`audio/*`) that are passed on unread, each as one value of a category.
+
+    `consent` names the tenant's consent without which they are refused; `refuse` refuses them always.
+    """
+
+    types: tuple[str, ...]
+    category: str
+    consent: str | None = None
+    refuse: bool = False
 
 
 class DataMap(Struct):
@@ -47,11 +64,15 @@ class DataMap(Struct):
     path: tuple[Field, ...] = ()
     query: tuple[Field, ...] = ()
     headers: tuple[Field, ...] = ()
+    cookies: tuple[Field, ...] = ()
     form: tuple[Field, ...] = ()
     json: tuple[Field, ...] = ()
-    opaque: tuple[str, ...] = ()
-    """Media types (`audio/*`) whose bytes are passed on without being read; needs `opaque_category`."""
-    opaque_category: str | None = None
+    csv: tuple[Field, ...] = ()
+    xml: tuple[Field, ...] = ()
+    multipart: tuple[Field, ...] = ()
+    text: tuple[Field, ...] = ()
+    opaque: tuple[Unread, ...] = ()
+    """The first line whose types a body's fits decides about it."""
 
 
 class Operation(Struct):

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import quote_plus, unquote_to_bytes
 
+from gateway.codecs import nested
 from gateway.codecs.program import REMOVED, Found, Limits, Program, Tally, by_steps
 from gateway.codecs.steps import Compiled, compiled
 from gateway.errors import InternalError, PayloadError
@@ -46,8 +47,10 @@ class PairsCodec:
         hits = _hits(document, compiled(program))
         repeated = Counter(pair[0] for pair in document)
         return [
-            Found(slot, document[at][1], ordinal, repeated[document[at][0]] > 1)
-            for ordinal, (slot, at) in enumerate(hits)
+            Found(slot, below.value, ordinal, below.droppable)
+            if below
+            else Found(slot, document[at][1], ordinal, repeated[document[at][0]] > 1)
+            for ordinal, (slot, at, below) in enumerate(hits)
         ]
 
     def rewrite(
@@ -55,13 +58,13 @@ class PairsCodec:
     ) -> list[Pair]:
         """A new list; changed pairs are encoded anew, dropped ones are left out and not tallied."""
         ready = compiled(program)
-        gone = _positions(_hits(document, ready), drop) if drop else ()
+        gone = positions(_hits(document, ready), drop) if drop else {}
         out: list[Pair] = []
         for at, pair in enumerate(document):
             name, value, _ = pair
-            if at in gone:
+            if gone and gone.get(at, True) is None:
                 continue
-            new = value if name is None else treat(name, value, ready, tally)
+            new = value if name is None else treat(name, value, ready, tally, gone.get(at, ()) or ())
             if new is value:
                 out.append(pair)
             elif new is not REMOVED and name is not None:
@@ -98,8 +101,8 @@ class HeadersCodec:
         """Subjects in order; a header is never dropped."""
         hits = _hits([(_lower(name), value) for name, value in document], compiled(program))
         return [
-            Found(slot, document[at][1].decode("latin-1"), ordinal, False)
-            for ordinal, (slot, at) in enumerate(hits)
+            Found(slot, below.value if below else document[at][1].decode("latin-1"), ordinal, False)
+            for ordinal, (slot, at, below) in enumerate(hits)
         ]
 
     def rewrite(
@@ -142,7 +145,7 @@ class PathCodec:
         """Subjects in the order of the template; none can be dropped."""
         pairs = list(document.items())
         hits = _hits(pairs, compiled(program))
-        return [Found(slot, pairs[at][1], ordinal, False) for ordinal, (slot, at) in enumerate(hits)]
+        return [Found(slot, pairs[at][1], ordinal, False) for ordinal, (slot, at, _) in enumerate(hits)]
 
     def rewrite(
         self, document: dict[str, str], program: Program, tally: Tally, drop: Collection[int] = ()
@@ -169,14 +172,19 @@ PATH = PathCodec()
 _line = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n\0]*?)[ \t]*").fullmatch
 
 
-def treat(name: str, value: str, program: Compiled, tally: Tally) -> Any:
-    """What stands in place of one named value: itself, another scalar, or REMOVED."""
+def treat(name: str, value: str, program: Compiled, tally: Tally, drop: Collection[int] = ()) -> Any:
+    """What stands in place of one named value: itself, another scalar, or REMOVED.
+
+    `drop` are ordinals of subjects within a value that is itself a document.
+    """
     index = program.names.get(name, program.rest)
     if index < 0:
         new = value if program.unmapped is None else program.unmapped(value)
         tally.unmapped += new is not value
         return new
     slot = program.slots[index]
+    if program.inner and index in program.inner:
+        return nested.rewritten(program.inner[index], value, tally, slot.path, drop)
     tally.seen[index] += 1
     if slot.subject is not None:
         tally.subjects.append((index, value))
@@ -207,21 +215,38 @@ def _text(value: Any) -> str:
     return value if value.__class__ is str else "" if value is None or value is REMOVED else str(value)
 
 
-def _hits(pairs: Any, program: Compiled) -> list[tuple[int, int]]:
-    """(slot, position) of every subject."""
-    names, rest, slots = program.names, program.rest, program.slots
-    found = []
+Hit = tuple[int, int, Found | None]
+"""Slot and position of a subject; and the subject itself where it stands within a value."""
+
+
+def _hits(pairs: Any, program: Compiled) -> list[Hit]:
+    """Every subject, in order. Raises PayloadError for a value that is not the document it should be."""
+    names, rest, slots, inner = program.names, program.rest, program.slots, program.inner
+    found: list[Hit] = []
     for at, pair in enumerate(pairs):
         index = names.get(pair[0], rest) if pair[0] is not None else -1
-        if index >= 0 and slots[index].subject is not None:
-            found.append((index, at))
+        if index < 0:
+            continue
+        if inner and index in inner:
+            value = pair[1] if pair[1].__class__ is str else pair[1].decode("latin-1")
+            found += [(f.slot, at, f) for f in nested.found(inner[index], value, slots[index].path)]
+        elif slots[index].subject is not None:
+            found.append((index, at, None))
     return found
 
 
-def _positions(hits: list[tuple[int, int]], drop: Collection[int]) -> set[int]:
-    if not all(0 <= ordinal < len(hits) for ordinal in drop):
-        raise InternalError("there is no such subject to drop", "body")
-    return {hits[ordinal][1] for ordinal in drop}
+def positions(hits: list[Hit], drop: Collection[int]) -> dict[int, list[int] | None]:
+    """By position: None where the whole value goes, else the ordinals that go within it."""
+    gone: dict[int, list[int] | None] = {}
+    for ordinal in drop:
+        if not 0 <= ordinal < len(hits):
+            raise InternalError("there is no such subject to drop", "body")
+        _, at, below = hits[ordinal]
+        if below is None:
+            gone[at] = None
+        elif (inside := gone.setdefault(at, [])) is not None:
+            inside.append(below.ordinal)
+    return gone
 
 
 def _refuse_drop(drop: Collection[int]) -> None:

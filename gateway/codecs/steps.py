@@ -9,7 +9,7 @@ stands further down; then, from the left, an exact key before `*`.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gateway.codecs.program import Masker, Node, Program, Slot
+from gateway.codecs.program import Codec, Masker, Node, Program, Slot
 from gateway.errors import InternalError
 
 MAX_STEPS = 50_000
@@ -46,6 +46,19 @@ class Compiled(Program):
     """Slot index of `*`: any name not in `names`."""
     native: list[object] = field(default_factory=list, compare=False, repr=False)
     """What the compiled kernel made of this program, once it has been asked: see codecs.kernel."""
+    inner: "dict[int, Inner]" = field(default_factory=dict)
+    """By slot index: values that are documents of their own (flat formats and multipart only)."""
+    unread: tuple[tuple[str, bool], ...] = ()
+    """Parts of a multipart body that are not read: glob of media types, and whether they pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """How a value that is itself a document is read. Its slots stand in the outer table from `offset` on."""
+
+    offset: int
+    codec: Codec
+    program: Program
 
 
 def compiled(program: Program) -> Compiled:

@@ -1,19 +1,47 @@
-"""Which codec reads which media type. A type that is not here is refused. Pure."""
+"""Which codec reads which media type, by what part of a data map. Unknown types are refused. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.codecs.json import JSON
 from gateway.codecs.params import FORM
 from gateway.codecs.program import Codec
 from gateway.errors import PayloadError
 
-CODECS: Mapping[str, Codec] = {
-    "application/json": JSON,
-    "application/x-www-form-urlencoded": FORM,
-    "+json": JSON,
+Parameters = Mapping[str, str]
+"""Parameters of a Content-Type: names in lower case, values without their quotes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How a media type is read. `carrier` is the key of a data map whose program its codec runs.
+
+    `bind` makes the codec from the content type's parameters (a boundary, a charset) and may refuse them with
+    a PayloadError. Without it the charset has to be UTF-8.
+    """
+
+    carrier: str
+    codec: Codec
+    bind: Callable[[Parameters], Codec] | None = None
+
+
+class Reader(NamedTuple):
+    """What reads one body: the key of the data map, and the codec."""
+
+    carrier: str
+    codec: Codec
+
+
+FORMATS: Mapping[str, Format] = {
+    "application/json": Format("json", JSON),
+    "application/x-www-form-urlencoded": Format("form", FORM),
+    "+json": Format("json", JSON),
 }
 """By media type, or by structured syntax suffix (RFC 6839)."""
+
+CODECS: Mapping[str, Codec] = {kind: each.codec for kind, each in FORMATS.items()}
 
 CHARSETS = frozenset(("utf-8", "us-ascii"))
 
@@ -23,6 +51,7 @@ _TYPE = re.compile(rb"[ \t]*(" + _TOKEN + rb"/" + _TOKEN + rb")[ \t]*")
 _PARAMETER = re.compile(
     rb";[ \t]*(" + _TOKEN + rb")=(" + _TOKEN + rb'|"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\t -~])*")[ \t]*'
 )
+_pair = re.compile(r"\\(.)").sub
 
 
 def media_type(content_type: bytes | None) -> str:
@@ -34,49 +63,58 @@ def media_type(content_type: bytes | None) -> str:
     return _parse(content_type)[0]
 
 
-def codec_for(content_type: bytes | None) -> Codec:
-    """The codec of a Content-Type. Raises PayloadError("unsupported_media_type"), for its charset too."""
+def reader_for(content_type: bytes | None) -> Reader:
+    """What reads a Content-Type. Raises PayloadError("unsupported_media_type"), for its charset too."""
     if content_type is None:
         raise _unsupported("the content type is missing")
     quick = _USUAL.get(content_type)
     if quick is not None:
         return quick
-    kind, charsets = _parse(content_type)
-    if not CHARSETS.issuperset(charsets):
-        raise _unsupported("the charset is not UTF-8")
-    codec = CODECS.get(kind)
-    if codec is None and "+" in kind and not kind.endswith("/+json"):
-        codec = CODECS.get(kind[kind.rindex("+") :])
-    if codec is None:
+    kind, parameters = _parse(content_type)
+    known = FORMATS.get(kind)
+    if known is None and "+" in kind and not kind.endswith("/+" + kind.rpartition("+")[2]):
+        known = FORMATS.get(kind[kind.rindex("+") :])
+    if known is None:
         raise _unsupported("no codec reads this content type")
-    return codec
+    if known.bind is not None:
+        return Reader(known.carrier, known.bind(parameters))
+    if parameters.get("charset", "utf-8").lower() not in CHARSETS:
+        raise _unsupported("the charset is not UTF-8")
+    return Reader(known.carrier, known.codec)
 
 
-def _parse(content_type: bytes | None) -> tuple[str, list[str]]:
-    """The media type and the values of its charset parameters."""
+def codec_for(content_type: bytes | None) -> Codec:
+    """The codec of a Content-Type. Raises PayloadError("unsupported_media_type"), for its charset too."""
+    return reader_for(content_type).codec
+
+
+def _parse(content_type: bytes | None) -> tuple[str, dict[str, str]]:
+    """The media type and its parameters, none of them twice."""
     match = _TYPE.match(content_type or b"")
     if content_type is None or match is None:
         raise _unsupported("the content type is missing or malformed")
     at = match.end()
-    charsets: list[str] = []
+    parameters: dict[str, str] = {}
     while at < len(content_type):
         parameter = _PARAMETER.match(content_type, at)
         if parameter is None:
             raise _unsupported("the content type is malformed")
-        if parameter[1].lower() == b"charset":
-            charsets.append(parameter[2].strip(b'"').decode("latin-1").lower())
+        name, value = parameter[1].decode("ascii").lower(), parameter[2].decode("latin-1")
+        if name in parameters:
+            raise _unsupported("the content type names a parameter twice")
+        parameters[name] = _pair(r"\1", value[1:-1]) if value[0] == '"' else value
         at = parameter.end()
-    return match[1].decode("ascii").lower(), charsets
+    return match[1].decode("ascii").lower(), parameters
 
 
 def _unsupported(detail: str) -> PayloadError:
     return PayloadError("unsupported_media_type", detail, "content-type")
 
 
-_USUAL: Mapping[bytes, Codec] = {
-    b"application/json": JSON,
-    b"application/json;charset=utf-8": JSON,
-    b"application/json; charset=utf-8": JSON,
-    b"application/x-www-form-urlencoded": FORM,
+_USUAL: Mapping[bytes, Reader] = {
+    b"application/json": Reader("json", JSON),
+    b"application/json;charset=utf-8": Reader("json", JSON),
+    b"application/json; charset=utf-8": Reader("json", JSON),
+    b"application/x-www-form-urlencoded": Reader("form", FORM),
 }
 """What nearly all traffic says, found without parsing."""

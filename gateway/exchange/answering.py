@@ -2,13 +2,12 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 from gateway.codecs.encodings import decode, encode
-from gateway.codecs.params import FORM, HEADERS
-from gateway.codecs.program import Codec, Limits, Program, Tally
-from gateway.codecs.table import codec_for, media_type
+from gateway.codecs.params import HEADERS
+from gateway.codecs.program import Limits, Program, Tally
+from gateway.codecs.table import media_type, reader_for
 from gateway.errors import PayloadError
 from gateway.exchange.commands import CollectAnswer, Command
 from gateway.exchange.facts import Facts
@@ -82,14 +81,13 @@ def _length_of(head: ResponseHead, looked: bool) -> frozenset[bytes]:
 
 
 def _opaque(plan: Plan, head: ResponseHead) -> bool:
-    opaque = plan.response.opaque
-    if opaque is None:
+    if not plan.response.opaque:
         return False
     try:
-        kind = media_type(head.get(b"content-type"))
+        opaque = plan.response.unread(media_type(head.get(b"content-type")))
     except PayloadError:
         return False
-    if not any(fnmatchcase(kind, glob) for glob in opaque.types):
+    if opaque is None:
         return False
     if not opaque.shown:
         raise Refused("access_denied", "this role may not see this content", opaque.rules)
@@ -102,8 +100,8 @@ def _mask(
     try:
         coding = (head.get(b"content-encoding") or b"").strip().lower()
         body = decode(raw, coding, limits)
-        codec = codec_for(head.get(b"content-type"))
-        program = _program(plan, head, codec)
+        carrier, codec = reader_for(head.get(b"content-type"))
+        program = _program(plan, head, carrier)
         tally = Tally.of(program)
         masked = codec.transform(body, program, tally, limits)
         _count(facts, snapshot, plan, program, tally)
@@ -114,12 +112,9 @@ def _mask(
         raise Refused("unparseable_response", f"{error.detail} ({error.place})") from error
 
 
-def _program(plan: Plan, head: ResponseHead, codec: Codec) -> Program:
+def _program(plan: Plan, head: ResponseHead, carrier: str) -> Program:
     side = plan.response
-    if head.status >= 400:
-        program = side.error
-    else:
-        program = side.form if codec is FORM else side.json
+    program = (side.errors if head.status >= 400 else side.bodies).get(carrier)
     if program is None:
         raise PayloadError("unsupported_media_type", "the data map has nothing of this type", "content-type")
     return program

@@ -7,7 +7,8 @@ from typing import Any
 from gateway.codecs.encodings import decode, encode
 from gateway.codecs.params import HEADERS, PATH, QUERY
 from gateway.codecs.program import Codec, Found, Limits, Program, Tally
-from gateway.codecs.table import codec_for, media_type
+from gateway.codecs.table import media_type, reader_for
+from gateway.codecs.unread import NOTHING, UNREAD
 from gateway.contacts.model import Standing
 from gateway.contacts.normalise import normalise
 from gateway.contacts.rules import Subject, Verdict, judge
@@ -89,10 +90,15 @@ def _parameters(side: Side, head: RequestHead, addressed: Addressed, limits: Lim
 
 
 def _body(side: Side, head: RequestHead, body: bytes, limits: Limits) -> Carried:
-    kind = media_type(head.get(b"content-type"))
-    codec = codec_for(head.get(b"content-type"))
-    name = "form" if kind == "application/x-www-form-urlencoded" else "json"
-    program: Program | None = getattr(side, name)
+    content_type = head.get(b"content-type")
+    kind = media_type(content_type)
+    opaque = side.unread(kind) if side.opaque else None
+    if opaque is not None:
+        if not opaque.shown:
+            raise Refused("access_denied", "this content may not be sent", opaque.rules)
+        return Carried("opaque", UNREAD, NOTHING, body, [])
+    name, codec = reader_for(content_type)
+    program = side.bodies.get(name)
     if program is None:
         raise PayloadError(
             "unsupported_media_type", f"{kind} is not what this operation takes", "content-type"

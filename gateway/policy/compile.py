@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from gateway.codecs.paths import compile_names, compile_program
 from gateway.codecs.program import Masker, Program, Slot
 from gateway.contacts.rules import Check
 from gateway.masking.custom import NOTHING_CUSTOM, Custom
@@ -21,10 +20,11 @@ from gateway.model import (
     Policy,
     Rule,
     Unmapped,
+    Unread,
     Upstream,
     overlaps,
 )
-from gateway.policy.datamap import needed
+from gateway.policy.carriers import bodies, flat, headers
 from gateway.policy.fields import VIEW, Treatment, treatment
 from gateway.policy.matchers import Situation, categories, obstacle, personal
 from gateway.policy.plan import Considered, Denial, Opaque, Plan, Side
@@ -150,6 +150,7 @@ class _Sides:
         self._key = ground.key
         self._custom = ground.custom
         self._unmapped = ground.policy.unmapped
+        self._consents = ground.policy.consents
         self._view = ground.policy.views[it.client.role]
         self._role = it.client.role
         self._enforced = tuple(rule for rule in masks if rule.mode == "enforce")
@@ -160,39 +161,27 @@ class _Sides:
         """Compile one direction. Only a response has unmapped values: a request is the client's own data."""
         unmapped = self._unselected(self._unmapped) if direction == "response" else None
         detect = (unmapped or self._unselected("detect")) if direction == "response" else None
-        json = self._program(data.json, direction, unmapped)
-        form = self._names(data.form, direction)
-        opaque = self._opaque(data, direction)
+        made = self._bodies(data, direction, unmapped)
+        opaque = tuple(self._opaque(unread, direction) for unread in data.opaque)
         return Side(
-            path=self._names(data.path, direction),
-            query=self._names(data.query, direction),
-            headers=self._names(data.headers, direction),
-            form=form,
-            json=json,
-            error=self._program(data.json, direction, detect),
+            path=flat(data.path, self._make(direction)),
+            query=flat(data.query, self._make(direction)),
+            headers=headers(data, direction, self._make(direction)),
+            bodies=made,
+            errors=self._bodies(data, direction, detect) if detect else {},
             opaque=opaque,
-            body=bool(json or form or (opaque and not opaque.shown)),
+            body=bool(made) or not all(each.shown for each in opaque),
         )
+
+    def _bodies(self, data: DataMap, direction: Direction, unmapped: Masker | None) -> dict[str, Program]:
+        return bodies(data, self._make(direction), unmapped)
+
+    def _make(self, direction: Direction) -> Callable[[Field], Slot]:
+        return lambda field: self._slot(field, direction)
 
     def _unselected(self, how: Unmapped) -> Masker | None:
         masker = _UNMAPPED[how]()
         return self._custom.detecting(masker) if how == "detect" and masker else masker
-
-    def _program(
-        self, fields: tuple[Field, ...], direction: Direction, unmapped: Masker | None
-    ) -> Program | None:
-        if unmapped is None and not any(personal(f.category) or f.subject for f in fields):
-            return None
-        # What is not personal only has to be known where the unknown is treated.
-        wanted = fields if unmapped else needed(fields)
-        return compile_program([self._slot(f, direction) for f in wanted], unmapped)
-
-    def _names(self, fields: tuple[Field, ...], direction: Direction) -> Program | None:
-        if not any(personal(f.category) or f.subject for f in fields):
-            return None
-        return compile_names(
-            [self._slot(f, direction) for f in fields if personal(f.category) or f.subject], None
-        )
 
     def _slot(self, field: Field, direction: Direction) -> Slot:
         """The treatment is worked out once per category: a pack maps hundreds of fields to few of them."""
@@ -223,8 +212,12 @@ class _Sides:
         named = tuple(f"view:{self._role}" if r == VIEW else r for r in made.rules)
         return Treatment(made.mask, named)
 
-    def _opaque(self, data: DataMap, direction: Direction) -> Opaque | None:
-        if not data.opaque or data.opaque_category is None:
-            return None
-        made = self._treat(data.opaque_category, direction, self._enforced)
-        return Opaque(data.opaque, data.opaque_category, made.mask is None, made.rules)
+    def _opaque(self, unread: Unread, direction: Direction) -> Opaque:
+        """Shown only to who may see all of the category, and with the consent that the data map asks for."""
+        made = self._treat(unread.category, direction, self._enforced)
+        why = made.rules if made.mask else ()
+        if unread.consent is not None and unread.consent not in self._consents:
+            why = (*why, f"consent:{unread.consent}")
+        if unread.refuse:
+            why = (*why, "pack:refuse")
+        return Opaque(unread.types, unread.category, not why and made.mask is None, why)

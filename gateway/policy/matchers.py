@@ -4,12 +4,12 @@ A test answers None when it does not stand in the way, or the reason why the rul
 exchange leaves something open (no purpose stated, a broad category), the rule applies: the strictest reading.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 
-from gateway.model import Client, Operation, Rule, Scope, Upstream, overlaps
+from gateway.model import Client, Field, Operation, Rule, Scope, Upstream, overlaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,19 @@ class Situation:
 def categories(operation: Operation) -> frozenset[str]:
     """Every personal data category an operation's data map names, in either direction."""
     maps = (operation.request, operation.response)
-    carriers = (f for m in maps for c in (m.path, m.query, m.headers, m.form, m.json) for f in c)
-    opaque = (m.opaque_category for m in maps if m.opaque_category)
-    return frozenset(c for c in (*(f.category for f in carriers), *opaque) if personal(c))
+    fields = (f.category for m in maps for carrier in CARRIERS for f in _all(getattr(m, carrier)))
+    opaque = (unread.category for m in maps for unread in m.opaque)
+    return frozenset(c for c in (*fields, *opaque) if personal(c))
+
+
+CARRIERS = ("path", "query", "headers", "cookies", "form", "json", "csv", "xml", "multipart", "text")
+"""The parts of a data map that list fields."""
+
+
+def _all(fields: tuple[Field, ...]) -> Iterator[Field]:
+    for field in fields:
+        yield field
+        yield from _all(field.inner)
 
 
 def personal(category: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Final, get_args
 
 from gateway.codecs.paths import validate_path
-from gateway.model import Channel, Host, Operation, Pack, SubjectKind, SubjectRole
+from gateway.model import Channel, Host, Operation, Pack, SubjectKind, SubjectRole, Unread
 from gateway.policy.calls import CALL, SAFE, Call, collisions, parse_call
 from gateway.policy.packtypes import (
     MAX_FIELDS,
@@ -93,6 +93,16 @@ def _flat(name: Kind[str]) -> MapOf[Entry]:
 
 
 _PARAMETER: Final = pattern("a parameter's name", r"[^\x00-\x1f]{1,200}")
+
+
+def _unread(
+    types: tuple[str, ...], category: str, consent: str | None = None, refuse: bool = False
+) -> Unread | Fault:
+    if refuse and consent:
+        return Fault("consent", "a consent beside 'refuse'", "one of both")
+    return Unread(types=types, category=category, consent=consent, refuse=refuse)
+
+
 _OPAQUE: Final = Table(
     "opaque",
     (
@@ -103,19 +113,25 @@ _OPAQUE: Final = Table(
             True,
         ),
         Key("is", CATEGORY, "The data category of such a body as a whole.", True, to="category"),
+        Key("consent", NAME, "A consent the tenant has to have given; without it they are refused."),
+        Key("refuse", FLAG, "Refuse them, whoever may see the category."),
     ),
-    lambda types, category: (types, category),
+    _unread,
     doc="Bodies that are passed on without being read, as one value of a category.",
 )
 
 
-def _draft(opaque: tuple[tuple[str, ...], str] | None = None, **carriers: Entries) -> Draft:
+def _draft(opaque: tuple[Unread, ...] = (), **carriers: Entries) -> Draft:
     return Draft(carriers, opaque)
 
 
 _HEADERS: Final = Key("headers", _flat(HEADER), "Header fields (names in any case).")
 _BODY: Final = Key("json", _JSON, "Values of a JSON body, by path.")
-_UNREAD: Final = Key("opaque", _OPAQUE, "Bodies that are passed on unread.")
+_UNREAD: Final = Key(
+    "opaque",
+    ListOf(_OPAQUE, one=True, unique=False),
+    "Bodies that are passed on unread; of several lines the first whose types fit decides.",
+)
 REQUEST: Final = Table(
     "request",
     (

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
-from gateway.model import DataMap, Field, Operation, SubjectKind, SubjectRole
+from gateway.model import DataMap, Field, Format, Operation, SubjectKind, SubjectRole, Unread
 
 MAX_FIELDS: Final = 2000
 """Fields of one carrier after types were put in: bounds what types in types can grow to."""
@@ -15,23 +16,28 @@ MAX_FIELDS: Final = 2000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A data map's value: a category (and subject), or the name of a type to put in."""
+    """A data map's value: a category (and subject), or the name of a type to put in.
+
+    `format` says that the value is a document of its own, with `inner` as its data map.
+    """
 
     category: str = ""
     subject: SubjectKind | None = None
     role: SubjectRole = "person"
     type: str | None = None
+    format: Format | None = None
+    inner: "Mapping[str, Entry]" = MappingProxyType({})
 
 
-Entries = dict[str, Entry]
+Entries = Mapping[str, Entry]
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A data map in which types are still named; `opaque` is media types and their category."""
+    """A data map in which types are still named."""
 
     carriers: Mapping[str, Entries]
-    opaque: tuple[tuple[str, ...], str] | None = None
+    opaque: tuple[Unread, ...] = ()
 
 
 NOTHING: Final = Draft({})
@@ -84,9 +90,8 @@ class Spread:
         )
 
     def _map(self, draft: Draft) -> DataMap:
-        types, category = draft.opaque or ((), None)
         carriers = {name: self._fields(entries) for name, entries in draft.carriers.items()}
-        return DataMap(opaque=types, opaque_category=category, **carriers)
+        return DataMap(opaque=draft.opaque, **carriers)
 
     def _fields(self, entries: Entries) -> tuple[Field, ...]:
         fields: dict[str, Field] = {}
@@ -97,11 +102,21 @@ class Spread:
                 raise TooMuchError(f"more than {MAX_FIELDS} fields in one place")
         return tuple(fields.values())
 
+    def _field(self, path: str, entry: Entry) -> Field:
+        return Field(
+            path=path,
+            category=entry.category,
+            subject=entry.subject,
+            role=entry.role,
+            format=entry.format,
+            inner=self._fields(entry.inner) if entry.inner else (),
+        )
+
     def _below(self, prefix: str, entries: Entries, trail: tuple[str, ...]) -> Iterator[Field]:
         for own, entry in sorted(entries.items(), key=lambda item: item[1].type is not None):
             path = join(prefix, own)
             if entry.type is None:
-                yield Field(path=path, category=entry.category, subject=entry.subject, role=entry.role)
+                yield self._field(path, entry)
             elif entry.type in trail:
                 raise TooMuchError(f"type {entry.type!r} inside itself")
             else:

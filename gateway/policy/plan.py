@@ -4,7 +4,8 @@ The hot path runs plans and never looks at a policy.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from gateway.codecs.program import Program
 from gateway.contacts.rules import Check
@@ -14,7 +15,7 @@ from gateway.residency.judge import Gate
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """Whether bytes of these media types may pass unread, and what they are."""
+    """Whether bytes of these media types may pass unread, what they are, and the rules that say so."""
 
     types: tuple[str, ...]
     category: str
@@ -24,18 +25,36 @@ class Opaque:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One direction of an operation: a program per carrier (None: nothing there to look at)."""
+    """One direction of an operation: a program per carrier (None or absent: nothing there to look at)."""
 
     path: Program | None = None
     query: Program | None = None
     headers: Program | None = None
-    form: Program | None = None
-    json: Program | None = None
-    error: Program | None = None
-    """Responses with status 400 and above: like `json`, with unmapped text run through detectors at least."""
-    opaque: Opaque | None = None
+    """Cookies too: as what the values of `Cookie` or `Set-Cookie` hold."""
+    bodies: Mapping[str, Program] = field(default_factory=dict)
+    """By the carrier that codecs.table names for a media type. A body of any other carrier is refused."""
+    errors: Mapping[str, Program] = field(default_factory=dict)
+    """Responses with status 400 and above: like `bodies`, unmapped text run through detectors at least."""
+    opaque: tuple[Opaque, ...] = ()
     body: bool = False
     """Whether a body of this side has to be read."""
+
+    @property
+    def json(self) -> Program | None:
+        """The program of JSON bodies."""
+        return self.bodies.get("json")
+
+    @property
+    def form(self) -> Program | None:
+        """The program of form bodies."""
+        return self.bodies.get("form")
+
+    def unread(self, media_type: str) -> Opaque | None:
+        """What decides about bodies of a type that are passed on unread, or None: they are to be read."""
+        for opaque in self.opaque:
+            if any(fnmatchcase(media_type, glob) for glob in opaque.types):
+                return opaque
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,17 +96,19 @@ def test_when_an_answer_is_read(operation: str, client: int, unmapped: str, body
 
 
 def test_content_that_is_not_read_passes_only_to_who_may_see_it() -> None:
-    hidden, shown = (compiled("", "recordings.media", client).response.opaque for client in (0, 2))
+    hidden, shown = (
+        compiled("", "recordings.media", client).response.unread("audio/wav") for client in (0, 2)
+    )
     assert hidden and not hidden.shown and hidden.rules == ("view:support",)
     assert shown and shown.shown and shown.rules == ()
-    masked = compiled("  - {id: m, mask: user.content}\n", "recordings.media", 2).response.opaque
+    masked = compiled("  - {id: m, mask: user.content}\n", "recordings.media", 2).response.unread("audio/wav")
     assert masked and not masked.shown and masked.rules == ("m",)
 
 
 def test_errors_are_searched_even_where_the_unknown_passes() -> None:
     side = compiled("", "contacts.fetch", 0, "pass").response
     assert side.json and side.json.unmapped is None
-    assert side.error and side.error.unmapped is not None
+    assert side.errors["json"].unmapped is not None
 
 
 def test_a_residency_rule_for_data_speaks_of_operations_that_carry_it() -> None:

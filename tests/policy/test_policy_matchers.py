@@ -5,7 +5,7 @@ from datetime import date
 import msgspec
 import pytest
 
-from gateway.model import Client, DataMap, Field, Operation, Rule, Scope, Upstream
+from gateway.model import Client, DataMap, Field, Operation, Rule, Scope, Unread, Upstream
 from gateway.policy.matchers import Situation, categories, obstacle, personal
 
 EMAIL = Field(path="email", category="user.contact.email")
@@ -15,7 +15,7 @@ OPERATION = Operation(
     path="/messages",
     channel="sms",
     request=DataMap(form=(EMAIL,), query=(Field(path="page", category="system.operations"),)),
-    response=DataMap(opaque=("audio/*",), opaque_category="user.content.private"),
+    response=DataMap(opaque=(Unread(types=("audio/*",), category="user.content.private"),)),
 )
 IT = Situation(
     client=Client(id="dialer", role="caller", purposes=("marketing.communications",)),
