@@ -168,6 +168,8 @@ class Limits:
     """nested containers"""
     max_fields: int = 10_000
     """form fields or query parameters"""
+    max_record: int = 1024 * 1024
+    """bytes of one record of a stream: a line, an event, a row, an item of a JSON array"""
 
 
 def by_steps(codec: "Codec", body: bytes, program: Program, tally: Tally, limits: Limits) -> bytes:
@@ -192,3 +194,27 @@ class Codec(Protocol):
 
     def transform(self, body: bytes, program: Program, tally: Tally, limits: Limits) -> bytes:
         """Parse, rewrite and dump in one go. The same meaning, where a kernel does it perhaps other bytes."""
+
+
+class Stream(Protocol):
+    """One body on its way through: what goes in is masked and comes out as soon as it is decided.
+
+    The output does not depend on how the body was cut. Memory is bounded by Limits.max_record and a constant;
+    the length of the whole body is not bounded. After an error a stream is of no further use.
+    """
+
+    def feed(self, data: bytes) -> bytes:
+        """The next bytes of the body; returns what is ready. Raises PayloadError."""
+
+    def finish(self) -> bytes:
+        """The body has ended; returns the rest. Raises PayloadError where it ended too early."""
+
+
+class Streaming(Codec, Protocol):
+    """A codec that need not hold a whole body."""
+
+    def stream(self, program: Program, tally: Tally, limits: Limits) -> Stream:
+        """A new stream through a program. It only ever adds to `tally`.
+
+        Who wants constant memory takes the subjects out of `tally.subjects` after each `feed`.
+        """
