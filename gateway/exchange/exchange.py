@@ -34,7 +34,7 @@ IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
 
 _CONDITIONS = frozenset((b"range", b"if-range", b"if-none-match", b"if-modified-since"))
 _FORWARD_DROP = OURS | {KEY, PURPOSE, b"host", b"content-length", b"expect"}
-_READABLE_CODINGS = (b"gzip", b"deflate", b"identity")
+_READABLE_CODINGS = (b"gzip", b"deflate", b"br", b"zstd", b"identity")
 
 
 @dataclass(frozen=True, slots=True)
