@@ -86,6 +86,7 @@ UNREADABLE = {
     "zstd: reserved block type": (b"zstd", bytes.fromhex("28b52ffd 20 00 07 00 00")),
     "zstd: coded as br": (b"zstd", BR),
     "stacked: the inner one cut short": (b"gzip, br", brotli.compress(GZ[:-1])),
+    "stacked: the outer one cut short": (b"br, gzip", gzip.compress(BR)[:-1]),
     "stacked: coded once": (b"gzip, gzip", GZ),
     "stacked: the inner one continued": (b"gzip, br", brotli.compress(GZ + b"x")),
 }
