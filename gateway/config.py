@@ -44,7 +44,7 @@ def load_config(path: Path, environ: Mapping[str, str] | None) -> Config:
     root = read(read_bytes(path), report)
     base = path.resolve().parent
     secrets: Secrets = {}
-    checks = [*DOCUMENT.checks, _folders(base), _providers(base), _tenants(base)]
+    checks = [*DOCUMENT.checks, _folders(base), _extensions(base), _providers(base), _tenants(base)]
     if environ is not None:
         checks += [_resolver(environ, base, secrets), _tls_files(base)]
     draft = Document(DOCUMENT.root, tuple(checks)).take(root, report)
@@ -114,6 +114,18 @@ def _folders(base: Path) -> Check:
     return check
 
 
+def _extensions(base: Path) -> Check:
+    """Files of plugins are there. Whether they may be run is looked at when they are."""
+
+    def check(root: Node, report: Report) -> None:
+        for node in scalars(root, ("extensions[].file",)):
+            file = base / node.text
+            if not file.is_file():
+                report.add(node, f"{node.text!r}, which is no file", f"a file (looked for {file})")
+
+    return check
+
+
 def _tls_files(base: Path) -> Check:
     def check(root: Node, report: Report) -> None:
         for node in scalars(root, _TLS_FILES):
@@ -171,6 +183,8 @@ def _finished(draft: Draft, path: Path, base: Path, secrets: Secrets) -> Config:
         timeouts=draft.timeouts,
         max_connections=connections,
         log=draft.log,
+        extensions=tuple(replace(e, file=str(base / e.file) if e.file else None) for e in draft.extensions),
+        canary=draft.canary,
     )
 
 

@@ -10,27 +10,37 @@ from itertools import combinations
 from typing import Final, Literal, get_args
 from urllib.parse import urlsplit
 
+from gateway.boundsschema import LIMITS, LOG, TIMEOUTS
 from gateway.codecs.program import Limits
-from gateway.deployment import Audit, Bind, Durability, Level, Listener, Log, Network, Timeouts, Tls
+from gateway.deployment import (
+    Audit,
+    Bind,
+    Durability,
+    Extension,
+    Listener,
+    Log,
+    Network,
+    Timeouts,
+    Tls,
+)
 from gateway.http1.head import HeadLimits
 from gateway.model import Upstream
+from gateway.plugins.schema import CANARY, EXTENSION
 from gateway.policy.taxonomy import OPERATOR_NAME, PLACE, REGION
 from gateway.strict.checks import Unique, scalars, select
 from gateway.strict.document import Node
-from gateway.strict.kinds import Number, Word, one_of
+from gateway.strict.kinds import Word, one_of
 from gateway.strict.report import Report
 from gateway.strict.shapes import ByShape, Document, Fault, Key, ListOf, Table
 from gateway.strict.words import (
     ADDRESS,
     BIND,
     CIDR,
-    DURATION,
     HEADER,
     HOST,
     NAME,
     PATH,
     SECRET,
-    SIZE,
     URL,
     SecretRef,
     pattern,
@@ -225,6 +235,8 @@ NETWORK: Final = Table(
     Network,
     doc="Where addresses stand, for residency rules.",
 )
+
+
 AUDIT: Final = Table(
     "audit",
     (
@@ -239,56 +251,6 @@ AUDIT: Final = Table(
     Audit,
 )
 ADMIN: Final = Table("admin", (_BIND,), lambda bind: Bind(*bind), doc="Health and metrics.")
-
-LIMITS: Final = Table(
-    "limits",
-    (
-        Key("body", SIZE, "Largest body that is read, after decoding.", default="10MiB", to="max_body"),
-        Key(
-            "inflate_ratio",
-            Number(1, 10_000),
-            "Most decoded bytes per encoded byte, above the first 64 KiB.",
-            default="100",
-            to="max_inflate_ratio",
-        ),
-        Key("depth", Number(1, 1000), "Most nested containers in a body.", default="100", to="max_depth"),
-        Key("fields", Number(1, 10**6), "Most form or query fields.", default="10000", to="max_fields"),
-        Key("target", SIZE, "Longest request target.", default="8KiB", to="max_target"),
-        Key("head", SIZE, "Largest head.", default="64KiB", to="max_head"),
-        Key("headers", Number(1, 10_000), "Most header lines.", default="100", to="max_headers"),
-        Key("connections", Number(1, 10**6), "Most connections of callers per worker.", default="4096"),
-    ),
-    lambda connections, max_target, max_head, max_headers, **body: (
-        Limits(**body),
-        HeadLimits(max_target, max_head, max_headers),
-        connections,
-    ),
-    doc="Bounds; what is beyond them is refused.",
-)
-TIMEOUTS: Final = Table(
-    "timeouts",
-    (
-        Key("head", DURATION, "For a request's head, from its first byte.", default="10s"),
-        Key("body", DURATION, "For a body that is read before deciding.", default="60s"),
-        Key("idle", DURATION, "For a caller's connection between requests.", default="75s"),
-        Key("connect", DURATION, "For connecting to an upstream.", default="5s"),
-        Key("answer", DURATION, "Until an upstream's answer begins.", default="60s"),
-        Key("progress", DURATION, "Between two parts of a body that is passed through.", default="60s"),
-        Key("pool", DURATION, "For an unused connection to an upstream.", default="30s"),
-        Key("drain", DURATION, "For exchanges under way when stopping.", default="30s"),
-    ),
-    Timeouts,
-    doc="How long is waited.",
-)
-LOG: Final = Table(
-    "log",
-    (
-        Key("level", one_of(*get_args(Level)), "Least important lines written.", default="info"),
-        Key("format", one_of("json", "text"), "How lines are written.", default="json"),
-    ),
-    Log,
-    doc="The gateway's own log (standard error); holds no personal data.",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +269,8 @@ class Draft:
     log: Log
     admin: Bind | None = None
     networks: tuple[Network, ...] = ()
+    extensions: tuple[Extension, ...] = ()
+    canary: float | None = None
 
 
 def _state(text: str) -> str | None:
@@ -337,6 +301,8 @@ ROOT: Final = Table(
         Key("admin", ADMIN, "Health and metrics; off when left out."),
         Key("limits", LIMITS, "Bounds; what is beyond them is refused.", default="{}"),
         Key("timeouts", TIMEOUTS, "How long is waited.", default="{}"),
+        Key("extensions", ListOf(EXTENSION), "Custom maskers, detectors and codecs; none when left out."),
+        Key("canary", CANARY, "A continuous test that masking works; off when left out."),
         Key("log", LOG, "The gateway's own log.", default="{}"),
     ),
     Draft,
@@ -380,6 +346,9 @@ DOCUMENT: Final = Document(
         Unique("listener", "listeners[].name"),
         Unique("upstream", "upstreams[].name"),
         Unique("network", "networks[].cidr"),
+        Unique("masker", "extensions[].masker"),
+        Unique("detector", "extensions[].detector"),
+        Unique("codec", "extensions[].codec"),
         _routes,
         _binds,
     ),

@@ -82,6 +82,21 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Extension:
+    """A plugin that the deployment file names: code that is loaded and run.
+
+    `file` is None for an installed package's entry point; `limit` is seconds one call may take; `line` is
+    where the deployment file names it.
+    """
+
+    kind: Literal["masker", "detector", "codec"]
+    name: str
+    file: str | None
+    limit: float
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The deployment file. Paths are absolute. `keyring` is empty when secrets were not resolved."""
 
@@ -100,6 +115,9 @@ class Config:
     timeouts: Timeouts
     max_connections: int
     log: Log
+    extensions: tuple[Extension, ...] = ()
+    canary: float | None = None
+    """Seconds between two rounds of the canary; None runs none."""
 
     @property
     def database(self) -> str:

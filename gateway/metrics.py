@@ -46,6 +46,9 @@ METRICS: Mapping[str, Metric] = {
     ),
     "hushgate_plans": Metric("gauge", (), "Compiled plans held"),
     "hushgate_exceptions": Metric("counter", (), "Unforeseen errors, each of which refused its exchange"),
+    "hushgate_plugin_failures": Metric(
+        "counter", ("plugin",), "Calls into a plugin that raised, overran or broke its contract"
+    ),
     "hushgate_reloads": Metric("counter", ("result",), "Reloads of rules by result"),
     "hushgate_workers": Metric("gauge", (), "Workers running"),
     "hushgate_worker_restarts": Metric("counter", (), "Workers that died and were replaced"),

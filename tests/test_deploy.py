@@ -68,7 +68,7 @@ def test_the_units_commands_exist_and_parse() -> None:
 
 
 def test_stopping_takes_longer_than_draining() -> None:
-    from gateway.configschema import TIMEOUTS
+    from gateway.boundsschema import TIMEOUTS
 
     service = dict(sections(UNIT.read_text())["Service"])
     drain = TIMEOUTS.defaults["drain"]

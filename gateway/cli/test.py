@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.cli import exits
 from gateway.cli.compare import differences
@@ -15,6 +16,9 @@ from gateway.errors import ConfigError, HushgateError, Problem
 from gateway.exchange.case import Case, Outcome
 from gateway.exchange.casefile import load_case
 from gateway.model import Pack, Policy
+
+if TYPE_CHECKING:
+    from gateway.masking.custom import Custom
 
 DESCRIPTION = """\
 Runs the cases in <rules>/<tenant>/cases/*.yaml against the rule file <rules>/<tenant>.yaml: the request goes
@@ -47,6 +51,9 @@ def register(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
     parser.add_argument(
         "--plugins", action="append", default=[], help="folder of provider packs (repeatable)"
     )
+    parser.add_argument(
+        "-c", "--config", type=Path, help="deployment file whose plugins (`extensions`) the rules may use"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -56,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     if not cases:
         sys.stderr.write(f"hushgate: no case in {args.rules}/*/cases/*.yaml fits\n")
         return exits.FAILED
-    results = list(execute(cases, runner(Path(args.rules), args.plugins, cases)))
+    results = list(execute(cases, runner(Path(args.rules), args.plugins, cases, args.config)))
     print(as_json(results) if args.json else as_text(results))
     return exits.FAILED if any(result.differences for result in results) else exits.OK
 
@@ -81,8 +88,10 @@ def load_cases(rules: Path, tenants: frozenset[str] = frozenset(), word: str = "
     return cases
 
 
-def runner(rules: Path, plugins: list[str], cases: Iterable[tuple[str, Case]]) -> Mapping[str, Run]:
-    """Per tenant, the function that runs one case under its rule file and the packs."""
+def runner(
+    rules: Path, plugins: list[str], cases: Iterable[tuple[str, Case]], config: Path | None = None
+) -> Mapping[str, Run]:
+    """Per tenant, the function that runs one case under its rule file, the packs and the config's plugins."""
     from gateway.config import builtin_packs  # the decision code is heavy: only this verb pays for it
     from gateway.exchange.replay import run_case
     from gateway.policy.packs import load_packs
@@ -92,12 +101,31 @@ def runner(rules: Path, plugins: list[str], cases: Iterable[tuple[str, Case]]) -
     if loaded.problems:
         raise ConfigError(loaded.problems)
     packs: Mapping[str, Pack] = {pack.provider: pack for pack in loaded.packs}
+    custom = _custom(config)
 
     def bound(policy: Policy) -> Run:
-        return lambda case: run_case(case, policy, packs)
+        return lambda case: run_case(case, policy, packs, custom)
 
     files = {tenant: rules / f"{tenant}.yaml" for tenant, _ in cases}
-    return {tenant: bound(read_rules(file.read_bytes(), str(file))) for tenant, file in files.items()}
+    return {
+        tenant: bound(read_rules(file.read_bytes(), str(file), maskers=custom.maskers))
+        for tenant, file in files.items()
+    }
+
+
+def _custom(config: Path | None) -> "Custom":
+    """What the plugins of a deployment add. Their codecs are in force in this process from now on."""
+    from gateway import clock
+    from gateway.codecs.table import install
+    from gateway.config import load_config
+    from gateway.plugins.load import NO_PLUGINS, load_plugins
+
+    settings = load_config(config, None) if config else None
+    loaded = NO_PLUGINS
+    if settings:
+        loaded = load_plugins(settings.extensions, settings.plugins, settings.file, clock.monotonic)
+    install(loaded.codecs)
+    return loaded.custom
 
 
 def execute(cases: list[tuple[str, Case]], runs: Mapping[str, Run]) -> Iterator[Result]:

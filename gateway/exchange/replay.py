@@ -30,6 +30,7 @@ from gateway.exchange.exchange import Env, Exchange
 from gateway.http1.encode import request_head, response_head
 from gateway.http1.head import LIMITS, ResponseHead, parse_request_head, parse_response_head
 from gateway.keys import Keyring
+from gateway.masking.custom import NOTHING_CUSTOM, Custom
 from gateway.model import Client, Pack, Policy, Upstream
 from gateway.policy.identity import Peer
 from gateway.policy.snapshot import Secrets, Snapshot, Tenant
@@ -124,7 +125,9 @@ def play(run: Generator[Command, Any, None], script: Script) -> Script:
             error = failed
 
 
-def run_case(case: Case, policy: Policy, packs: Mapping[str, Pack]) -> Outcome:
+def run_case(
+    case: Case, policy: Policy, packs: Mapping[str, Pack], custom: Custom = NOTHING_CUSTOM
+) -> Outcome:
     """Run a rule case under a policy. Raises InternalError when the case names what does not exist."""
     client = next((c for c in policy.clients if c.id == case.client), None)
     if client is None:
@@ -132,10 +135,16 @@ def run_case(case: Case, policy: Policy, packs: Mapping[str, Pack]) -> Outcome:
     if case.upstream not in packs:
         raise InternalError(f"no provider pack {case.upstream!r}")
     upstream = upstream_for(packs[case.upstream], case.address, case.region, case.operator)
-    return outcome_of(play_case(case, case_snapshot(policy, client, packs, upstream), client))
+    return outcome_of(play_case(case, case_snapshot(policy, client, packs, upstream, custom), client))
 
 
-def case_snapshot(policy: Policy, client: Client, packs: Mapping[str, Pack], upstream: Upstream) -> Snapshot:
+def case_snapshot(
+    policy: Policy,
+    client: Client,
+    packs: Mapping[str, Pack],
+    upstream: Upstream,
+    custom: Custom = NOTHING_CUSTOM,
+) -> Snapshot:
     """A snapshot with one client, known by a key that only a replay knows, and one upstream."""
     known = Client(id=client.id, role=client.role, purposes=client.purposes, key=_key_hash(client))
     return Snapshot(
@@ -144,6 +153,7 @@ def case_snapshot(policy: Policy, client: Client, packs: Mapping[str, Pack], ups
         upstreams=[upstream],
         table=AddressTable([]),
         secrets=Secrets(lambda tenant: _KEYRING.derive(tenant, "masking"), _KEYRING.pseudonymiser),
+        custom=custom,
     )
 
 

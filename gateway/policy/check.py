@@ -16,14 +16,17 @@ def check_paths(
     """Every problem of what is given. Secrets are not resolved: a file can be checked where they are not.
 
     `rules` (a folder or one file) and `packs` (a folder) go before those the config names; without either,
-    the packs are those that come along. Nothing is cached.
+    the packs are those that come along. Nothing is cached, and no plugin is run: the names of its
+    maskers are those the config has.
     """
     problems: list[Problem] = []
+    maskers: tuple[str, ...] = ()
     folders = [packs or builtin_packs()]
     if config:
         try:
             settings = load_config(config, None)
             rules = rules or Path(settings.rules)
+            maskers = tuple(each.name for each in settings.extensions if each.kind == "masker")
             folders = [packs] if packs else [Path(folder) for folder in settings.plugins]
         except ConfigError as error:
             problems += error.problems
@@ -32,15 +35,17 @@ def check_paths(
     # a pack that cannot be read would make every rule that names it look wrong
     known = None if loaded.problems else loaded.packs
     if rules:
-        problems += _rules(rules, known, progress)
+        problems += _rules(rules, known, maskers, progress)
     return problems
 
 
-def _rules(path: Path, packs: tuple[Pack, ...] | None, progress: Progress) -> tuple[Problem, ...]:
+def _rules(
+    path: Path, packs: tuple[Pack, ...] | None, maskers: tuple[str, ...], progress: Progress
+) -> tuple[Problem, ...]:
     if path.is_file():
-        result = parse_file(str(path), Catalogue.of(packs) if packs is not None else None)
+        result = parse_file(str(path), Catalogue.of(packs) if packs is not None else None, maskers)
         return () if isinstance(result, Parsed) else result
     try:
-        return load_rules(path, None, packs, progress).problems
+        return load_rules(path, None, packs, progress, maskers=maskers).problems
     except ConfigError as error:
         return error.problems

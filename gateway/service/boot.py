@@ -4,10 +4,12 @@ import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gateway import keys
+from gateway import clock, keys
+from gateway.codecs.table import install
 from gateway.deployment import Config
 from gateway.errors import ConfigError, Problem
 from gateway.model import Pack
+from gateway.plugins.load import NO_PLUGINS, Plugins, load_plugins
 from gateway.policy.load import LoadedRules, Progress, load_rules, quiet, reload
 from gateway.policy.packs import load_packs
 from gateway.policy.snapshot import Secrets, Snapshot, Tenant
@@ -23,6 +25,7 @@ class Loaded:
     config: Config
     packs: tuple[Pack, ...]
     rules: LoadedRules
+    plugins: Plugins = NO_PLUGINS
 
     def snapshot(self) -> Snapshot:
         """Put it in force. Raises ConfigError for a keyring that cannot be used."""
@@ -33,17 +36,25 @@ class Loaded:
             upstreams=self.config.upstreams,
             table=AddressTable([(n.cidr, n.country, n.operator) for n in self.config.networks]),
             secrets=Secrets(lambda tenant: ring.derive(tenant, "masking"), ring.pseudonymiser),
+            custom=self.plugins.custom,
         )
 
 
 def load(config: Config, progress: Progress = quiet) -> Loaded:
-    """Read packs and rules. Raises ConfigError with every problem: nothing starts on half of the rules."""
+    """Read packs and rules. Raises ConfigError with every problem: nothing starts on half of the rules.
+
+    Plugins come first, since rules may name them; their codecs are in force in this process from now on.
+    """
+    plugins = load_plugins(config.extensions, config.plugins, config.file, clock.monotonic)
     packs = load_packs(Path(folder) for folder in config.plugins)
-    rules = load_rules(Path(config.rules), _cache(config), packs.packs, progress, log.warning)
+    rules = load_rules(
+        Path(config.rules), _cache(config), packs.packs, progress, log.warning, plugins.maskers
+    )
     problems = packs.problems + rules.problems
     if problems:
         raise ConfigError(problems)
-    return Loaded(config, packs.packs, rules)
+    install(plugins.codecs)
+    return Loaded(config, packs.packs, rules, plugins)
 
 
 def again(loaded: Loaded) -> tuple[Loaded, tuple[Problem, ...]]:
@@ -53,7 +64,7 @@ def again(loaded: Loaded) -> tuple[Loaded, tuple[Problem, ...]]:
     """
     folder, cache = Path(loaded.config.rules), _cache(loaded.config)
     try:
-        rules = reload(loaded.rules, folder, cache, loaded.packs, quiet, log.warning)
+        rules = reload(loaded.rules, folder, cache, loaded.packs, quiet, log.warning, loaded.plugins.maskers)
     except ConfigError as error:
         return loaded, error.problems
     return replace(loaded, rules=rules), rules.problems

@@ -18,6 +18,7 @@ from gateway.deployment import Listener, Tls
 from gateway.errors import HushgateError
 from gateway.metrics import Metrics
 from gateway.planes.reverse.worker import Worker
+from gateway.plugins.guard import Failures
 from gateway.service.boot import Loaded, again
 from gateway.service.registry import Reopened
 from gateway.service.signals import unblock
@@ -67,7 +68,7 @@ async def _serve(loaded: Loaded, post: Post) -> None:
     worker = Worker(config, loaded.snapshot(), audit, registry, metrics)
     hours.prime()
     _settle_memory()
-    beats = asyncio.ensure_future(_beat(worker, post, stop))
+    beats = asyncio.ensure_future(_beat(worker, post, stop, loaded.plugins.failures))
     reloads = asyncio.ensure_future(_reload(worker, post.number, loaded, again_please))
     try:
         await worker.listen(post.listener.bind.host, post.port, context_of(post.listener.tls))
@@ -91,13 +92,16 @@ def _settle_memory() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-async def _beat(worker: Worker, post: Post, stop: asyncio.Event) -> None:
+async def _beat(worker: Worker, post: Post, stop: asyncio.Event, failures: Failures) -> None:
     parent = os.getppid()
     while True:
         if os.getppid() != parent:
             stop.set()  # nobody is left to reload, replace or stop this worker
         ready = not worker.draining and worker.services.log.ready() and worker.services.registry.ready()
         worker.metrics.set("hushgate_ready", value=float(ready))
+        while failures:
+            plugin, count = failures.popitem()
+            worker.metrics.add("hushgate_plugin_failures", plugin, by=count)
         _publish(worker, post, ready=ready)
         await asyncio.sleep(BEAT)
 

@@ -1,0 +1,1 @@
+"""Code that others write: custom maskers, detectors and codecs, how they are found, loaded and watched."""
