@@ -27,8 +27,10 @@ enum {
     MAX_NUMBER = 600,  /* bytes; below the least value of Python's limit on digits */
     FEW_KEYS = 24,     /* up to here, comparing all hashes is faster than a table */
     MAX_PROBES = 128,  /* far above what half-full tables of honest keys need */
-    MIN_CARD = 13,     /* digits, as in masking/detect.py */
-    MIN_PHONE = 8,
+    MIN_CARD = 13,     /* digits, as in masking/detectors */
+    MIN_CHAIN = 7,     /* digits, where nothing else is said */
+    MIN_WORD = 8,      /* letters and digits */
+    MIN_WORD_DIGITS = 4,
     MIN_IBAN_TAIL = 11,
 };
 
@@ -559,59 +561,63 @@ static int may_be_iban(const uint8_t *text, const uint8_t *at, const uint8_t *en
     return 1;
 }
 
-/* Whether masking/detect.py could find anything in a text without escapes. May say yes for nothing, which costs
-   time; must never say no wrongly. Each line is a necessary condition of one detector there. Bytes beyond ASCII
-   can be white space, which matters to phone numbers alone. */
-static int is_suspect(const uint8_t *text, size_t size)
+/* `2024-01-05` on its own, which is no number's part. */
+static int is_date(const uint8_t *p, const uint8_t *end)
+{
+    static const char low[] = "1000-00-00", high[] = "2999-19-39";
+    if (end - p < 10)
+        return 0;
+    for (int i = 0; i < 10; i++)
+        if (p[i] < (uint8_t)low[i] || p[i] > (uint8_t)high[i])
+            return 0;
+    return p[1] == (p[0] == '1' ? '9' : '0') && (end - p == 10 || !is_digit(p[10]));
+}
+
+/* Whether masking/detectors could find anything in a text without escapes, `least` being Finder.least. May say
+   yes for nothing, which costs time; must never say no wrongly. Beyond ASCII there are digits (all of whose first
+   bytes are 0xD9 and above), other forms of `@` (0xEF), and much that may stand between digits. */
+static int is_suspect(const uint8_t *text, size_t size, Py_ssize_t least)
 {
     const uint8_t *end = text + size;
+    Py_ssize_t chain = 0; /* digits with nothing but blanks and punctuation between them */
     int colons = 0, dots = 0, digits = 0;
-    int chain = 0;  /* digits in a row, single blanks and hyphens between them allowed: cards */
-    int phone = -1; /* digits since `+` or `00`; -1: none of them */
+    int word = 0, word_digits = 0;
     for (const uint8_t *p = text; p < end; p++) {
-        uint8_t c = *p, before = p > text ? p[-1] : 0;
+        uint8_t c = *p;
         if (is_digit(c)) {
+            if (!word && is_date(p, end)) {
+                p += 9;
+                word = word_digits = 2;
+                chain = 0;
+                digits += 8;
+                continue;
+            }
             digits++;
-            chain = is_digit(before) || before == ' ' || before == '-' ? chain + 1 : 1;
-            if (phone >= 0)
-                phone++;
-            else if (c == '0' && before == '0' && !(p - text > 1 && is_digit(p[-2])))
-                phone = 2;
-            if (chain >= MIN_CARD || phone >= MIN_PHONE || may_be_iban(text, p, end))
+            word++;
+            word_digits++;
+            if (++chain >= least || may_be_iban(text, p, end))
                 return 1;
-            continue;
+        } else if (is_letter(c)) {
+            word++;
+            chain = 0;
+        } else {
+            word = word_digits = 0;
+            if (c == '@' || c == 0xEF)
+                return 1;
+            if (c == ':' && ((p > text && p[-1] == ':') || ++colons >= 6))
+                return 1;
+            dots += c == '.';
+            if (c >= 0xD9) {
+                if (++chain >= least)
+                    return 1;
+            } else if (c > ' ' && c < 0x80 && !strchr(".()/+-", c)) {
+                chain = 0;
+            }
+            if (c == '%' && end - p > 2 && p[1] == '4' && p[2] == '0')
+                return 1;
         }
-        switch (c) {
-        case '@':
+        if (word >= MIN_WORD && word_digits >= MIN_WORD_DIGITS && word > word_digits)
             return 1;
-        case ':':
-            if (before == ':' || ++colons >= 6)
-                return 1;
-            phone = -1;
-            chain = 0;
-            break;
-        case '+':
-            phone = is_digit(before) ? -1 : 0;
-            chain = 0;
-            break;
-        case ' ':
-        case '-':
-            chain = is_digit(before) ? chain : 0;
-            break;
-        case '.':
-            dots++;
-            chain = 0;
-            break;
-        case '(':
-        case ')':
-        case '/':
-            chain = 0;
-            break;
-        default:
-            chain = 0;
-            if (c < 0x80)
-                phone = -1;
-        }
     }
     return dots >= 3 && digits >= 4;
 }
@@ -620,7 +626,8 @@ static Verdict apply_detect(Run *r, const Mask *mask, const Token *t)
 {
     if (t->kind == TRUTH)
         return KEPT;
-    if (t->kind == STRING ? !(t->traits & ESCAPED) && !is_suspect(t->text, t->size) : t->size < MIN_CARD)
+    if (t->kind == STRING ? !(t->traits & ESCAPED) && !is_suspect(t->text, t->size, mask->first)
+                          : t->size < MIN_CARD)
         return KEPT;
     return apply_call(r, mask, t);
 }
@@ -1143,7 +1150,7 @@ static const struct {
 } OPERATORS[] = {
     {"redact", "t", apply_redact},  {"remove", "", apply_remove}, {"hash", "tkp", apply_hash},
     {"partial", "fl", apply_partial}, {"year", "", apply_year},   {"truncate", "f", apply_truncate},
-    {"detect", "", apply_detect},
+    {"detect", "f", apply_detect},
 };
 
 static int take_parameter(Mask *mask, char letter, PyObject *value)
@@ -1314,22 +1321,23 @@ static PyObject *compile(PyObject *module, PyObject *args)
 }
 
 PyDoc_STRVAR(suspect_doc,
-"suspect(text) -> bool\n\nWhether the detectors are asked about a text (UTF-8, nothing escaped). For tests.");
+"suspect(text, least=7) -> bool\n\nWhether the detectors are asked about a text (UTF-8, nothing escaped). For tests.");
 
-static PyObject *suspect(PyObject *module, PyObject *text)
+static PyObject *suspect(PyObject *module, PyObject *args)
 {
     (void)module;
-    if (!PyBytes_Check(text)) {
-        PyErr_SetString(PyExc_TypeError, "bytes expected");
+    PyObject *text;
+    Py_ssize_t least = MIN_CHAIN;
+    if (!PyArg_ParseTuple(args, "S|n:suspect", &text, &least))
         return NULL;
-    }
-    return PyBool_FromLong(is_suspect((const uint8_t *)PyBytes_AS_STRING(text), (size_t)PyBytes_GET_SIZE(text)));
+    const uint8_t *bytes = (const uint8_t *)PyBytes_AS_STRING(text);
+    return PyBool_FromLong(is_suspect(bytes, (size_t)PyBytes_GET_SIZE(text), least));
 }
 
 static PyMethodDef METHODS[] = {
     {"compile", compile, METH_VARARGS, compile_doc},
     {"transform", (PyCFunction)(void (*)(void))transform, METH_FASTCALL, transform_doc},
-    {"suspect", suspect, METH_O, suspect_doc},
+    {"suspect", suspect, METH_VARARGS, suspect_doc},
     {NULL, NULL, 0, NULL},
 };
 
