@@ -45,12 +45,12 @@ class Ground:
     custom: Custom = NOTHING_CUSTOM
 
 
-_UNMAPPED: Mapping[Unmapped, Callable[[], Masker | None]] = {
-    "redact": lambda: redact_all,
+_UNMAPPED: Mapping[Unmapped, Callable[[tuple[str, ...]], Masker | None]] = {
+    "redact": lambda _: redact_all,
     "detect": detector,
-    "pass": lambda: None,
+    "pass": lambda _: None,
 }
-"""Without the detectors of plugins."""
+"""From the tenant's regions. Without the detectors of plugins."""
 
 
 def situation(
@@ -150,6 +150,7 @@ class _Sides:
         self._key = ground.key
         self._custom = ground.custom
         self._unmapped = ground.policy.unmapped
+        self._regions = (ground.policy.country,) if ground.policy.country else ()
         self._consents = ground.policy.consents
         self._view = ground.policy.views[it.client.role]
         self._role = it.client.role
@@ -180,7 +181,7 @@ class _Sides:
         return lambda field: self._slot(field, direction)
 
     def _unselected(self, how: Unmapped) -> Masker | None:
-        masker = _UNMAPPED[how]()
+        masker = _UNMAPPED[how](self._regions)
         return self._custom.detecting(masker) if how == "detect" and masker else masker
 
     def _slot(self, field: Field, direction: Direction) -> Slot:
