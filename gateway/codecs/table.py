@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gateway.codecs.json import JSON
+from gateway.codecs.multipart import MultipartCodec, Type
 from gateway.codecs.params import FORM
 from gateway.codecs.program import Codec
+from gateway.codecs.xml import XML, XmlCodec
 from gateway.errors import PayloadError
 
 Parameters = Mapping[str, str]
@@ -23,7 +25,7 @@ class Format:
     """
 
     carrier: str
-    codec: Codec
+    codec: Codec | None = None
     bind: Callable[[Parameters], Codec] | None = None
 
 
@@ -34,14 +36,40 @@ class Reader(NamedTuple):
     codec: Codec
 
 
+def _xml(parameters: Parameters) -> Codec:
+    return XmlCodec(parameters["charset"]) if "charset" in parameters else XML
+
+
+def _form_data(parameters: Parameters) -> Codec:
+    return MultipartCodec(parameters.get("boundary"), _type_of, form=True)
+
+
+def _mixed(parameters: Parameters) -> Codec:
+    return MultipartCodec(parameters.get("boundary"), _type_of, form=False)
+
+
+def _type_of(content_type: bytes) -> Type:
+    """Of a part. A multipart body in a multipart body is not read."""
+    kind, parameters = _parse(content_type)
+    codec = None if _format(kind) is None else reader_for(content_type).codec
+    return Type(kind, parameters.get("charset"), None if kind.startswith("multipart/") else codec)
+
+
 FORMATS: Mapping[str, Format] = {
     "application/json": Format("json", JSON),
     "application/x-www-form-urlencoded": Format("form", FORM),
     "+json": Format("json", JSON),
+    "application/xml": Format("xml", XML, _xml),
+    "text/xml": Format("xml", XML, _xml),
+    "+xml": Format("xml", XML, _xml),
+    "multipart/form-data": Format("multipart", bind=_form_data),
+    "multipart/mixed": Format("multipart", bind=_mixed),
+    "multipart/related": Format("multipart", bind=_mixed),
 }
 """By media type, or by structured syntax suffix (RFC 6839)."""
 
-CODECS: Mapping[str, Codec] = {kind: each.codec for kind, each in FORMATS.items()}
+CODECS: Mapping[str, Codec] = {kind: each.codec for kind, each in FORMATS.items() if each.codec}
+"""Those that need nothing of the content type."""
 
 _ADDED: dict[str, Format] = {}
 """What plugins read, by exact media type: filled by `install` once, before there is any traffic."""
@@ -84,18 +112,22 @@ def reader_for(content_type: bytes | None) -> Reader:
     if quick is not None:
         return quick
     kind, parameters = _parse(content_type)
-    known = FORMATS.get(kind)
-    if known is None and "+" in kind and not kind.endswith("/+" + kind.rpartition("+")[2]):
-        known = FORMATS.get(kind[kind.rindex("+") :])
-    if known is None:
-        known = _ADDED.get(kind)
+    known = _format(kind)
     if known is None:
         raise _unsupported("no codec reads this content type")
     if known.bind is not None:
         return Reader(known.carrier, known.bind(parameters))
-    if parameters.get("charset", "utf-8").lower() not in CHARSETS:
+    if known.codec is None or parameters.get("charset", "utf-8").lower() not in CHARSETS:
         raise _unsupported("the charset is not UTF-8")
     return Reader(known.carrier, known.codec)
+
+
+def _format(kind: str) -> Format | None:
+    """By the whole type, then by its suffix, then among those of plugins."""
+    known = FORMATS.get(kind)
+    if known is None and "+" in kind and "/+" not in kind:
+        known = FORMATS.get(kind[kind.rindex("+") :])
+    return _ADDED.get(kind) if known is None else known
 
 
 def codec_for(content_type: bytes | None) -> Codec:

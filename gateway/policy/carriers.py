@@ -3,7 +3,7 @@
 `Make` says what is done with a field; here it is only settled where that field is.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -14,9 +14,12 @@ from gateway.codecs.params import FORM
 from gateway.codecs.paths import compile_names, compile_program
 from gateway.codecs.program import Codec, Masker, Program, Slot
 from gateway.codecs.steps import Inner, compiled
+from gateway.codecs.xml import XML
+from gateway.codecs.xmlpaths import compile_xml
 from gateway.model import DataMap, Direction, Field
 from gateway.policy.datamap import needed
 from gateway.policy.matchers import personal
+from gateway.policy.plan import Opaque
 
 Make = Callable[[Field], Slot]
 
@@ -25,12 +28,15 @@ _Compile = Callable[[Sequence[Slot], Masker | None], Program]
 BODIES: Mapping[str, _Compile] = {
     "json": compile_program,
     "form": compile_names,
+    "xml": compile_xml,
+    "multipart": compile_names,
 }
 """What codecs.table calls a carrier, and how its paths are compiled."""
 
 _INNER: Mapping[str, tuple[Codec, _Compile, str]] = {
     "json": (JSON, compile_program, "$"),
     "form": (FORM, compile_names, "*"),
+    "xml": (XML, compile_xml, "$"),
     "cookies": (COOKIE, compile_names, "*"),
     "set-cookie": (SET_COOKIE, compile_names, "*"),
 }
@@ -42,17 +48,26 @@ _COOKIES: Mapping[Direction, Field] = {
 }
 
 
-def bodies(data: DataMap, make: Make, unmapped: Masker | None) -> dict[str, Program]:
+def bodies(
+    data: DataMap, make: Make, unmapped: Masker | None, unread: Iterable[Opaque]
+) -> dict[str, Program]:
     """The program of every carrier a body may be of; empty where there is nothing to look at in any.
 
     Without `unmapped` those carriers are read that the map names; any other body is then refused.
     """
     if unmapped is not None:
-        return {name: _build(getattr(data, name), make, unmapped, BODIES[name]) for name in BODIES}
-    named = {name: fields for name in BODIES if (fields := getattr(data, name))}
-    if not any(map(_matters, named.values())):
-        return {}
-    return {name: _build(_needed(name, fields), make, None, BODIES[name]) for name, fields in named.items()}
+        made = {name: _build(getattr(data, name), make, unmapped, BODIES[name]) for name in BODIES}
+    else:
+        named = {name: fields for name in BODIES if (fields := getattr(data, name))}
+        if not any(map(_matters, named.values())) and all(each.shown for each in unread):
+            return {}
+        made = {
+            name: _build(_needed(name, fields), make, None, BODIES[name]) for name, fields in named.items()
+        }
+    if "multipart" in made:
+        types = tuple((glob, each.shown) for each in unread for glob in each.types)
+        made["multipart"] = replace(compiled(made["multipart"]), unread=types)
+    return made
 
 
 def flat(fields: tuple[Field, ...], make: Make) -> Program | None:

@@ -5,17 +5,19 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from gateway.codecs.program import Masker, Program, Slot
+from gateway.codecs.program import Masker, Slot
 from gateway.contacts.rules import Check
 from gateway.masking.custom import NOTHING_CUSTOM, Custom
 from gateway.masking.detect import detector, redact_all
-from gateway.masking.table import build
+from gateway.masking.operators import make_redact
+from gateway.masking.table import Make, build
 from gateway.model import (
     Channel,
     Client,
     DataMap,
     Direction,
     Field,
+    Mask,
     Operation,
     Policy,
     Rule,
@@ -43,6 +45,8 @@ class Ground:
     key: bytes
     table: AddressTable
     custom: Custom = NOTHING_CUSTOM
+    tokens: Make = make_redact
+    """The maker of the operator `token`; without the tenant's it redacts."""
 
 
 _UNMAPPED: Mapping[Unmapped, Callable[[tuple[str, ...]], Masker | None]] = {
@@ -149,6 +153,7 @@ class _Sides:
     def __init__(self, ground: Ground, it: Situation, masks: tuple[Rule, ...]) -> None:
         self._key = ground.key
         self._custom = ground.custom
+        self._tokens = ground.tokens
         self._unmapped = ground.policy.unmapped
         self._regions = (ground.policy.country,) if ground.policy.country else ()
         self._consents = ground.policy.consents
@@ -162,20 +167,18 @@ class _Sides:
         """Compile one direction. Only a response has unmapped values: a request is the client's own data."""
         unmapped = self._unselected(self._unmapped) if direction == "response" else None
         detect = (unmapped or self._unselected("detect")) if direction == "response" else None
-        made = self._bodies(data, direction, unmapped)
         opaque = tuple(self._opaque(unread, direction) for unread in data.opaque)
+        make = self._make(direction)
+        made = bodies(data, make, unmapped, opaque)
         return Side(
-            path=flat(data.path, self._make(direction)),
-            query=flat(data.query, self._make(direction)),
-            headers=headers(data, direction, self._make(direction)),
+            path=flat(data.path, make),
+            query=flat(data.query, make),
+            headers=headers(data, direction, make),
             bodies=made,
-            errors=self._bodies(data, direction, detect) if detect else {},
+            errors=bodies(data, make, detect, opaque) if detect else {},
             opaque=opaque,
             body=bool(made) or not all(each.shown for each in opaque),
         )
-
-    def _bodies(self, data: DataMap, direction: Direction, unmapped: Masker | None) -> dict[str, Program]:
-        return bodies(data, self._make(direction), unmapped)
 
     def _make(self, direction: Direction) -> Callable[[Field], Slot]:
         return lambda field: self._slot(field, direction)
@@ -202,11 +205,14 @@ class _Sides:
         return Slot(
             path="",
             category=field.category,
-            mask=build(made.mask, field.category, self._key, self._custom.maskers) if made.mask else None,
+            mask=self._masker(made.mask, field.category) if made.mask else None,
             rules=made.rules,
             shadow=shadow,
             counted=personal(field.category),
         )
+
+    def _masker(self, mask: Mask, category: str) -> Masker:
+        return build(mask, category, self._key, self._custom.maskers, self._tokens)
 
     def _treat(self, category: str, direction: Direction, rules: tuple[Rule, ...]) -> Treatment:
         made = treatment(category, direction, self._view if direction == "response" else None, rules)

@@ -2,13 +2,31 @@
 
 import pytest
 
+from gateway.codecs.cookies import COOKIE
 from gateway.codecs.json import JSON
 from gateway.codecs.params import FORM, HEADERS, QUERY
-from gateway.codecs.table import CODECS
+from gateway.codecs.table import CODECS, codec_for
+from gateway.codecs.xml import XML
 from tests.codecs.conformance import Sample, conforms
 
 _PAIRS = b"To=%2B33612345678&x&Token=s3cr3t&cc=a%40b.example&&cc=c%40d.example&Name=stays&y="
 _PAIR_NAMES = {"secret": "Token", "subject": "To", "repeated": "cc", "kept": "Name"}
+
+_PARTS = (
+    b"".join(
+        b'--b1\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % part
+        for part in (
+            (b"To", b"+33612345678"),
+            (b"Token", b"s3cr3t"),
+            (b"cc", b"a@b.example"),
+            (b"cc", b"c@d.example"),
+            (b"Name", b"stays"),
+            (b"x", b""),
+        )
+    )
+    + b"--b1--\r\n"
+)
+MULTIPART = codec_for(b"multipart/form-data; boundary=b1")
 
 SAMPLES = {
     "json": Sample(
@@ -29,6 +47,21 @@ SAMPLES = {
         "x-to",
         "cc",
         "x-name",
+    ),
+    "xml": Sample(
+        XML,
+        b"<?xml version='1.0' encoding='utf-8'?>\r\n<r><to >+33612345678</to><in token=\"s3cr3t\">"
+        b"<cc><at>a@b.example</at></cc> <cc><at>c@d.example</at></cc></in><name>stays</name><gone kind = 'x'/></r>\n",
+        "r.in.@token",
+        "r.to",
+        "r.in.cc.at",
+        "r.name",
+    ),
+    "multipart": Sample(MULTIPART, _PARTS, **_PAIR_NAMES),
+    "cookies": Sample(
+        COOKIE,
+        b"To=+33612345678; x;Token=s3cr3t;  cc=a@b.example; cc=c@d.example; Name=stays; y=",
+        **_PAIR_NAMES,
     ),
 }
 
