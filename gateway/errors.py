@@ -35,6 +35,8 @@ REASONS: Mapping[str, Reason] = {
     "unsupported_encoding": Reason(415, "The content or transfer encoding is not one the gateway can read"),
     "expectation_failed": Reason(417, "The expectation is not supported"),
     "unparseable_body": Reason(422, "The body could not be read as its content type"),
+    "token_invalid": Reason(422, "A token was changed, or is not one of this tenant's"),
+    "token_not_allowed": Reason(403, "A token may not be used here"),
     "upgrade_required_refused": Reason(403, "Protocol upgrades are not allowed here"),
     "head_too_large": Reason(431, "The header section is larger than the limit"),
     "region_not_allowed": Reason(451, "Personal data may not go to this region"),

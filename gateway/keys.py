@@ -1,29 +1,25 @@
-"""The gateway's own keys: one master key per deployment, from which every tenant's keys are derived.
+"""The gateway's own keys: a master key per epoch, from which every tenant's keys are derived.
 
-Owns the keyring file and the pseudonym. Pure apart from `read`, which reads a file.
+Owns the derivation and the pseudonym; the text of a keyring is keyfile.py's. Pure apart from `read`.
 """
 
-import base64
 import binascii
 import hashlib
 import hmac
-import secrets
-import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from types import MethodType
+from types import MappingProxyType, MethodType
 
 from gateway.errors import ConfigError, Problem
+from gateway.keyfile import EXPOSED, FIRST, KEY_BYTES, PREFIX, content, generate, parse
+from gateway.kms import Find, plugged
 from gateway.native import load as load_kernel
 
 Pseudonymise = Callable[[str, str], str]
 """(subject kind, normalised value) -> 22 characters of base64url: 128 bits of a keyed hash."""
 
-KEY_BYTES = 32
-PREFIX = b"hushgate-key-v1:"
-EXPOSED = 0o177
-"""Mode bits a keyring's file must not have."""
+__all__ = ("EXPOSED", "KEY_BYTES", "PREFIX", "Keyring", "Pseudonymise", "generate", "hkdf", "load", "read")
 CACHED = 16_384
 """Pseudonyms kept per process: about 6 MB, and enough for the people one worker sees in a few minutes."""
 
@@ -73,28 +69,42 @@ class _Mac:
 
 
 class Keyring:
-    """The master key (32 bytes, never shown) and what is derived from it.
+    """The master keys (32 bytes each, never shown), one per epoch, and what is derived from them.
 
-    `cached` bounds how many pseudonyms are remembered, over all tenants. Raises ConfigError for a key of
-    another size.
+    `later` are those after epoch 1, by epoch. `cached` bounds how many pseudonyms are remembered, over all
+    tenants. Raises ConfigError for a key of another size.
     """
 
-    __slots__ = ("_cache", "_macs", "_master")
+    __slots__ = ("_cache", "_macs", "_masters")
 
-    def __init__(self, master: bytes, cached: int = CACHED) -> None:
-        if len(master) != KEY_BYTES:
-            raise _wrong("keyring", f"a key of {len(master)} bytes", f"a key of {KEY_BYTES} bytes")
-        self._master = master
+    def __init__(
+        self, master: bytes, cached: int = CACHED, later: Mapping[int, bytes] = MappingProxyType({})
+    ) -> None:
+        self._masters = {**later, FIRST: master}
+        for key in self._masters.values():
+            if len(key) != KEY_BYTES:
+                found = f"a key of {len(key)} bytes"
+                raise ConfigError((Problem("keyring", 1, 1, found, f"a key of {KEY_BYTES} bytes"),))
         self._macs: dict[str, _Mac] = {}
         self._cache = lru_cache(maxsize=cached)(_Mac.pseudonym)
 
-    def derive(self, tenant: str, use: str) -> bytes:
-        """The 32-byte key of a tenant for a use (`pseudonym`, `masking`): HKDF-SHA-256, RFC 5869.
+    @property
+    def epochs(self) -> tuple[int, ...]:
+        """Numbers of the epochs there are keys of, oldest first."""
+        return tuple(sorted(self._masters))
+
+    def derive(self, tenant: str, use: str, epoch: int = FIRST) -> bytes:
+        """The 32-byte key of a tenant for a use (`pseudonym`, `masking`, `token`): HKDF-SHA-256, RFC 5869.
 
         Use and tenant are separated by a zero byte, which a use never holds: no two pairs share a key.
+        Pseudonyms and hashes stay with the first epoch: the registry finds people by them.
         """
         info = use.encode("utf-8", "surrogatepass") + b"\0" + tenant.encode("utf-8", "surrogatepass")
-        return hkdf(self._master, b"hushgate-key-v1", info)
+        return hkdf(self._masters[epoch], b"hushgate-key-v1", info)
+
+    def token_keys(self, tenant: str) -> dict[int, bytes]:
+        """The tenant's token key of every epoch: the newest issues, all of them reveal."""
+        return {epoch: self.derive(tenant, "token", epoch) for epoch in self.epochs}
 
     def pseudonymiser(self, tenant: str) -> Pseudonymise:
         """The tenant's pseudonym function: HMAC-SHA-256 over kind, a zero byte, value; cut to 128 bits.
@@ -119,36 +129,12 @@ def _quick(kernel: Callable[[str, str], str | None], reference: Pseudonymise) ->
     return pseudonym
 
 
-def generate(entropy: Callable[[int], bytes] = secrets.token_bytes) -> bytes:
-    """A new keyring file's one line: `hushgate-key-v1:` and 32 random bytes in base64url, unpadded."""
-    return PREFIX + base64.urlsafe_b64encode(entropy(KEY_BYTES)).rstrip(b"=") + b"\n"
+def load(reference_value: bytes, file: str = "keyring", kms: Find = plugged) -> Keyring:
+    """The keyring a text holds (the value of an `env:` or `file:` reference). Raises ConfigError."""
+    masters = dict(parse(reference_value, file, kms))
+    return Keyring(masters.pop(FIRST), later=masters)
 
 
-def load(reference_value: bytes, file: str = "keyring") -> Keyring:
-    """The keyring a line holds (the resolved value of an `env:` or `file:` reference). Raises ConfigError."""
-    line = reference_value.strip(b" \t\r\n")
-    if not line.startswith(PREFIX):
-        raise _wrong(file, "another text", f"one line that starts with {PREFIX.decode()!r}")
-    text = line[len(PREFIX) :].rstrip(b"=")
-    try:
-        master = base64.b64decode(text + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except ValueError:
-        raise _wrong(file, "a key that is not base64url", "32 bytes in base64url", len(PREFIX) + 1) from None
-    if len(master) != KEY_BYTES:
-        raise _wrong(file, f"a key of {len(master)} bytes", f"{KEY_BYTES} bytes", len(PREFIX) + 1)
-    return Keyring(master)
-
-
-def read(path: Path) -> Keyring:
+def read(path: Path, kms: Find = plugged) -> Keyring:
     """The keyring of a file that nobody but its owner can read (mode 0600 or 0400). Raises ConfigError."""
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & EXPOSED:
-            raise _wrong(str(path), f"mode {mode:04o}", "mode 0600: nobody but its owner may read it")
-        return load(path.read_bytes(), str(path))
-    except OSError as error:
-        raise _wrong(str(path), error.strerror or "an error", "a readable keyring file") from None
-
-
-def _wrong(file: str, found: str, expected: str, column: int = 1) -> ConfigError:
-    return ConfigError((Problem(file, 1, column, found, expected),))
+    return load(content(path), str(path), kms)

@@ -204,7 +204,7 @@ class Gate:
             packs=[read_pack(self._pack, "crm/pack.yaml")],
             upstreams=[self.upstream],
             table=AddressTable(self._networks),
-            secrets=Secrets(lambda tenant: RING.derive(tenant, "masking"), RING.pseudonymiser),
+            secrets=Secrets.of(RING),
         )
 
     def __enter__(self) -> Self:

@@ -148,7 +148,7 @@ class World:
                 packs=[read_pack(self.pack, "crm/pack.yaml")],
                 upstreams=[upstream],
                 table=AddressTable(self.networks),
-                secrets=Secrets(lambda tenant: RING.derive(tenant, "masking"), RING.pseudonymiser),
+                secrets=Secrets.of(RING),
             )
         return self._snapshot
 

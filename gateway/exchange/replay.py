@@ -152,7 +152,7 @@ def case_snapshot(
         packs=packs.values(),
         upstreams=[upstream],
         table=AddressTable([]),
-        secrets=Secrets(lambda tenant: _KEYRING.derive(tenant, "masking"), _KEYRING.pseudonymiser),
+        secrets=Secrets.of(_KEYRING),
         custom=custom,
     )
 

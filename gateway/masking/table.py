@@ -33,10 +33,13 @@ class Operator:
     params: tuple[str, ...] = ()
 
 
-# Ranks leave room for `token`, between redact and hash.
+REVERSIBLE = "token"
+"""The operator whose maker belongs to one tenant: gateway.masking.token, Tokens.masker."""
+
 OPERATORS: Mapping[str, Operator] = {
     "remove": Operator(60, make_remove),
     "redact": Operator(50, make_redact),
+    REVERSIBLE: Operator(40, make_redact),  # without token keys nothing is shown
     "hash": Operator(30, make_hash),
     "partial": Operator(20, make_partial, ("keep_first", "keep_last")),
     "year": Operator(10, make_year),
@@ -86,11 +89,19 @@ def _beside(a: Mask, b: Mask) -> Mask:
     return Mask(op="remove" if known == [OPERATORS["remove"].rank] else "redact")
 
 
-def build(mask: Mask, category: str, key: bytes, plugins: Mapping[str, Make] = _NONE) -> Masker:
+def build(
+    mask: Mask,
+    category: str,
+    key: bytes,
+    plugins: Mapping[str, Make] = _NONE,
+    tokens: Make = make_redact,
+) -> Masker:
     """The masker for values of a category; `key` is the tenant's masking key. Raises InternalError.
 
-    `plugins` are the maskers that came with plugins, by name.
+    `plugins` are the maskers that came with plugins, by name; `tokens` makes the tenant's tokens.
     """
+    if mask.op == REVERSIBLE:
+        return tokens(mask, category, key)
     if mask.op.startswith(PLUGIN) and mask.op[len(PLUGIN) :] in plugins:
         return plugins[mask.op[len(PLUGIN) :]](mask, category, key)
     return _operator(mask).make(mask, category, key)

@@ -9,11 +9,8 @@ from gateway.strict.kinds import Kind, Number, mapped
 from gateway.strict.shapes import ByShape, Fault, Key, Table, Variant
 from gateway.strict.words import NAME
 
-PLAIN: Final = ("redact", "remove", "hash", "year", "truncate_ip")
+PLAIN: Final = ("redact", "remove", "token", "hash", "year", "truncate_ip")
 """Operators without parameters."""
-
-LATER: Final = ("token",)
-"""Words of the language that this version cannot carry out: refused, never taken for something weaker."""
 
 
 def _partial(keep_first: int, keep_last: int) -> Mask | Fault:
@@ -49,13 +46,13 @@ _WITH_PARAMETERS: Final[dict[str, Kind[Mask]]] = {"partial": PARTIAL, "truncate"
 WORDS: Final = (*PLAIN, *_WITH_PARAMETERS)
 """Every built-in operator a rule file may name."""
 
-_BUILT_IN: Final = mapped({word: Mask(op=word) for word in PLAIN}, later=LATER)
+_BUILT_IN: Final = mapped({word: Mask(op=word) for word in PLAIN})
 EXPECTED: Final = _BUILT_IN.expected
 
 
 def plugin_name(text: str) -> str | None:
     """A name that a plugin's masker may have: none of the language's own words."""
-    return None if text in WORDS or text in LATER else NAME.convert(text)
+    return None if text in WORDS else NAME.convert(text)
 
 
 def _word(text: str) -> Mask | None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from gateway.codecs.program import Program
 from gateway.contacts.normalise import normalise
+from gateway.keys import Keyring
 from gateway.masking.custom import NOTHING_CUSTOM, Custom
+from gateway.masking.token import Tokens, shared
 from gateway.model import Client, Operation, Pack, Policy, Upstream, covers
 from gateway.policy.compile import Ground, compile_plan, situation
 from gateway.policy.identity import Directory, Identity
@@ -36,10 +38,16 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """Per-tenant keys: the masking key, and the pseudonymiser."""
+    """Per-tenant keys: the masking key, the pseudonymiser, and the token keys by epoch."""
 
     masking_key: Callable[[str], bytes]
     pseudonymiser: Callable[[str], Pseudonymise]
+    token_keys: Callable[[str], Mapping[int, bytes]]
+
+    @classmethod
+    def of(cls, ring: Keyring) -> "Secrets":
+        """Those that a keyring holds."""
+        return cls(lambda tenant: ring.derive(tenant, "masking"), ring.pseudonymiser, ring.token_keys)
 
 
 class Snapshot:
@@ -65,6 +73,8 @@ class Snapshot:
         self._operations = {name: OperationIndex(pack.operations) for name, pack in self.packs.items()}
         self._grounds: dict[str, Ground] = {}
         self._pseudonymisers: dict[str, Pseudonymise] = {}
+        self._tokens: dict[str, Tokens] = {}
+        self._issuing = shared()
         self.addressed: dict[Hashable, object] = {}
         self._plans: dict[tuple[str, str, str | None, str, str], Plan] = {}
 
@@ -104,6 +114,16 @@ class Snapshot:
             made = self._pseudonymisers[tenant] = self._secrets.pseudonymiser(tenant)
         return made
 
+    def tokens(self, tenant: str) -> Tokens:
+        """What issues the tenant's tokens, finds them in requests and reveals them."""
+        made = self._tokens.get(tenant)
+        if made is None:
+            if len(self._tokens) >= MAX_PLANS:
+                self._tokens.clear()
+            country = self.tenants[tenant].policy().country
+            made = self._tokens[tenant] = Tokens(self._secrets.token_keys(tenant), country, self._issuing)
+        return made
+
     def remember(
         self,
         subjects: dict[str, None],
@@ -138,8 +158,8 @@ class Snapshot:
         if ground is None:
             if len(self._grounds) >= MAX_PLANS:
                 self._grounds.clear()
-            key = self._secrets.masking_key(tenant)
-            ground = Ground(self.tenants[tenant].policy(), key, self.table, self._custom)
+            policy, key = self.tenants[tenant].policy(), self._secrets.masking_key(tenant)
+            ground = Ground(policy, key, self.table, self._custom, self.tokens(tenant).masker)
             self._grounds[tenant] = ground
         return ground
 

@@ -35,7 +35,7 @@ class Loaded:
             packs=self.packs,
             upstreams=self.config.upstreams,
             table=AddressTable([(n.cidr, n.country, n.operator) for n in self.config.networks]),
-            secrets=Secrets(lambda tenant: ring.derive(tenant, "masking"), ring.pseudonymiser),
+            secrets=Secrets.of(ring),
             custom=self.plugins.custom,
         )
 

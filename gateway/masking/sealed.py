@@ -1,0 +1,132 @@
+"""E-mail addresses and texts that stand for others, sealed with AES-SIV (RFC 5297). Pure.
+
+    e-mail   t<base32>@<base32>.token.hushgate.invalid     the address goes on in labels where it is long
+    text     t_<base64url>
+
+What is encoded is one byte with the number of the key epoch, then the sealed category and value. So a token
+is known for certain, says itself which key opens it, and two categories never share one. `.invalid` belongs
+to nobody (RFC 6761 section 6.4): a message to a token that escaped is delivered nowhere. The e-mail form is
+in lower case and has no sign but letters and digits, since applications change the case of addresses.
+"""
+
+import binascii
+from base64 import b32decode, b32encode, urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.masking.siv import Siv
+
+DOMAIN: Final = "token.hushgate.invalid"
+PREFIX: Final = "t_"
+MAX_TEXT: Final = 4_096
+"""Octets of category and value together that have a text token."""
+MIN_TEXT: Final = 44
+"""Characters of the shortest text token behind its prefix."""
+
+_LOCAL: Final = 64  # octets, RFC 5321 section 4.5.3.1.1
+_LABEL: Final = 63  # octets, RFC 1035 section 2.3.4
+_PATH: Final = 254  # octets, RFC 5321 section 4.5.3.1.3 without the brackets
+_PAD: Final = 16  # a text is filled up to a multiple, so that its length shows less
+_END: Final = b"\x80"  # between text and filling (ISO/IEC 7816-4)
+
+_SPELLED: Final = b"\0"
+_NUMBER: Final = b"\2"
+_SHORT: Final = {"user.contact.email": b"\1"}
+"""Heads that stand for a category: an address has little room. Only ever added to."""
+_CATEGORIES: Final = {head: category for category, head in _SHORT.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What was sealed. `number` says that the value is the text of a number."""
+
+    category: str
+    value: str = field(repr=False)
+    number: bool = False
+
+
+def seal_email(siv: Siv, epoch: int, category: str, value: str) -> str | None:
+    """The address that stands for an address; None where no address has the room."""
+    return _address(bytes((epoch,)) + siv.seal(_plain(category, value, False), b"email"))
+
+
+def seal_text(siv: Siv, epoch: int, category: str, value: str, number: bool = False) -> str | None:
+    """The text that stands for a text; None for a longer one than MAX_TEXT."""
+    plain = _plain(category, value, number) + _END
+    if len(plain) > MAX_TEXT:
+        return None
+    plain += bytes(-len(plain) % _PAD)
+    return _word(bytes((epoch,)) + siv.seal(plain, b"text"))
+
+
+def epoch_of(token: str) -> int | None:
+    """The number of the key epoch; None when the token was mangled so that it holds none."""
+    payload = _payload(token)
+    return payload[0] if payload else None
+
+
+def unseal(siv: Siv, token: str) -> Opened | None:
+    """What a token stands for; None when it was not sealed with this key, or was changed."""
+    payload = _payload(token)
+    form = b"text" if token.startswith(PREFIX) else b"email"
+    plain = siv.open(payload[1:], form) if payload else None
+    if plain is None:
+        return None
+    return _read(plain.rstrip(b"\0")[:-1] if form == b"text" else plain)
+
+
+def _plain(category: str, value: str, number: bool) -> bytes:
+    short = _SHORT.get(category)
+    if short and not number:
+        return short + value.encode()
+    return (_NUMBER if number else _SPELLED) + category.encode() + b"\0" + value.encode()
+
+
+def _read(plain: bytes) -> Opened:
+    """Only what was sealed with the key comes here, so it has the form that _plain gives it."""
+    head, rest = plain[:1], plain[1:].decode()
+    if head in _CATEGORIES:
+        return Opened(_CATEGORIES[head], rest)
+    category, _, value = rest.partition("\0")
+    return Opened(category, value, head == _NUMBER)
+
+
+def _word(payload: bytes) -> str:
+    return PREFIX + urlsafe_b64encode(payload).rstrip(b"=").decode()
+
+
+def _address(payload: bytes) -> str | None:
+    text = "t" + b32encode(payload).rstrip(b"=").decode().lower()
+    local, rest = text[:_LOCAL], text[_LOCAL:]
+    labels = [rest[at : at + _LABEL] for at in range(0, len(rest), _LABEL)]
+    address = local + "@" + ".".join((*labels, DOMAIN))
+    return address if len(address) <= _PATH else None
+
+
+def _from_word(token: str) -> bytes:
+    text = token.removeprefix(PREFIX)
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _from_address(token: str) -> bytes:
+    local, _, domain = token.rpartition("@")
+    text = local[1:] + domain.removesuffix(DOMAIN).replace(".", "")
+    return b32decode(text.upper() + "=" * (-len(text) % 8))
+
+
+_FORMS: Final[Mapping[bool, tuple[Callable[[str], bytes], Callable[[bytes], str | None]]]] = {
+    True: (_from_word, _word),
+    False: (_from_address, _address),
+}
+"""Whether it begins as a text token does -> how it is read, and how it is written."""
+
+
+def _payload(token: str) -> bytes | None:
+    """What is encoded; None unless it is encoded as we would: a value has one token, in one spelling."""
+    read, write = _FORMS[token.startswith(PREFIX)]
+    try:
+        payload = read(token)
+    except (binascii.Error, ValueError):
+        return None
+    return payload if payload and write(payload) == token else None
