@@ -28,8 +28,10 @@ _Compile = Callable[[Sequence[Slot], Masker | None], Program]
 BODIES: Mapping[str, _Compile] = {
     "json": compile_program,
     "form": compile_names,
+    "csv": compile_names,
     "xml": compile_xml,
     "multipart": compile_names,
+    "text": compile_program,
 }
 """What codecs.table calls a carrier, and how its paths are compiled."""
 

@@ -6,148 +6,25 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final, get_args
 
-from gateway.codecs.paths import validate_path
-from gateway.model import Channel, Host, Operation, Pack, SubjectKind, SubjectRole, Unread
+from gateway.model import Channel, Host, Operation, Pack
 from gateway.policy.calls import CALL, SAFE, Call, collisions, parse_call
+from gateway.policy.mapfile import JSON, PARAMETER, REQUEST, RESPONSE, TYPED
 from gateway.policy.packtypes import (
     MAX_FIELDS,
     NOTHING,
     Draft,
     Entries,
-    Entry,
     Plan,
     Spread,
     TooMuchError,
-    canonical,
 )
-from gateway.policy.taxonomy import CATEGORIES, CATEGORY, OPERATOR_NAME, REGION, USE
+from gateway.policy.taxonomy import OPERATOR_NAME, REGION, USE
 from gateway.strict.checks import Refers, Unique, scalars, select
-from gateway.strict.document import Node, Scalar, describe, read
-from gateway.strict.kinds import FLAG, INVALID, Kind, mapped, one_of, wrong
+from gateway.strict.document import Node, Scalar, read
+from gateway.strict.kinds import FLAG, INVALID, Kind, one_of, wrong
 from gateway.strict.report import Report, nearest
-from gateway.strict.shapes import ByShape, Document, Fault, Key, ListOf, MapOf, Read, Table
-from gateway.strict.words import HEADER, HOST_PATTERN, NAME, TEXT, pattern
-
-
-def _entry(
-    category: str = "",
-    subject: SubjectKind | None = None,
-    role: SubjectRole | None = None,
-    type: str | None = None,  # noqa: A002 - the key's name in the file
-) -> Entry | Fault:
-    if role and not subject:
-        return Fault("role", "a role without subject", "'subject' beside 'role'")
-    if type and subject:
-        return Fault("subject", "a subject beside a type", "'subject' beside 'is'")
-    return Entry(category, subject, role or "person", type)
-
-
-_CATEGORY_ENTRY: Final = mapped({k: Entry(v) for k, v in CATEGORIES.items()}, CATEGORY.expected)
-_IS: Final = Key("is", CATEGORY, "The data category of the value.", to="category")
-_WHO: Final = (
-    Key("subject", one_of(*get_args(SubjectKind)), "The value identifies a person, in this way."),
-    Key("role", one_of(*get_args(SubjectRole)), "What that person is in the call (`person` when left out)."),
-)
-
-FIELD: Final = Table(
-    "field",
-    (
-        _IS,
-        *_WHO,
-        Key("type", NAME, "Name of one of `types`, whose fields are put in below this path."),
-    ),
-    _entry,
-    exactly=("is", "type"),
-    doc="A value of a data map. A bare data category is short for `{is: category}`.",
-)
-FLAT_FIELD: Final = Table(
-    "parameter",
-    (Key("is", CATEGORY, "The data category of the value.", True, to="category"), *_WHO),
-    _entry,
-    doc="A path, query, header or form parameter of a data map.",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class JsonPath(Kind[str]):
-    """A path of the JSON codec."""
-
-    expected: str = "a JSON path such as results[].email"
-
-    def read(self, node: Node, report: Report) -> str | Read:
-        """The path in its canonical form."""
-        if not isinstance(node, Scalar):
-            return wrong(node, self.expected, report)
-        why = validate_path(node.text)
-        if why:
-            report.add(node, describe(node), f"{self.expected} ({why})")
-            return INVALID
-        return canonical(node.text)
-
-
-_JSON: Final = MapOf(JsonPath(), ByShape(_CATEGORY_ENTRY, FIELD))
-
-
-def _flat(name: Kind[str]) -> MapOf[Entry]:
-    return MapOf(name, ByShape(_CATEGORY_ENTRY, FLAT_FIELD))
-
-
-_PARAMETER: Final = pattern("a parameter's name", r"[^\x00-\x1f]{1,200}")
-
-
-def _unread(
-    types: tuple[str, ...], category: str, consent: str | None = None, refuse: bool = False
-) -> Unread | Fault:
-    if refuse and consent:
-        return Fault("consent", "a consent beside 'refuse'", "one of both")
-    return Unread(types=types, category=category, consent=consent, refuse=refuse)
-
-
-_OPAQUE: Final = Table(
-    "opaque",
-    (
-        Key(
-            "types",
-            ListOf(pattern("a media type such as audio/*", r"[a-z0-9.+-]+/(\*|[a-z0-9.+-]+)")),
-            "Media types that are passed on unread.",
-            True,
-        ),
-        Key("is", CATEGORY, "The data category of such a body as a whole.", True, to="category"),
-        Key("consent", NAME, "A consent the tenant has to have given; without it they are refused."),
-        Key("refuse", FLAG, "Refuse them, whoever may see the category."),
-    ),
-    _unread,
-    doc="Bodies that are passed on without being read, as one value of a category.",
-)
-
-
-def _draft(opaque: tuple[Unread, ...] = (), **carriers: Entries) -> Draft:
-    return Draft(carriers, opaque)
-
-
-_HEADERS: Final = Key("headers", _flat(HEADER), "Header fields (names in any case).")
-_BODY: Final = Key("json", _JSON, "Values of a JSON body, by path.")
-_UNREAD: Final = Key(
-    "opaque",
-    ListOf(_OPAQUE, one=True, unique=False),
-    "Bodies that are passed on unread; of several lines the first whose types fit decides.",
-)
-REQUEST: Final = Table(
-    "request",
-    (
-        Key("path", _flat(_PARAMETER), "Parameters of the path template."),
-        Key("query", _flat(_PARAMETER), "Query parameters."),
-        _HEADERS,
-        Key("form", _flat(_PARAMETER), "Fields of a form body."),
-        _BODY,
-        _UNREAD,
-    ),
-    _draft,
-    doc="Where which data is in what is sent.",
-)
-RESPONSE: Final = Table(
-    "response", (_HEADERS, _BODY, _UNREAD), _draft, doc="Where which data is in what comes back."
-)
+from gateway.strict.shapes import Document, Fault, Key, ListOf, MapOf, Read, Table
+from gateway.strict.words import HOST_PATTERN, NAME, TEXT, pattern
 
 
 def _operation(
@@ -247,18 +124,14 @@ PACK: Final = Table(
         Key("title", TEXT, "The provider's name as people write it.", True),
         Key("hosts", ListOf(HOST), "Every host the provider is reached at.", True),
         Key("operations", ListOf(OPERATION), "Every call that is allowed at all.", True),
-        Key("types", MapOf(NAME, _JSON), "Field lists that several operations share."),
-        Key("refusal", MapOf(_PARAMETER, Member()), "Members added to refusals, for the provider's SDK."),
+        Key("types", MapOf(NAME, JSON), "Field lists that several operations share."),
+        Key("refusal", MapOf(PARAMETER, Member()), "Members added to refusals, for the provider's SDK."),
     ),
     _pack,
     doc="A provider pack.",
 )
 
-_MAPS: Final = (
-    "types.*",
-    *(f"operations[].request.{carrier}" for carrier in ("path", "query", "headers", "form", "json")),
-    *(f"operations[].response.{carrier}" for carrier in ("headers", "json")),
-)
+_MAPS: Final = ("types.*", *(f"operations[].{place}" for place in TYPED))
 
 
 def _template_parameters(root: Node, report: Report) -> None:
