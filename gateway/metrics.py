@@ -4,8 +4,9 @@ A worker counts in plain dicts; the supervisor adds the workers' counts up and s
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Literal
 
 import msgspec
@@ -63,16 +64,23 @@ Exchanged = tuple[str, str, int, str, str, str, tuple[str, ...], tuple[str, ...]
 """provider, operation, status, effect, reason, tenant, rules, shadow rules"""
 
 
+OBSERVED = 256
+"""records that wait to be counted, at most"""
+
+_exchanged: Callable[[Record], Exchanged] = attrgetter(
+    "provider", "operation", "status", "effect", "reason", "tenant", "rules", "shadow"
+)
+
+
 class Metrics:
     """One worker's counters: (metric name, label values...) -> number."""
 
-    __slots__ = ("_exchanges", "_masked", "counts", "histograms")
+    __slots__ = ("_observed", "counts", "histograms")
 
     def __init__(self) -> None:
         self.counts: Counts = {}
         self.histograms: dict[str, list[float]] = {}
-        self._exchanges: dict[Exchanged, int] = {}
-        self._masked: dict[str, int] = {}
+        self._observed: list[Record] = []
 
     def add(self, name: str, *labels: str, by: float = 1) -> None:
         """Count."""
@@ -85,32 +93,19 @@ class Metrics:
         self.counts[name, *labels] = value
 
     def observe(self, record: Record) -> None:
-        """Count an exchange by its final record: one step now, told apart by label when it is packed."""
-        key = (
-            record.provider,
-            record.operation,
-            record.status,
-            record.effect,
-            record.reason,
-            record.tenant,
-            record.rules,
-            record.shadow,
-        )
-        exchanges = self._exchanges
-        exchanges[key] = exchanges.get(key, 0) + 1
-        masked = self._masked
-        for category, number in record.masked.items():
-            masked[category] = masked.get(category, 0) + number
-        if record.unmapped:
-            self.add("hushgate_unmapped_values", by=record.unmapped)
-        if record.dropped:
-            self.add("hushgate_dropped_recipients", by=record.dropped)
-        self._time("hushgate_added_seconds", record.added_us / 1e6)
-        self._time("hushgate_total_seconds", record.total_us / 1e6)
+        """Count an exchange by its final record; added up later, many at a time, which costs far less."""
+        self._observed.append(record)
+        if len(self._observed) >= OBSERVED:
+            self.settle()
 
     def settle(self) -> None:
-        """Tell apart by label what `observe` has counted since."""
-        exchanges, self._exchanges = self._exchanges, {}
+        """Add up what `observe` was given since."""
+        observed, self._observed = self._observed, []
+        exchanges: dict[Exchanged, int] = {}
+        for record in observed:
+            key = _exchanged(record)
+            exchanges[key] = exchanges.get(key, 0) + 1
+            self._count(record)
         for (provider, operation, status, effect, reason, tenant, rules, shadow), n in exchanges.items():
             self.add("hushgate_requests", provider, operation, str(status), by=n)
             self.add("hushgate_decisions", effect, reason, by=n)
@@ -118,9 +113,16 @@ class Metrics:
                 self.add("hushgate_rule_hits", tenant, rule, "enforce", by=n)
             for rule in shadow:
                 self.add("hushgate_rule_hits", tenant, rule, "shadow", by=n)
-        masked, self._masked = self._masked, {}
-        for category, number in masked.items():
+
+    def _count(self, record: Record) -> None:
+        for category, number in record.masked.items():
             self.add("hushgate_masked_values", category, by=number)
+        if record.unmapped:
+            self.add("hushgate_unmapped_values", by=record.unmapped)
+        if record.dropped:
+            self.add("hushgate_dropped_recipients", by=record.dropped)
+        self._time("hushgate_added_seconds", record.added_us / 1e6)
+        self._time("hushgate_total_seconds", record.total_us / 1e6)
 
     def _time(self, name: str, seconds: float) -> None:
         row = self.histograms.get(name)

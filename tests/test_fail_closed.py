@@ -6,6 +6,7 @@ answer that never comes. A new store, codec, operator or command without a row f
 """
 
 import asyncio
+import gzip
 import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -61,6 +62,7 @@ JSON_KIND = "Content-Type: application/json\r\n"
 FORM_KIND = "Content-Type: application/x-www-form-urlencoded\r\n"
 PERSON = {"id": "7", "name": {"first": UPSTREAMS, "last": "Silva"}, "email": "ana@example.com"}
 READ = request("GET", "/crm/contacts/7")
+ZIPPED = request("GET", "/crm/contacts/7", extra="Accept-Encoding: gzip\r\n")
 LIST = request("GET", "/crm/contacts?email=ana%40example.com", extra="X-Person: ana@example.com\r\n")
 MAIL = request("POST", "/crm/mails", b'{"to": "ana@example.com", "text": "x"}', extra=JSON_KIND)
 SMS = request("POST", "/crm/messages", b"To=%2B33639980001&Body=x", extra=FORM_KIND)
@@ -73,7 +75,10 @@ def reply(asked: bytes) -> bytes:
     if asked.startswith(b"GET /recordings"):
         return answer(UPSTREAMS.encode(), kind=b"audio/wav")
     listed = asked.startswith(b"GET /contacts?")
-    return answer(json.dumps({"results": [PERSON]} if listed else PERSON).encode())
+    body = json.dumps({"results": [PERSON]} if listed else PERSON).encode()
+    if b"Accept-Encoding: gzip" in asked:
+        return answer(gzip.compress(body), extra=b"Content-Encoding: gzip\r\n")
+    return answer(body)
 
 
 class Fault:
@@ -213,7 +218,8 @@ CODEC_ROWS = [
     ),
     *(codec_row("QUERY", QUERY, m, LIST) for m in ("parse", "find", "rewrite", "dump")),
     replace(codec_row("PATH", PATH, "find", READ), rules=MASKED_PATH),
-    codec_row("PATH", PATH, "rewrite", READ),
+    codec_row("PATH", PATH, "met", READ),
+    replace(codec_row("PATH", PATH, "rewrite", READ), rules=MASKED_PATH),
     *(codec_row("HEADERS", HEADERS, m, LIST) for m in ("find", "rewrite")),
 ]
 OPERATOR_ROWS = [operator_row(op) for op in masking.OPERATORS]
@@ -245,8 +251,8 @@ STEPS = [
     step("request line", exchange, "request_line"),
     step("request fields", exchange, "forward"),
     step("content type of an answer", answering, "codec_for", sent=True),
-    step("encoding of an answer", answering, "decode", sent=True),
-    step("encoding of an answer sent", answering, "encode", sent=True),
+    step("encoding of an answer", answering, "decode", ZIPPED, sent=True),
+    step("encoding of an answer sent", answering, "encode", ZIPPED, sent=True),
     step("answer head", answering, "status_line", sent=True),
     step("answer fields", answering, "forward", sent=True),
     step("answer head of a pass-through", answering, "forward", MEDIA, sent=True),

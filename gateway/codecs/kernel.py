@@ -27,12 +27,9 @@ def transform(body: bytes, program: Compiled, tally: Tally, max_depth: int) -> b
     made = _kernel.transform(body, program.native[0], max_depth)
     if made is None:
         return None
-    out: bytes = made[0]
-    for slot, seen, masked in made[1]:
-        tally.seen[slot] += seen
-        tally.masked[slot] += masked
-    tally.subjects += made[2]
-    tally.unmapped += made[3]
+    out: bytes
+    out, pattern, subjects, unmapped = made
+    tally.take(pattern, subjects, unmapped)
     return out
 
 

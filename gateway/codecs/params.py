@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote_plus, unquote_to_bytes
 
 from gateway.codecs import nested
-from gateway.codecs.program import REMOVED, Found, Limits, Program, Tally, by_steps
+from gateway.codecs.program import REMOVED, Found, Limits, Pattern, Program, Tally, by_steps
 from gateway.codecs.steps import Compiled, compiled
 from gateway.errors import InternalError, PayloadError
 
@@ -140,6 +140,25 @@ class PathCodec:
     def parse(self, _body: bytes, _limits: Limits) -> dict[str, str]:
         """Never called: a path is read by its operation's template. Raises InternalError."""
         raise InternalError("path parameters are read by template", "path")
+
+    def met(self, document: dict[str, str], program: Program) -> tuple[list[tuple[int, str]], Pattern]:
+        """The (slot, value) of subjects in the order of the template, and what was seen; nothing is masked.
+
+        A template's names are always all there, so that this is settled once per program and template.
+        """
+        ready = compiled(program)
+        names = tuple(document)
+        known = ready.templates.get(names)
+        if known is None:
+            tally = Tally.of(program)
+            for name in names:
+                slot = ready.names.get(name, ready.rest)
+                if slot >= 0:
+                    tally.seen[slot] += 1
+                    if ready.slots[slot].subject:
+                        tally.subjects.append((slot, name))
+            known = ready.templates[names] = (tally.subjects, tally.pattern)
+        return [(slot, document[name]) for slot, name in known[0]], known[1]
 
     def find(self, document: dict[str, str], program: Program) -> list[Found]:
         """Subjects in the order of the template; none can be dropped."""

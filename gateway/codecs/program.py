@@ -7,6 +7,7 @@ callables are the maskers in the slots, each `scalar in, scalar (or REMOVED) out
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from itertools import compress
+from struct import Struct
 from typing import Any, Final, Protocol
 
 from gateway.model import SubjectKind, SubjectRole
@@ -71,11 +72,14 @@ class Program:
     unmapped: Masker | None = None
     summaries: "dict[Pattern, Summary]" = field(default_factory=dict, repr=False, compare=False, kw_only=True)
     """What patterns met before come to; answers of one operation look alike. Bounded by `summary`."""
+    masks: bool = field(init=False, repr=False, compare=False)
+    """Whether any slot changes what it selects."""
+    kinds: tuple[SubjectKind, ...] = field(init=False, repr=False, compare=False)
+    """By slot, what kind of identifier it holds; `record` where that is not said."""
 
-    @property
-    def masks(self) -> bool:
-        """Whether any slot changes what it selects."""
-        return any(slot.mask is not None for slot in self.slots)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "masks", any(slot.mask is not None for slot in self.slots))
+        object.__setattr__(self, "kinds", tuple(slot.subject or "record" for slot in self.slots))
 
     def summary(self, pattern: "Pattern") -> "Summary":
         """What a pattern comes to by category, path and rule."""
@@ -87,8 +91,11 @@ class Program:
         return made
 
 
-Pattern = tuple[tuple[int, int, int], ...]
-"""(slot index, values seen, values masked) of every slot that saw any, by index."""
+Pattern = bytes
+"""(slot index, values seen, values masked) of every slot that saw any, by index: native `int`, `unsigned`,
+`unsigned` in a row. Bytes, because they are made, hashed and compared in one go."""
+
+_TRIPLES = Struct("=iII")
 
 MAX_SUMMARIES = 256
 
@@ -107,8 +114,9 @@ class Summary:
     @classmethod
     def of(cls, slots: tuple[Slot, ...], pattern: Pattern) -> "Summary":
         """Add up what is personal; the access log does not count the rest."""
-        made = cls({}, {}, {}, {}, {}, sum(m for index, _, m in pattern if slots[index].counted))
-        for index, seen, masked in pattern:
+        triples = list(_TRIPLES.iter_unpack(pattern))
+        made = cls({}, {}, {}, {}, {}, sum(m for index, _, m in triples if slots[index].counted))
+        for index, seen, masked in triples:
             slot = slots[index]
             if not slot.counted:
                 continue
@@ -121,28 +129,82 @@ class Summary:
         return made
 
 
-@dataclass(slots=True)
 class Tally:
-    """What a run saw and did: per slot index how many scalars were seen and masked, and subjects found."""
+    """What a run saw and did: per slot index how many scalars were seen and masked, and subjects found.
+
+    The lists are made when first asked for: a kernel hands its counts over as a whole, and then nobody asks.
+    `subjects` are (slot index, value as it stood before masking) for every slot with a subject kind;
+    `unmapped` counts unselected scalars that the program's `unmapped` changed.
+    """
+
+    __slots__ = ("_size", "_taken", "masked", "seen", "subjects", "unmapped")
 
     seen: list[int]
     masked: list[int]
-    subjects: list[tuple[int, str]] = field(default_factory=list)
-    """(slot index, value as it stood before masking) for every slot with a subject kind."""
-    unmapped: int = 0
-    """Unselected scalars that `unmapped` changed."""
 
-    @property
-    def pattern(self) -> Pattern:
-        """The counts without the slots that saw nothing."""
-        seen, masked = self.seen, self.masked
-        return tuple([(index, seen[index], masked[index]) for index in compress(range(len(seen)), seen)])
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._taken: Pattern = b""
+        self.subjects: list[tuple[int, str]] = []
+        self.unmapped = 0
 
     @classmethod
     def of(cls, program: Program) -> "Tally":
         """An empty tally for a program."""
-        size = len(program.slots)
-        return cls([0] * size, [0] * size)
+        return cls(len(program.slots))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tally) and self._all() == other._all()
+
+    __hash__ = None  # type: ignore[assignment]  # mutable
+
+    def __repr__(self) -> str:
+        # Subjects are personal data: never in a log or traceback.
+        return f"Tally({len(self.subjects)} subjects, {self.unmapped} unmapped)"
+
+    def _all(self) -> tuple[object, ...]:
+        return self.pattern, self.subjects, self.unmapped
+
+    def __getattr__(self, name: str) -> list[int]:
+        # Python comes here only for what is not there yet.
+        if name not in ("seen", "masked"):
+            raise AttributeError(name)
+        self.seen, self.masked = [0] * self._size, [0] * self._size
+        taken, self._taken = self._taken, b""
+        self._add(taken)
+        return self.seen if name == "seen" else self.masked
+
+    def take(self, pattern: Pattern, subjects: list[tuple[int, str]], unmapped: int) -> None:
+        """Add what a whole run saw and did."""
+        self.unmapped += unmapped
+        if self._taken or self.pattern:
+            self._add(pattern)
+        else:
+            self._taken = pattern
+        if self.subjects:
+            self.subjects += subjects
+        else:
+            self.subjects = subjects
+
+    def _add(self, pattern: Pattern) -> None:
+        for index, seen, masked in _TRIPLES.iter_unpack(pattern):
+            self.seen[index] += seen
+            self.masked[index] += masked
+
+    @property
+    def pattern(self) -> Pattern:
+        """The counts without the slots that saw nothing."""
+        try:
+            seen = _SEEN(self)
+        except AttributeError:
+            return self._taken
+        masked = self.masked
+        used = compress(range(len(seen)), seen)
+        return b"".join([_TRIPLES.pack(index, seen[index], masked[index]) for index in used])
+
+
+_SEEN = Tally.__dict__["seen"].__get__
+"""Reads the slot itself: an attribute would be made by being asked for."""
 
 
 @dataclass(frozen=True, slots=True)

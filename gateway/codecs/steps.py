@@ -9,7 +9,7 @@ stands further down; then, from the left, an exact key before `*`.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gateway.codecs.program import Codec, Masker, Node, Program, Slot
+from gateway.codecs.program import Codec, Masker, Node, Pattern, Program, Slot
 from gateway.errors import InternalError
 
 MAX_STEPS = 50_000
@@ -44,6 +44,10 @@ class Compiled(Program):
     """Slot index by parameter or header name, taken verbatim from the slots' paths."""
     rest: int = -1
     """Slot index of `*`: any name not in `names`."""
+    templates: dict[tuple[str, ...], tuple[list[tuple[int, str]], Pattern]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """For path parameters by their names: subjects (slot, name) and what is seen: see codecs.params."""
     native: list[object] = field(default_factory=list, compare=False, repr=False)
     """What the compiled kernel made of this program, once it has been asked: see codecs.kernel."""
     inner: "dict[int, Inner]" = field(default_factory=dict)

@@ -7,7 +7,7 @@ no canonical form: the caller treats it as an unknown recipient.
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 import phonenumbers
@@ -63,8 +63,35 @@ def _shape(head: str) -> tuple[int, frozenset[int], re.Pattern[str] | None] | No
             if meta is None or meta.general_desc is None:
                 return None
             prefix = meta.national_prefix_for_parsing
-            return size, frozenset(meta.general_desc.possible_length), re.compile(prefix) if prefix else None
+            shape = size, frozenset(meta.general_desc.possible_length), re.compile(prefix) if prefix else None
+            _learn(head, shape)
+            return shape
     return None
+
+
+@cache
+def shapes() -> bytearray:
+    """What `_phone` has learnt so far by a number's first three digits, for a kernel: five bytes for each.
+
+    Digits of the calling code (0: not known, or not yet), possible national lengths, and first digits of a
+    national number that need a full parse; the latter two are bits of two bytes, the low one first.
+    """
+    return bytearray(5 * 1000)
+
+
+def _learn(head: str, shape: tuple[int, frozenset[int], re.Pattern[str] | None]) -> None:
+    size, lengths, prefix = shape
+    possible = sum(1 << n for n in lengths if n < 16)
+    row = bytes((size,)) + possible.to_bytes(2, "little") + _suspects(prefix).to_bytes(2, "little")
+    shapes()[5 * int(head) : 5 * int(head) + 5] = row
+
+
+def _suspects(prefix: re.Pattern[str] | None) -> int:
+    if prefix is None:
+        return 0
+    plain = prefix.pattern.split("|")
+    # Any digit, unless the pattern is plain numbers.
+    return sum({1 << int(number[0]) for number in plain}) if all(map(str.isdecimal, plain)) else 0x3FF
 
 
 def _metadata(code: int, region: str) -> PhoneMetadata | None:

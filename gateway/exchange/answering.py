@@ -1,15 +1,12 @@
 """The response side: read, mask, and say how the answer is released. Pure."""
 
-from collections.abc import Generator
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from gateway.codecs.encodings import decode, encode
 from gateway.codecs.params import HEADERS
 from gateway.codecs.program import Limits, Program, Tally
 from gateway.codecs.table import media_type, reader_for
 from gateway.errors import PayloadError
-from gateway.exchange.commands import CollectAnswer, Command
 from gateway.exchange.facts import Facts
 from gateway.exchange.refused import Refused
 from gateway.http1.encode import forward, status_line
@@ -35,8 +32,7 @@ LENGTH = frozenset((b"content-length",))
 _REPLACED = VALIDATORS | OURS | LENGTH
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What to release: `body` None pumps the upstream's body through unread."""
 
     head: bytes
@@ -48,31 +44,33 @@ class Withheld(Exception):  # noqa: N818 - an outcome of reading, not an error o
     """An error answer of the upstream whose body cannot be read: the status goes on, the body does not."""
 
 
-def answer(
-    facts: Facts, snapshot: Snapshot, plan: Plan, head: ResponseHead, limits: Limits
-) -> Generator[Command, Any, Answer]:
-    """Read and mask an answer. Raises Refused, Withheld, UpstreamError."""
-    side = plan.response
-    headers = _headers(facts, plan, head)
+def unread(facts: Facts, plan: Plan, head: ResponseHead) -> Answer | None:
+    """The answer that needs no body read; None when its body has to be. Raises Refused."""
+    looked = plan.response.body
     if not (head.length or head.chunked or head.close_delimited):
-        gone = _REPLACED if side.body else OURS
-        return Answer(_finish(facts, head, headers, gone | _length_of(head, side.body), []), b"")
-    if not side.body or _opaque(plan, head):
-        return _through(facts, head, headers)
+        gone = _REPLACED if looked else OURS
+        return Answer(_finish(facts, plan, head, gone | _length_of(head, looked), []), b"")
+    if not looked or _opaque(plan, head):
+        return _through(facts, plan, head)
     if head.status == 206:
         raise Refused("unparseable_response", "a part of a body cannot be masked")
-    raw = yield CollectAnswer(limits.max_body)
+    return None
+
+
+def read(
+    facts: Facts, snapshot: Snapshot, plan: Plan, head: ResponseHead, raw: bytes, limits: Limits
+) -> Answer:
+    """The answer with its body masked. Raises Refused, Withheld."""
     facts.response_bytes = len(raw)
     body = _mask(facts, snapshot, plan, head, raw, limits) if raw else raw
-    length = [(b"Content-Length", b"%d" % len(body))]
-    return Answer(_finish(facts, head, headers, _REPLACED, length), body)
+    return Answer(_finish(facts, plan, head, _REPLACED, [(b"Content-Length", b"%d" % len(body))]), body)
 
 
-def _through(facts: Facts, head: ResponseHead, headers: Headers) -> Answer:
+def _through(facts: Facts, plan: Plan, head: ResponseHead) -> Answer:
     """The upstream's own body: with its length, else chunked, else (HTTP/1.0) to the connection's end."""
     chunked = head.length is None and facts.head is not None and facts.head.version_minor == 1
     coding = [(b"Transfer-Encoding", b"chunked")] if chunked else []
-    return Answer(_finish(facts, head, headers, OURS, coding), None, chunked)
+    return Answer(_finish(facts, plan, head, OURS, coding), None, chunked)
 
 
 def _length_of(head: ResponseHead, looked: bool) -> frozenset[bytes]:
@@ -98,14 +96,14 @@ def _mask(
     facts: Facts, snapshot: Snapshot, plan: Plan, head: ResponseHead, raw: bytes, limits: Limits
 ) -> bytes:
     try:
-        coding = (head.get(b"content-encoding") or b"").strip().lower()
-        body = decode(raw, coding, limits)
+        coding = head.get(b"content-encoding")
+        body = raw if coding is None else decode(raw, coding.strip().lower(), limits)
         carrier, codec = reader_for(head.get(b"content-type"))
         program = _program(plan, head, carrier)
         tally = Tally.of(program)
         masked = codec.transform(body, program, tally, limits)
         _count(facts, snapshot, plan, program, tally)
-        return encode(masked, coding)
+        return masked if coding is None else encode(masked, coding.strip().lower())
     except PayloadError as error:
         if head.status >= 400:
             raise Withheld from error
@@ -147,10 +145,9 @@ def _relocated(plan: Plan, location: bytes) -> bytes:
     return location if rest[:1] not in (b"/", b"?", b"") else plan.upstream.prefix.rstrip("/").encode() + rest
 
 
-def _finish(
-    facts: Facts, head: ResponseHead, headers: Headers, drop: frozenset[bytes], extra: Headers
-) -> bytes:
+def _finish(facts: Facts, plan: Plan, head: ResponseHead, drop: frozenset[bytes], extra: Headers) -> bytes:
     """The answer's head: what may go on of the upstream's, then `extra` and what this gateway says."""
+    headers = _headers(facts, plan, head)
     extra.append((b"Hushgate-Decision", facts.id.encode()))
     if facts.changed:
         extra.append((b"Hushgate-Masked", b"%d" % facts.changed))

@@ -1,7 +1,8 @@
 """What an exchange asks its plane to do, and what the plane answers. Pure.
 
 An exchange is a generator: the plane sends it the answer to its last command (or throws a HushgateError into
-it) and gets the next command. It ends after Release or Pipe was carried out.
+it) and gets the next command. It ends after Release or Pipe was carried out. Nobody changes a command; that
+is not enforced, because several are made for every request and a frozen one costs four times as much to make.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,14 +15,14 @@ Permit = Callable[[str], Location | None]
 """Takes an IP address in text form; where it is when data may go there, None when it may not."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Collect:
     """Read the whole request body, at most `limit` bytes. Answer: bytes. Throws PayloadError."""
 
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lookup:
     """Ask the registry. Answer: list[Standing] in the order of the pseudonyms. Throws StoreError."""
 
@@ -29,7 +30,7 @@ class Lookup:
     pseudonyms: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Acquire:
     """Get a connection to the upstream whose peer address `permit` accepts: a pooled one, or a new one to the
     first permitted address of those the name resolves to. Answer: the address (str) connected to, or
@@ -40,21 +41,21 @@ class Acquire:
     permit: Permit
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NotPermitted:
     """The answer to Acquire when `permit` accepted none of the upstream's addresses."""
 
     addresses: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Append:
     """Have the audit log accept this record before anything else happens. Answer: None. Throws StoreError."""
 
     record: Record
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Send:
     """Send the request on the acquired connection. `body` None: pump the request body through as it comes.
 
@@ -67,14 +68,14 @@ class Send:
     retry: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CollectAnswer:
     """Read the whole response body, at most `limit` bytes. Answer: bytes. Throws UpstreamError."""
 
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Release:
     """Answer the caller with exactly this head and body; the exchange is over.
 
@@ -87,7 +88,7 @@ class Release:
     abandon: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Pipe:
     """Answer with this head and pump the upstream's body through unread, with its framing and trailers.
 

@@ -16,9 +16,18 @@ from typing import Any
 from gateway.audit.record import Phase, Record
 from gateway.codecs.program import Limits
 from gateway.errors import HushgateError, StoreError
-from gateway.exchange.answering import OURS, Answer, Withheld, answer
+from gateway.exchange.answering import OURS, Withheld, read, unread
 from gateway.exchange.asking import Asked, ask
-from gateway.exchange.commands import Acquire, Append, Command, NotPermitted, Pipe, Release, Send
+from gateway.exchange.commands import (
+    Acquire,
+    Append,
+    CollectAnswer,
+    Command,
+    NotPermitted,
+    Pipe,
+    Release,
+    Send,
+)
 from gateway.exchange.facts import Facts, Tick
 from gateway.exchange.finding import KEY, PURPOSE, address
 from gateway.exchange.outcome import problem
@@ -29,6 +38,7 @@ from gateway.policy.identity import Peer
 from gateway.policy.plan import Plan
 from gateway.policy.snapshot import Snapshot
 
+VIA = (b"Via", b"1.1 hushgate")
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
 """RFC 9110 9.2.2."""
 
@@ -114,7 +124,10 @@ class Exchange:
         if plan.denial:
             raise Refused(plan.denial.reason, rules=plan.denial.rules)
         asked = yield from ask(facts, self._env.snapshot, head, addressed, self._env.limits)
-        yield from self._connect(plan)
+        began = facts.tick()
+        connected: str | NotPermitted = yield Acquire(plan.upstream, plan.permission)
+        facts.waited += facts.tick() - began
+        self._note_connection(plan, connected)
         if plan.acts:
             yield from _recorded(facts.record("intent", 0))
             facts.intended = True
@@ -123,11 +136,8 @@ class Exchange:
         got: ResponseHead = yield Send(request, asked.body, retry)
         yield from self._release(plan, got)
 
-    def _connect(self, plan: Plan) -> Generator[Command, Any, None]:
+    def _note_connection(self, plan: Plan, got: str | NotPermitted) -> None:
         facts = self.facts
-        began = facts.tick()
-        got: str | NotPermitted = yield Acquire(plan.upstream, plan.permission)
-        facts.waited += facts.tick() - began
         address = got.addresses[0] if isinstance(got, NotPermitted) else got
         facts.address = address
         judged = plan.permission.explain(address)
@@ -138,30 +148,29 @@ class Exchange:
             facts.shadow.update(dict.fromkeys(judged.shadow))
 
     def _request_head(self, head: RequestHead, plan: Plan, asked: Asked) -> bytes:
-        upstream = plan.upstream
-        looked = plan.response.body
+        upstream, looked = plan.upstream, plan.response.body
         drop = _dropped(upstream.credential_header if upstream.credential else "", looked)
         headers: list[tuple[bytes, bytes]] = []
         if looked:
             headers.append((b"Accept-Encoding", _readable(head.get(b"accept-encoding"))))
         if upstream.credential:
             headers.append((upstream.credential_header.encode(), upstream.credential.encode()))
-        if asked.body is not None and (asked.body or head.chunked or head.length is not None):
-            headers.append((b"Content-Length", b"%d" % len(asked.body)))
-        elif asked.body is None and head.chunked:
-            headers.append((b"Transfer-Encoding", b"chunked"))
-        elif asked.body is None and head.length is not None:
-            headers.append((b"Content-Length", b"%d" % head.length))
-        headers.append((b"Via", b"1.1 hushgate"))
-        target = asked.path + (b"?" + asked.query if asked.query else b"")
+        if head.chunked or head.length is not None:
+            headers.append(_framing(head, asked))
+        headers.append(VIA)
+        target = asked.path + b"?" + asked.query if asked.query else asked.path
         line = request_line(head.method, plan.base_path + target)
         return forward(line, asked.headers, drop, headers, [(b"Host", plan.authority)])
 
     def _release(self, plan: Plan, got: ResponseHead) -> Generator[Command, Any, None]:
         facts = self.facts
+        limits = self._env.limits
         phase: Phase = "outcome" if plan.acts else "read"
         try:
-            made: Answer = yield from answer(facts, self._env.snapshot, plan, got, self._env.limits)
+            made = unread(facts, plan, got)
+            if made is None:
+                raw: bytes = yield CollectAnswer(limits.max_body)
+                made = read(facts, self._env.snapshot, plan, got, raw, limits)
         except Withheld:
             head, body = self._problem("unparseable_response", None, status=got.status)
             yield from _recorded(facts.record(phase, got.status, reason="unparseable_response"))
@@ -186,6 +195,15 @@ def _recorded(record: Record) -> Generator[Command, Any, None]:
 
 def _status(head: bytes) -> int:
     return int(head[9:12])
+
+
+def _framing(head: RequestHead, asked: Asked) -> tuple[bytes, bytes]:
+    """How the body is sent: as long as it is now, or as the caller framed it."""
+    if asked.body is not None:
+        return b"Content-Length", b"%d" % len(asked.body)
+    if head.length is None:
+        return b"Transfer-Encoding", b"chunked"
+    return b"Content-Length", b"%d" % head.length
 
 
 @lru_cache(maxsize=256)

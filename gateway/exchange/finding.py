@@ -5,11 +5,12 @@ paths that name people. Only what was allowed to get this far is kept, and a pla
 (midnight, a reload) ends it.
 """
 
+from collections.abc import Mapping
 from hashlib import sha256
+from types import MappingProxyType
 from typing import NamedTuple
 
 from gateway.codecs.params import PATH
-from gateway.codecs.program import Tally
 from gateway.exchange.facts import Facts
 from gateway.exchange.refused import Refused
 from gateway.http1.head import RequestHead
@@ -17,6 +18,7 @@ from gateway.policy.identity import Identity
 from gateway.policy.plan import Plan
 from gateway.policy.snapshot import Snapshot, states_allowed
 
+_NOTHING: Mapping[str, int] = MappingProxyType({})
 KEY = b"hushgate-key"
 PURPOSE = b"hushgate-purpose"
 
@@ -29,7 +31,7 @@ class Addressed(NamedTuple):
     path: bytes
     params: dict[str, str]
     subjects: dict[str, None]
-    seen: dict[str, int]
+    seen: Mapping[str, int]
 
 
 def address(facts: Facts, snapshot: Snapshot, head: RequestHead) -> Addressed:
@@ -78,11 +80,9 @@ def _find(facts: Facts, snapshot: Snapshot, head: RequestHead, identity: Identit
         raise Refused("purpose_not_allowed")
     plan = snapshot.plan(identity, purpose, operation, target.upstream, facts.now)
     subjects: dict[str, None] = {}
-    seen: dict[str, int] = {}
     program = plan.request.path
-    if program:
-        tally = Tally.of(program)
-        PATH.rewrite(params, program, tally)
-        snapshot.remember(subjects, plan.tenant, plan.country, program, tally.subjects)
-        seen = program.summary(tally.pattern).seen
-    return Addressed(identity, plan, target.path, params, subjects, seen)
+    if program is None:
+        return Addressed(identity, plan, target.path, params, subjects, _NOTHING)
+    met, pattern = PATH.met(params, program)
+    snapshot.remember(subjects, plan.tenant, plan.country, program, met)
+    return Addressed(identity, plan, target.path, params, subjects, program.summary(pattern).seen)

@@ -4,7 +4,7 @@ Each reader takes `feed(data)` and returns the payload in it and how many bytes 
 message; what is left belongs to the next one. After an error a reader must not be used again.
 """
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.http1.fault import FAULTS, Side
 from gateway.http1.fields import Headers, refuse_shadows, split_general
@@ -22,8 +22,15 @@ MAX_TRAILERS = 8 * 1024
 class Reader(Protocol):
     """A body being read; `trailers` is complete once `done`."""
 
-    done: bool
-    trailers: Headers
+    @property
+    def done(self) -> bool:
+        """Whether the message is complete."""
+        ...
+
+    @property
+    def trailers(self) -> Headers:
+        """Those that came after a chunked body."""
+        ...
 
     def feed(self, data: bytes) -> tuple[bytes, int]:
         """Payload found in `data`, and the number of its bytes that were taken. Raises the side's error."""
@@ -37,11 +44,17 @@ class Reader(Protocol):
 class NoBody:
     """A message without a body: done at once, takes nothing."""
 
-    __slots__ = ("done", "trailers")
+    __slots__ = ()
 
-    def __init__(self) -> None:
-        self.done = True
-        self.trailers: Headers = []
+    @property
+    def done(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def trailers(self) -> Headers:
+        """None."""
+        return []
 
     def feed(self, data: bytes) -> tuple[bytes, int]:  # noqa: ARG002 - takes nothing of it, by definition
         """Take nothing."""
@@ -49,6 +62,9 @@ class NoBody:
 
     def eof(self) -> None:
         """Nothing was missing."""
+
+
+NO_BODY: Final = NoBody()
 
 
 class LengthReader:
@@ -205,4 +221,4 @@ def reader_for(head: RequestHead | ResponseHead) -> Reader:
         return LengthReader(head.length, side)
     if isinstance(head, ResponseHead) and head.close_delimited:
         return CloseReader()
-    return NoBody()
+    return NO_BODY

@@ -265,6 +265,34 @@ def _expects(value: bytes, minor: int) -> bool:
     return minor == 1
 
 
+def next_request(buffer: bytes, limits: HeadLimits = LIMITS) -> tuple[RequestHead, int] | None:
+    """The head at the start of `buffer` and where it ends; None when more bytes are needed.
+
+    Raises PayloadError as find_head and parse_request_head do.
+    """
+    end = buffer.find(b"\r\n\r\n") + 4
+    if end > 3 and read_request is not None:
+        # What the kernel reads is canonical, and for such a head this is where find_head ends it, too.
+        read = read_request(buffer[:end], limits.max_target, limits.max_head, limits.max_headers)
+        if read is not None:
+            return RequestHead(*read), end
+    end = find_head(buffer, limits)
+    return None if end < 0 else (parse_request_head(buffer[:end], limits), end)
+
+
+def next_response(
+    buffer: bytes, request_method: str, limits: HeadLimits = LIMITS
+) -> tuple[ResponseHead, int] | None:
+    """The same for an answer's head. Raises UpstreamError."""
+    end = buffer.find(b"\r\n\r\n") + 4
+    if end > 3 and read_response is not None:
+        read = read_response(buffer[:end], limits.max_head, limits.max_headers)
+        if read is not None:
+            return _delimited(request_method, *read), end
+    end = find_response_head(buffer, limits)
+    return None if end < 0 else (parse_response_head(buffer[:end], request_method, limits), end)
+
+
 def parse_response_head(block: bytes, request_method: str, limits: HeadLimits = LIMITS) -> ResponseHead:
     """Parse an answer's head; how its body ends depends on the request's method (RFC 9112 section 6.3).
 

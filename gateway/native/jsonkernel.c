@@ -1032,12 +1032,22 @@ static Verdict walk(Run *r)
 
 static const char NAME[] = "gateway.native.jsonkernel.program";
 
+/* A Pattern of codecs/program.py. */
 static PyObject *counts_of(const Run *r)
 {
-    PyObject *counts = PyList_New(0);
-    for (int slot = 0; counts && slot < r->program->slots; slot++)
-        if (r->seen[slot] && !append_row(counts, Py_BuildValue("(iII)", slot, r->seen[slot], r->masked[slot])))
-            Py_CLEAR(counts);
+    Py_ssize_t used = 0;
+    for (int slot = 0; slot < r->program->slots; slot++)
+        used += r->seen[slot] != 0;
+    PyObject *counts = PyBytes_FromStringAndSize(NULL, used * 3 * (Py_ssize_t)sizeof(uint32_t));
+    if (counts == NULL)
+        return NULL;
+    char *at = PyBytes_AS_STRING(counts);
+    for (int slot = 0; slot < r->program->slots; slot++)
+        if (r->seen[slot]) {
+            uint32_t triple[3] = {(uint32_t)slot, r->seen[slot], r->masked[slot]};
+            memcpy(at, triple, sizeof triple);
+            at += sizeof triple;
+        }
     return counts;
 }
 

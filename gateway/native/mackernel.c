@@ -66,7 +66,148 @@ static PyObject *mac_pseudonym(Mac *self, PyObject *const *args, Py_ssize_t coun
     return text_of(digest);
 }
 
+/* ---- people named: the usual spellings of contacts/normalise.py, hashed --------------------------------- */
+
+enum { MAX_EMAIL = 254, MAX_LOCAL = 64, MAX_LABEL = 63, MAX_RECORD = 256, SHAPE = 5, SHAPES = 1000 };
+
+static int is_digit(unsigned char c) { return c >= '0' && c <= '9'; }
+static int is_alnum(unsigned char c) { return is_digit(c) || (c >= 'a' && c <= 'z'); }
+
+static int is_local(unsigned char c)
+{
+    return is_alnum(c) || (c >= '^' && c <= '~') || (c >= '#' && c <= '\'') || (c != 0 && strchr("!*+-./=?", c));
+}
+
+static int is_domain(const char *at, const char *end)
+{
+    const char *label = at;
+    for (;; at++) {
+        if (at == end || *at == '.') {
+            if (at == label || at - label > MAX_LABEL || !is_alnum((unsigned char)*label) ||
+                !is_alnum((unsigned char)at[-1]))
+                return 0;
+            if (at == end)
+                return 1;
+            label = at + 1;
+        } else if (!is_alnum((unsigned char)*at) && *at != '-' && *at != '_')
+            return 0;
+    }
+}
+
+/* The canonical form in `out` (room for MAX_EMAIL), or 0: Python reads it then. */
+static Py_ssize_t plain_email(const char *value, Py_ssize_t size, char *out)
+{
+    if (size > MAX_EMAIL)
+        return 0;
+    const char *at = NULL;
+    for (Py_ssize_t i = 0; i < size; i++) {
+        char c = value[i];
+        out[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+        if (c == '@' && at == NULL)
+            at = out + i;
+    }
+    if (at == NULL || at == out || at - out > MAX_LOCAL)
+        return 0;
+    for (const char *c = out; c < at; c++)
+        if (!is_local((unsigned char)*c))
+            return 0;
+    return is_domain(at + 1, out + size) ? size : 0;
+}
+
+/* A shape: digits of the calling code (0: unknown), possible national lengths and first digits that need a
+   full parse, both as bits of two bytes, low one first. */
+static int plain_phone(const char *value, Py_ssize_t size, const uint8_t *shapes)
+{
+    if (shapes == NULL || size < 9 || size > 16 || value[0] != '+')
+        return 0;
+    for (Py_ssize_t i = 1; i < size; i++)
+        if (!is_digit((unsigned char)value[i]))
+            return 0;
+    const uint8_t *shape = shapes + SHAPE * ((value[1] - '0') * 100 + (value[2] - '0') * 10 + value[3] - '0');
+    int lengths = shape[1] | shape[2] << 8, first = shape[3] | shape[4] << 8;
+    return shape[0] && (lengths >> (size - 1 - shape[0]) & 1) && !(first >> (value[1 + shape[0]] - '0') & 1);
+}
+
+static int plain_record(const char *value, Py_ssize_t size)
+{
+    int blank = 1;
+    for (Py_ssize_t i = 0; i < size; i++) {
+        if (value[i] < 0x20 || value[i] > 0x7e)
+            return 0;
+        blank &= value[i] == ' ';
+    }
+    return size > 0 && size <= MAX_RECORD && !blank;
+}
+
+/* The pseudonym of a value in a usual spelling; None (borrowed) for any other. */
+static PyObject *plain_name(Mac *self, PyObject *kind, PyObject *value, const uint8_t *shapes)
+{
+    char lowered[MAX_EMAIL];
+    if (!PyUnicode_Check(value) || !PyUnicode_IS_COMPACT_ASCII(value))
+        return Py_None;
+    Py_ssize_t size = PyUnicode_GET_LENGTH(value), kind_size;
+    const char *text = (const char *)PyUnicode_1BYTE_DATA(value);
+    const char *name = PyUnicode_AsUTF8AndSize(kind, &kind_size);
+    if (name == NULL)
+        return NULL;
+    if (!strcmp(name, "email")) {
+        size = plain_email(text, size, lowered);
+        text = lowered;
+        if (size == 0)
+            return Py_None;
+    } else if (!(strcmp(name, "phone") ? !strcmp(name, "record") && plain_record(text, size)
+                                       : plain_phone(text, size, shapes)))
+        return Py_None;
+    Sha sha = self->inner;
+    uint8_t digest[32];
+    sha_update(&sha, (const uint8_t *)name, (size_t)kind_size + 1);
+    sha_update(&sha, (const uint8_t *)text, (size_t)size);
+    hmac_finish(&sha, &self->outer, digest);
+    return text_of(digest);
+}
+
+static int name_one(Mac *self, PyObject *into, PyObject *met, PyObject *kinds, const uint8_t *shapes, PyObject *slow)
+{
+    Py_ssize_t slot = PyTuple_Check(met) && PyTuple_GET_SIZE(met) == 2 ? PyLong_AsSsize_t(PyTuple_GET_ITEM(met, 0)) : -1;
+    if (slot < 0 || slot >= PyTuple_GET_SIZE(kinds)) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_IndexError, "met: (slot, value)");
+        return -1;
+    }
+    PyObject *kind = PyTuple_GET_ITEM(kinds, slot), *value = PyTuple_GET_ITEM(met, 1);
+    PyObject *name = plain_name(self, kind, value, shapes);
+    if (name == Py_None)
+        name = PyObject_CallFunctionObjArgs(slow, kind, value, NULL);
+    int failed = name == NULL || PyDict_SetItem(into, name, Py_None) < 0;
+    Py_XDECREF(name);
+    return failed ? -1 : 0;
+}
+
+/* name(into, met, kinds, shapes, slow): every (slot, value) of `met` becomes a key of `into`, in order;
+   `slow(kind, value)` says the pseudonym of what is spelt in an unusual way. */
+static PyObject *mac_name(Mac *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 5 || !PyDict_Check(args[0]) || !PyList_Check(args[1]) || !PyTuple_Check(args[2]) ||
+        !PyByteArray_Check(args[3]) || PyByteArray_GET_SIZE(args[3]) != SHAPE * SHAPES) {
+        PyErr_SetString(PyExc_TypeError, "name(into: dict, met: list, kinds: tuple, shapes: bytearray, slow)");
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(args[1]); i++) {
+        PyObject *met = Py_NewRef(PyList_GET_ITEM(args[1], i));
+        /* `slow` learns, that is writes to it; it must not have been made smaller. */
+        const uint8_t *shapes =
+            PyByteArray_GET_SIZE(args[3]) == SHAPE * SHAPES ? (const uint8_t *)PyByteArray_AS_STRING(args[3]) : NULL;
+        int failed = name_one(self, args[0], met, args[2], shapes, args[4]);
+        Py_DECREF(met);
+        if (failed)
+            return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef MAC_METHODS[] = {
+    {"name", (PyCFunction)(void (*)(void))mac_name, METH_FASTCALL,
+     "name(into, met, kinds, shapes, slow): the pseudonyms of (slot, value) pairs as keys of a dict."},
     {"pseudonym", (PyCFunction)(void (*)(void))mac_pseudonym, METH_FASTCALL,
      "pseudonym(kind, value) -> 22 characters of base64url: HMAC-SHA-256 over kind, a zero byte, value."},
     {NULL, NULL, 0, NULL},

@@ -160,15 +160,15 @@ class Driver:
     def _append(self, command: Append) -> Any:
         if command.record.phase != "intent":
             self._services.metrics.observe(command.record)
-        resume, fail = self.continuations()
+        epoch = self._epoch
 
         def accepted(error: Exception | None) -> None:
-            if error is None:
-                resume(None)
-            elif isinstance(error, HushgateError):
-                fail(error)
+            if epoch != self._epoch:
+                return
+            if error is None or isinstance(error, HushgateError):
+                self._step(None, error)
             else:
-                fail(InternalError("the log failed"))
+                self._step(None, InternalError("the log failed"))
 
         self._services.log.append(command.record, accepted)
         return PENDING

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
 from gateway.codecs.program import Program
-from gateway.contacts.normalise import normalise
+from gateway.contacts.naming import Met, Pseudonymise, name
 from gateway.keys import Keyring
 from gateway.masking.custom import NOTHING_CUSTOM, Custom
 from gateway.masking.token import Tokens, shared
@@ -18,9 +18,6 @@ from gateway.policy.operations import OperationIndex
 from gateway.policy.plan import Plan
 from gateway.policy.routes import Routes
 from gateway.residency.locate import AddressTable
-
-Pseudonymise = Callable[[str, str], str]
-"""(subject kind, normalised value) -> the tenant's keyed pseudonym."""
 
 MAX_PLANS = 20_000
 MAX_ADDRESSED = 8_192
@@ -125,20 +122,10 @@ class Snapshot:
         return made
 
     def remember(
-        self,
-        subjects: dict[str, None],
-        tenant: str,
-        country: str | None,
-        program: Program,
-        met: Iterable[tuple[int, str]],
+        self, subjects: dict[str, None], tenant: str, country: str | None, program: Program, met: Met
     ) -> None:
         """Add the pseudonyms of (slot, value as it stands in traffic) to `subjects`."""
-        pseudonymise = self.pseudonymiser(tenant)
-        slots = program.slots
-        for index, value in met:
-            kind = slots[index].subject or "record"
-            normal = normalise(kind, value, country)
-            subjects[pseudonymise(kind, value.strip().lower() if normal is None else normal)] = None
+        name(subjects, self.pseudonymiser(tenant), country, program.kinds, met)
 
     def plan(
         self, identity: Identity, purpose: str | None, operation: Operation, upstream: Upstream, now: float

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.errors import HushgateError, PayloadError
 from gateway.exchange.exchange import Exchange
 from gateway.http1.body import Reader, reader_for
-from gateway.http1.head import find_head, parse_request_head
+from gateway.http1.head import next_request
 from gateway.planes.reverse.turn import Turn
 from gateway.policy.identity import Peer
 
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 BUFFER = 64 * 1024
 """bytes read ahead of what is being worked on (pipelined requests, a body not wanted yet)"""
-LINGER = 2.0
-"""seconds an answered connection is still read, so that the answer is not lost to a reset (RFC 9112 9.6)"""
 
 
 class Caller(asyncio.Protocol):
-    """An asyncio protocol. `expected` names what the deadline is for: head, idle, body, answer, progress."""
+    """An asyncio protocol. `expected` names what has to come: head, idle, body, answer, progress, linger.
+
+    `since`: when it began to be expected (monotonic seconds).
+    """
 
     __slots__ = (
         "_buffer",
@@ -33,11 +34,11 @@ class Caller(asyncio.Protocol):
         "_reader",
         "body_begun",
         "busy",
-        "deadline",
         "expected",
         "gone",
         "held",
         "peer",
+        "since",
         "transport",
         "turn",
         "worker",
@@ -52,7 +53,7 @@ class Caller(asyncio.Protocol):
         self.gone = False
         self.body_begun = False
         self.expected = "idle"
-        self.deadline = 0.0
+        self.since = 0.0
         self._buffer = b""
         self._clogged = False
         self._ended = False
@@ -176,15 +177,15 @@ class Caller(asyncio.Protocol):
         if self._clogged:
             return False
         try:
-            end = find_head(self._buffer, worker.head_limits)
-            if end < 0:
-                if self.expected == "idle":
-                    self.expect("head")
-                return False
-            head = parse_request_head(self._buffer[:end], worker.head_limits)
+            found = next_request(self._buffer, worker.head_limits)
         except HushgateError as error:
             self._refuse_head(error)
             return False
+        if found is None:
+            if self.expected == "idle":
+                self.expect("head")
+            return False
+        head, end = found
         self._buffer = self._buffer[end:]
         self._reader = reader_for(head)
         self.body_begun = bool(self._buffer)
@@ -280,25 +281,20 @@ class Caller(asyncio.Protocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.reading(True)
-        self.deadline = self.worker.lately + LINGER
-        self.expected = "linger"
+        self.expect("linger")
 
     # ---- time ----------------------------------------
 
     def expect(self, what: str) -> None:
-        """What has to come next, and by when."""
+        """What has to come next, from now on and within its timeout."""
         self.expected = what
-        self.deadline = self.deadline_for(what)
-
-    def deadline_for(self, what: str) -> float:
-        """The moment (monotonic seconds) by which something has to come."""
-        return self.worker.lately + self.worker.timeouts[what]
+        self.since = self.worker.lately
 
     def check(self, now: float) -> None:
         """Called every so often: act on a deadline that has passed."""
-        if now < self.deadline or self.gone:
+        if self.gone or now < self.since + self.worker.timeouts[self.expected]:
             return
-        self.deadline = now + self.worker.timeouts["idle"]
+        self.since = now
         if self.expected == "head":
             self._refuse_head(PayloadError("request_timeout", "", "head"))
         elif self.busy:

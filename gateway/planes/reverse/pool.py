@@ -1,5 +1,7 @@
 """Idle connections to upstreams, by upstream; the most recently used one first."""
 
+from collections import Counter
+
 from gateway.exchange.commands import Permit
 from gateway.metrics import Metrics
 from gateway.model import Upstream
@@ -10,19 +12,26 @@ MAX_IDLE = 256
 
 
 class Pool:
-    """Owned by one worker; only its event loop touches it."""
+    """Owned by one worker; only its event loop touches it. Reuses are counted here and added to the metrics
+    whenever old connections are looked for.
+    """
 
-    __slots__ = ("_idle", "_metrics")
+    __slots__ = ("_idle", "_metrics", "_reused")
 
     def __init__(self, metrics: Metrics) -> None:
         self._idle: dict[str, list[UpstreamConnection]] = {}
         self._metrics = metrics
+        self._reused: Counter[str] = Counter()
 
     def take(self, upstream: Upstream, permit: Permit) -> UpstreamConnection | None:
         """A live idle connection whose peer address is permitted, or None."""
         idle = self._idle.get(upstream.name)
         if not idle:
             return None
+        latest = idle[-1]
+        if latest.upstream is upstream and latest.alive and permit(latest.address) is not None:
+            self._reused[upstream.name] += 1
+            return idle.pop()
         for index in range(len(idle) - 1, -1, -1):
             connection = idle[index]
             if connection.upstream is not upstream and connection.upstream != upstream:
@@ -30,7 +39,7 @@ class Pool:
                 connection.abandon()
             elif connection.alive and permit(connection.address) is not None:
                 del idle[index]
-                self._metrics.add("hushgate_pool_reused", upstream.name)
+                self._reused[upstream.name] += 1
                 return connection
         return None
 
@@ -52,6 +61,9 @@ class Pool:
                 idle.remove(connection)
                 connection.abandon()
             self._metrics.set("hushgate_pool_idle", name, value=len(idle))
+        for name, number in self._reused.items():
+            self._metrics.add("hushgate_pool_reused", name, by=number)
+        self._reused.clear()
 
     def close(self) -> None:
         """Close every idle connection."""

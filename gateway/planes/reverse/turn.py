@@ -118,7 +118,10 @@ class Turn:
     def collect_answer(self, command: CollectAnswer) -> Any:
         """Gather the answer's body."""
         if self._answered:
-            return b"".join(self._answer_parts)
+            body = b"".join(self._answer_parts)
+            if len(body) > command.limit:
+                raise _too_long(command.limit)
+            return body
         self._answer_limit = command.limit
         self.answering = COLLECT
         return PENDING
@@ -136,7 +139,8 @@ class Turn:
         self.answering = PUMP
         self._caller.begin_answer(command.head, keep=command.chunked or self._has_length())
         if self._answered:
-            return (0, None)
+            self._write_whole()
+            return (self.pumped, None)
         if connection is None or self._caller.gone:
             self._drop_upstream()
             return (0, UpstreamError("upstream_invalid", "the caller went away"))
@@ -228,18 +232,27 @@ class Turn:
         if self.answering is None and connection is not None and not connection.body_done:
             connection.pause()
 
+    def on_whole(self, head: ResponseHead, body: bytes) -> None:
+        """An answer that came in one piece: complete before the exchange sees its head."""
+        connection = self._connection
+        if connection is None:
+            return
+        self._answered = True
+        self._answer_parts = [body]
+        self._count_wait()
+        self._settle(connection)
+        self.driver.resume(head)
+
     def on_data(self, data: bytes) -> None:
         """A part of the answer's body."""
         if self.answering == PUMP:
             self.pumped += len(data)
-            self._caller.deadline = self._caller.deadline_for("progress")
+            self._caller.since = self._worker.lately
             self._caller.write(chunk(data) if self._chunked_out else data)
             return
         self._answer_size += len(data)
         if self.answering == COLLECT and self._answer_size > self._answer_limit:
-            self._cut(
-                UpstreamError("upstream_invalid", f"the answer has more than {self._answer_limit} bytes")
-            )
+            self._cut(_too_long(self._answer_limit))
             return
         self._answer_parts.append(data)
 
@@ -316,6 +329,14 @@ class Turn:
         response = connection.response if connection else None
         return response is None or response.length is not None
 
+    def _write_whole(self) -> None:
+        body = b"".join(self._answer_parts)
+        self.pumped = len(body)
+        if self._chunked_out:
+            self._caller.write(chunk(body) + last_chunk())
+        elif body:
+            self._caller.write(body)
+
     def _count_wait(self) -> None:
         exchange = self.driver.exchange
         if exchange is not None:
@@ -347,3 +368,7 @@ class Turn:
             self.driver.resume((self.pumped, error))
         else:
             self.driver.fail(error)
+
+
+def _too_long(limit: int) -> UpstreamError:
+    return UpstreamError("upstream_invalid", f"the answer has more than {limit} bytes")

@@ -4,8 +4,8 @@ import asyncio
 from typing import Any, Protocol
 
 from gateway.errors import HushgateError, UpstreamError
-from gateway.http1.body import Reader, reader_for
-from gateway.http1.head import HeadLimits, ResponseHead, find_response_head, parse_response_head
+from gateway.http1.body import NO_BODY, Reader, reader_for
+from gateway.http1.head import HeadLimits, ResponseHead, next_response
 from gateway.model import Upstream
 
 
@@ -17,6 +17,9 @@ class Owner(Protocol):
 
     def on_answer(self, head: ResponseHead) -> None:
         """The answer's head."""
+
+    def on_whole(self, head: ResponseHead, body: bytes) -> None:
+        """An answer whose whole body came with its head, in place of the three others."""
 
     def on_data(self, data: bytes) -> None:
         """A part of the answer's body."""
@@ -109,20 +112,23 @@ class UpstreamConnection(asyncio.Protocol):
                 return
 
     def _read_head(self) -> bool:
-        end = find_response_head(self._buffer, self._limits)
-        if end < 0:
-            return False
-        head = parse_response_head(self._buffer[:end], self._method, self._limits)
-        self._buffer = self._buffer[end:]
+        found = next_response(self._buffer, self._method, self._limits)
         owner = self.owner
-        if owner is None:
+        if found is None or owner is None:
             return False
+        head, end = found
+        self._buffer = self._buffer[end:]
         if 100 <= head.status < 200:
             if head.status == 101:
                 raise UpstreamError("upstream_invalid", "switched protocols unasked")
             owner.on_interim(head)
             return True
         self.response = head
+        if len(self._buffer) == head.length:
+            body, self._buffer = self._buffer, b""
+            self._reader = NO_BODY
+            owner.on_whole(head, body)
+            return True
         self._reader = reader_for(head)
         if self._reader.done:
             self._complete(head_first=True)

@@ -23,6 +23,8 @@ from gateway.policy.snapshot import Snapshot
 
 TICK = 0.25
 """seconds between looks at deadlines"""
+LINGER = 2.0
+"""seconds an answered connection is still read, so that the answer is not lost to a reset (RFC 9112 9.6)"""
 SETTLE = 0.5
 """seconds after a stop in which connections between two requests stay open: a request that is on its way is
 answered (with `Connection: close`) instead of meeting a reset"""
@@ -38,7 +40,7 @@ class Worker:
         self.metrics = metrics
         self.pool = Pool(metrics)
         self.head_limits = config.head_limits
-        self.timeouts: Mapping[str, float] = {
+        self.timeouts: Mapping[str, float] = {"linger": LINGER} | {
             name: getattr(config.timeouts, name) for name in ("head", "body", "idle", "answer", "progress")
         }
         self.env = Env(snapshot, config.limits, clock.monotonic)

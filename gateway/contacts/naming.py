@@ -1,0 +1,39 @@
+"""People met in traffic, by their pseudonyms: the only form in which they are ever kept. Pure."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from gateway.contacts.normalise import normalise, shapes
+from gateway.model import SubjectKind
+
+Pseudonymise = Callable[[str, str], str]
+"""(subject kind, normalised value) -> the tenant's keyed pseudonym."""
+Met = Sequence[tuple[int, str]]
+"""(slot index, value as it stands in traffic)."""
+
+
+def name(
+    subjects: dict[str, None],
+    pseudonymise: Pseudonymise,
+    country: str | None,
+    kinds: tuple[SubjectKind, ...],
+    met: Met,
+) -> None:
+    """Add the pseudonyms of those met to `subjects`, in their order.
+
+    A value that has no canonical form is known by its own text, in lower case without outer white space.
+    A compiled pseudonymiser does the usual spellings itself and asks here for the others.
+    """
+    slow = partial(_name, pseudonymise, country)
+    native: Any = getattr(pseudonymise, "native", None)
+    if native is not None and met.__class__ is list:
+        native.name(subjects, met, kinds, shapes(), slow)
+        return
+    for slot, value in met:
+        subjects[slow(kinds[slot], value)] = None
+
+
+def _name(pseudonymise: Pseudonymise, country: str | None, kind: SubjectKind, value: str) -> str:
+    normal = normalise(kind, value, country)
+    return pseudonymise(kind, value.strip().lower() if normal is None else normal)
