@@ -133,6 +133,7 @@ def _steps(text: str) -> int:
         count += event == "line"
         return trace
 
+    detect(text)  # metadata of calling codes is read when first met
     before = sys.gettrace()
     sys.settrace(trace)
     try:

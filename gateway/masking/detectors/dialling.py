@@ -33,6 +33,8 @@ class Dialling:
     _transform: str | None
     _abroad: re.Pattern[str]
     _bare: tuple[tuple[re.Pattern[str], bool], ...]
+    outline: str
+    """A pattern of all that `writes` may say yes to, and more: one for many regions is quick."""
 
     def writes(self, digits: str) -> bool:
         """Whether the region writes a telephone number so: as at home, with its code, or for abroad."""
@@ -86,7 +88,20 @@ def dialling(region: str) -> Dialling | None:
         _transform=own.national_prefix_transform_rule,
         _abroad=re.compile(own.international_prefix or "00"),
         _bare=_formats(own.country_code),
+        outline=_outline(own, own.country_code),
     )
+
+
+def _outline(own: PhoneMetadata, code: int) -> str:
+    descs = (shared.general_desc for shared in (own, *_sharing(code)))
+    numbers = "|".join(
+        dict.fromkeys(d.national_number_pattern for d in descs if d and d.national_number_pattern)
+    )
+    prefix, abroad = own.national_prefix_for_parsing, own.international_prefix or "00"
+    at_home = (
+        rf"(?:{prefix})\d*" if own.national_prefix_transform_rule else rf"(?:{prefix or ''})(?:{numbers})"
+    )
+    return rf"(?:{code})?(?:{numbers})|{at_home}|(?:{abroad})[1-9]\d*"
 
 
 def _least(own: PhoneMetadata) -> int:

@@ -27,7 +27,16 @@ _BY_SIZE: Final[Mapping[int, str]] = {
     33: "RU",
 }
 """Length -> countries: SWIFT's IBAN registry, release 101."""
-SIZES: Final[Mapping[str, int]] = {name: size for size, names in _BY_SIZE.items() for name in names.split()}
+_BESIDE: Final[Mapping[int, str]] = {
+    25: "AO CV GW MZ",
+    26: "DZ IR",
+    27: "CF CG CM GA GQ KM MG TD",
+    28: "BF BJ CI MA ML NE SN TG",
+}
+"""The same, of countries that use the format without being in the registry."""
+SIZES: Final[Mapping[str, int]] = {
+    name: size for sizes in (_BY_SIZE, _BESIDE) for size, names in sizes.items() for name in names.split()
+}
 _start = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2})[0-9]{2}(?:[ \-\u00a0]?[A-Za-z0-9]){11}").finditer
 _characters = re.compile(r"[A-Za-z0-9]").finditer
 _joined = re.compile(r"[A-Za-z0-9](?:[ \-\u00a0]?[A-Za-z0-9]){14,32}").match

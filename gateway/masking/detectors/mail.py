@@ -21,7 +21,7 @@ _domain = re.compile(
 ).match
 _scaled = re.compile(r"[1-9]x\.(?:png|jpe?g|gif|webp|svg)", re.IGNORECASE).match
 _outside = re.compile(r"[\s<>()\[\]{},;:\"\\]").search
-_trimmed: Final = "'`|.*_=&?/-~!#"
+_trimmed: Final = "'`|.*_=&?/-~!#@"
 MAX_LOCAL: Final = 320
 """characters looked back for a local part; RFC 5321 allows 64, and what is longer is no reason to show it"""
 MAX_QUOTED: Final = 66

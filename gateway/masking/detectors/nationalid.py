@@ -27,6 +27,7 @@ from stdnum.fr import nif as spi
 from stdnum.fr import nir
 from stdnum.gb import nhs
 from stdnum.gr import amka
+from stdnum.gr import vat as afm
 from stdnum.hr import oib
 from stdnum.ie import pps
 from stdnum.it import codicefiscale
@@ -37,6 +38,7 @@ from stdnum.pl import pesel
 from stdnum.pt import cc, nif
 from stdnum.ro import cnp
 from stdnum.si import emso
+from stdnum.th import pin
 from stdnum.tr import tckimlik
 from stdnum.us import itin, ssn
 
@@ -74,7 +76,7 @@ def _swedish(text: str) -> bool:
     return luhn.is_valid(digits) and _born(day - 60 if day > 60 else day, int(digits[2:4]))
 
 
-def _danish(text: str) -> bool:
+def _day_first(text: str) -> bool:
     return _born(int(text[:2]), int(text[2:4]))
 
 
@@ -102,6 +104,14 @@ def _italian(text: str) -> bool:
     return sum(map(str.isdigit, text)) >= 4 and codicefiscale.is_valid(text)
 
 
+def _social(text: str) -> bool:
+    return ssn.is_valid(text.replace(" ", "-"))
+
+
+def _finnish(text: str) -> bool:
+    return hetu.is_valid(text, allow_temporary=True)
+
+
 def _anything(_: str) -> bool:
     return True
 
@@ -110,7 +120,7 @@ _S: Final = r"[ .\-\u00a0]?"
 SHAPES: Final = (
     Shape(
         "",
-        rf"[1-478]{_S}[0-9]{{2}}{_S}[0-9]{{2}}{_S}(?:[0-9]{{2}}|2[AB]){_S}[0-9]{{3}}{_S}[0-9]{{3}}{_S}[0-9]{{2}}",
+        rf"[1278]{_S}[0-9]{{2}}{_S}[0-9]{{2}}{_S}(?:[0-9]{{2}}|2[AB]){_S}[0-9]{{3}}{_S}[0-9]{{3}}{_S}[0-9]{{2}}",
         nir.is_valid,
     ),
     Shape("FR", rf"[0-3][0-9]{_S}[0-9]{{2}}{_S}[0-9]{{3}}{_S}[0-9]{{3}}{_S}[0-9]{{3}}", spi.is_valid),
@@ -118,12 +128,12 @@ SHAPES: Final = (
     Shape("", r"[XYZ][ \-]?[0-9]{7}[ \-]?[A-HJ-NP-TV-Z]", nie.is_valid),
     Shape("", r"[A-Z]{6}[0-9L-V]{2}[A-T][0-9L-V]{2}[A-Z][0-9L-V]{3}[A-Z]", _italian, 0),
     Shape("", r"[A-Z]{4}[0-9]{6}[HMX][A-Z]{5}[0-9A-Z][0-9]", curp.is_valid, 0),
-    Shape("", r"[0-9]{6}[\-+A-FU-Y][0-9]{3}[0-9A-Y]", hetu.is_valid),
+    Shape("", r"[0-9]{6}[\-+A-FU-Y][0-9]{3}[0-9A-Y]", _finnish),
     Shape("", rf"756{_S}[0-9]{{4}}{_S}[0-9]{{4}}{_S}[0-9]{{2}}", ahv.is_valid),
     Shape("", r"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}", cpf.is_valid),
-    Shape("", r"[0-9]{3}-[0-9]{2}-[0-9]{4}", ssn.is_valid),
+    Shape("", r"[0-9]{3}-[0-9]{2}-[0-9]{4}", _social),
     Shape("", r"9[0-9]{2}-[0-9]{2}-[0-9]{4}", itin.is_valid),
-    Shape("US", r"[0-9]{3} [0-9]{2} [0-9]{4}", ssn.is_valid),
+    Shape("US", r"[0-9]{3} [0-9]{2} [0-9]{4}", _social),
     Shape("AR", r"[0-9]{2}-?[0-9]{8}-?[0-9]", cuit.is_valid),
     Shape("AT", r"[0-9]{4} ?[0-9]{6}", vnr.is_valid),
     Shape("AU", r"[0-9]{3} ?[0-9]{3} ?[0-9]{3}", tfn.is_valid),
@@ -132,9 +142,9 @@ SHAPES: Final = (
     Shape("BR", r"[0-9]{11}", cpf.is_valid),
     Shape("CA", rf"[0-9]{{3}}{_S}[0-9]{{3}}{_S}[0-9]{{3}}", sin.is_valid),
     Shape("CL", r"[0-9]{1,2}\.?[0-9]{3}\.?[0-9]{3}-[0-9K]", rut.is_valid),
-    Shape("CZ SK", r"[0-9]{6}/?[0-9]{3,4}", rc.is_valid),
+    Shape("CZ SK", r"[0-9]{6}/[0-9]{3}|[0-9]{6}/?[0-9]{4}", rc.is_valid),
     Shape("DE", r"[0-9]{2} ?[0-9]{3} ?[0-9]{3} ?[0-9]{3}", idnr.is_valid),
-    Shape("DK", r"[0-9]{6}-?[0-9]{4}", _danish),
+    Shape("DK", r"[0-9]{6}-?[0-9]{4}", _day_first),
     Shape("EE LT", r"[1-8][0-9]{10}", ik.is_valid),
     Shape("GB", rf"[0-9]{{3}}{_S}[0-9]{{3}}{_S}[0-9]{{4}}", nhs.is_valid),
     Shape(
@@ -144,11 +154,13 @@ SHAPES: Final = (
         6,
     ),
     Shape("GR", r"[0-9]{11}", amka.is_valid),
+    Shape("GR", r"[0-9]{9}", afm.is_valid),
     Shape("HR", r"[0-9]{11}", oib.is_valid),
     Shape("IE", r"[0-9]{7}[A-W][A-IW]?", pps.is_valid),
     Shape("IN", r"[2-9][0-9]{3}[ \-]?[0-9]{4}[ \-]?[0-9]{4}", _indian),
     Shape("IN", r"[A-Z]{3}[ABCFGHJLPT][A-Z][0-9]{4}[A-Z]", _anything, 0),
-    Shape("KR", r"[0-9]{6}-[1-8][0-9]{6}", _korean),
+    Shape("KR", r"[0-9]{6}-?[1-8][0-9]{6}", _korean),
+    Shape("LV", r"[0-9]{6}-[0-9]{5}", _day_first),
     Shape("NL", r"[0-9]{4}\.?[0-9]{2}\.?[0-9]{3}", bsn.is_valid),
     Shape("NO", r"[0-9]{6} ?[0-9]{5}", _norwegian),
     Shape("PL", r"[0-9]{11}", pesel.is_valid),
@@ -156,7 +168,9 @@ SHAPES: Final = (
     Shape("PT", r"[0-9]{8} ?[0-9] ?[A-Z0-9]{2}[0-9]", cc.is_valid),
     Shape("RO", r"[1-9][0-9]{12}", cnp.is_valid),
     Shape("SE", r"(?:[0-9]{2})?[0-9]{6}[\-+]?[0-9]{4}", _swedish),
+    Shape("SG", r"[STFGM][0-9]{7}[A-Z]", _anything),
     Shape("SI BA HR ME MK RS", r"[0-9]{13}", emso.is_valid),
+    Shape("TH", r"[1-8][ \-]?[0-9]{4}[ \-]?[0-9]{5}[ \-]?[0-9]{2}[ \-]?[0-9]", pin.is_valid),
     Shape("TR", r"[1-9][0-9]{10}", tckimlik.is_valid),
     Shape("ZA", r"[0-9]{6} ?[0-9]{4} ?[0-9]{3}", _south_african),
 )

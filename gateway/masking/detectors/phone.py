@@ -7,12 +7,14 @@ of its country, since record ids and times look much like it.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
-from gateway.masking.detectors.dialling import MAX_DIGITS, Dialling, dialling, international
+from gateway.masking.detectors.dialling import MAX_DIGITS, dialling, international
 from gateway.masking.detectors.hit import Find, Span
 
+IsPhone = Callable[[str], bool]
+_ABROAD: Final = r"00[1-9]\d*"
 _SEPARATORS: Final = r"\s.()/\-\u2010-\u2015\u2212\u00ad\u200b\u2060"
 _plus_run = re.compile(rf"(?:(?<!\d)[+\uff0b]|%2[Bb])[\d{_SEPARATORS}]*").finditer
 _zeros = re.compile(rf"(?<!\d)00[\d{_SEPARATORS}]*").search
@@ -21,12 +23,14 @@ _group = re.compile(r"\d+").finditer
 _date = re.compile(
     r"(?<!\d)(?:\d{1,2}[/.\-]\d{1,2}[/.\-](?:19|20)\d\d|(?:19|20)\d\d[/.\-]\d{1,2}[/.\-]\d{1,2})(?!\d)"
 ).search
+_fraction = re.compile(r"\d+\.\d+|[1-9]\d*/\d+").fullmatch
 _word_end = re.compile(r"[0-9A-Za-z]*").match
 _latin = re.compile(r"[A-Za-z_]").match
 _extension = re.compile(r"\s?(?:x|ext)\.?\s?[0-9]").match
 _TRIM: Final = " \t\r\n.()/-\u00a0\u2010\u2011\u2012\u2013\u2014\u2015\u202f\u2009\u200b\u00ad\u2060\u2212"
 MIN_PHONE: Final = 8
-MAX_GROUPS: Final = 11
+MAX_GROUPS: Final = 7
+"""groups of digits in one number, its international prefix and calling code included"""
 MAX_GAP: Final = 4
 
 
@@ -37,13 +41,22 @@ def phones(regions: tuple[str, ...]) -> tuple[int, Find]:
     """
     ways = tuple(way for way in map(dialling, regions) if way)
     least = min((way.least for way in ways), default=MIN_PHONE)
+    outlines = (_ABROAD, *dict.fromkeys(way.outline for way in ways))
+    possible = re.compile("|".join(f"(?:{outline})" for outline in outlines)).fullmatch
+
+    def is_phone(digits: str) -> bool:
+        if possible(digits) is None:
+            return False
+        if digits.startswith("00") and international(digits[2:]):
+            return True
+        return any(way.writes(digits) for way in ways)
 
     def find(text: str) -> Iterator[Span]:
         yield from _with_plus(text)
         if ways or _zeros(text):
             for run in _run(text):
                 if len(run[0]) >= least:
-                    yield from _at_home(text, run.span(), ways, least)
+                    yield from _at_home(text, run.span(), is_phone, least)
 
     return least, find
 
@@ -56,36 +69,30 @@ def _with_plus(text: str) -> Iterator[Span]:
             yield run.start(), run.start() + len(number)
 
 
-def _at_home(text: str, run: Span, ways: tuple[Dialling, ...], least: int) -> Iterator[Span]:
+def _at_home(text: str, run: Span, is_phone: IsPhone, least: int) -> Iterator[Span]:
     groups = [(m.start(), m.end()) for m in _group(text, *run)]
     done = 0
     for first, (start, _) in enumerate(groups):
         if start < done or not _may_begin(text, start):
             continue
-        end = _longest(text, groups[first : first + MAX_GROUPS], ways, least)
+        end = _longest(text, groups[first : first + MAX_GROUPS], is_phone, least)
         if end:
             done = end
             opened = start - 1 if start and text[start - 1] == "(" else start
             yield opened, end
 
 
-def _longest(text: str, groups: list[Span], ways: tuple[Dialling, ...], least: int) -> int:
+def _longest(text: str, groups: list[Span], is_phone: IsPhone, least: int) -> int:
     """The end of the most groups that are one number; 0 for none."""
     joined, found, before = "", 0, groups[0][0]
     for begin, end in groups:
-        joined += text[begin:end] if len(joined) + end - begin <= MAX_DIGITS else "x" * MAX_DIGITS
-        if begin - before > MAX_GAP or len(joined) > MAX_DIGITS:
+        if begin - before > MAX_GAP or len(joined) + end - begin > MAX_DIGITS:
             break
+        joined += text[begin:end]
         before = end
-        if len(joined) >= least and _is_phone(_ascii(joined), ways) and _may_stand(text, groups[0][0], end):
+        if len(joined) >= least and is_phone(_ascii(joined)) and _may_stand(text, groups[0][0], end):
             found = end
     return found
-
-
-def _is_phone(digits: str, ways: tuple[Dialling, ...]) -> bool:
-    if digits.startswith("00") and international(digits[2:]):
-        return True
-    return any(way.writes(digits) for way in ways)
 
 
 def _may_begin(text: str, start: int) -> bool:
@@ -107,8 +114,7 @@ def _may_stand(text: str, start: int, end: int) -> bool:
     """Not before a letter, not a date, not a number with a fraction."""
     if _latin(text, end) and not _extension(text, end):
         return False
-    number = text[start:end]
-    return not _date(number) and not (number.count(".") == 1 and number.replace(".", "").isdigit())
+    return not _date(text[start:end]) and not _fraction(text, start, end)
 
 
 def _ascii(digits: str) -> str:
