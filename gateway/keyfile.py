@@ -109,7 +109,7 @@ class _Asking:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, LookupError):
+        if type(error) is LookupError:  # a KeyError is the plugin's own
             raise self._place.wrong("the name of no KMS plugin", f"one in the group {GROUP}") from None
         if isinstance(error, Exception):
             raise self._place.wrong(

@@ -40,7 +40,7 @@ VERBS: Final = {
     "run": Entry("run", "run the gateway"),
     "explain": Entry("explain", "which rules decide on a request, why, and what would be sent"),
     "test": Entry("test", "run the rule cases that stand beside the rules"),
-    "key": Entry("key", "make a client's key"),
+    "key": Entry("key", "make a client's key, or a key epoch"),
     "contacts": Entry("contacts", "suppressions and consents in the contact registry"),
     "audit": Entry("audit", "verify or follow the access log"),
     "demo": Entry("demo", "sandbox APIs behind a gateway, and a tour of what it does"),
