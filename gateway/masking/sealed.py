@@ -30,10 +30,21 @@ _PATH: Final = 254  # octets, RFC 5321 section 4.5.3.1.3 without the brackets
 _PAD: Final = 16  # a text is filled up to a multiple, so that its length shows less
 _END: Final = b"\x80"  # between text and filling (ISO/IEC 7816-4)
 
+_EMAIL: Final = b"email"
+_TEXT: Final = b"text"
+"""What is sealed along, with the epoch: a token cannot be turned into another form of itself."""
+
 _SPELLED: Final = b"\0"
 _NUMBER: Final = b"\2"
-_SHORT: Final = {"user.contact.email": b"\1"}
-"""Heads that stand for a category: an address has little room. Only ever added to."""
+_SHORT: Final = {
+    "user.contact.email": b"\1",
+    "user.name": b"\3",
+    "user.name.first": b"\4",
+    "user.name.last": b"\5",
+    "user.unique_id": b"\6",
+    "user.contact.address.street": b"\7",
+}
+"""Heads that stand for a category: an address has little room, a name is short. Only ever added to."""
 _CATEGORIES: Final = {head: category for category, head in _SHORT.items()}
 
 
@@ -48,7 +59,8 @@ class Opened:
 
 def seal_email(siv: Siv, epoch: int, category: str, value: str) -> str | None:
     """The address that stands for an address; None where no address has the room."""
-    return _address(bytes((epoch,)) + siv.seal(_plain(category, value, False), b"email"))
+    mark = bytes((epoch,))
+    return _address(mark + siv.seal(_plain(category, value, False), _EMAIL + mark))
 
 
 def seal_text(siv: Siv, epoch: int, category: str, value: str, number: bool = False) -> str | None:
@@ -57,7 +69,8 @@ def seal_text(siv: Siv, epoch: int, category: str, value: str, number: bool = Fa
     if len(plain) > MAX_TEXT:
         return None
     plain += bytes(-len(plain) % _PAD)
-    return _word(bytes((epoch,)) + siv.seal(plain, b"text"))
+    mark = bytes((epoch,))
+    return _word(mark + siv.seal(plain, _TEXT + mark))
 
 
 def epoch_of(token: str) -> int | None:
@@ -69,11 +82,11 @@ def epoch_of(token: str) -> int | None:
 def unseal(siv: Siv, token: str) -> Opened | None:
     """What a token stands for; None when it was not sealed with this key, or was changed."""
     payload = _payload(token)
-    form = b"text" if token.startswith(PREFIX) else b"email"
-    plain = siv.open(payload[1:], form) if payload else None
+    form = _TEXT if token.startswith(PREFIX) else _EMAIL
+    plain = siv.open(payload[1:], form + payload[:1]) if payload else None
     if plain is None:
         return None
-    return _read(plain.rstrip(b"\0")[:-1] if form == b"text" else plain)
+    return _read(plain.rstrip(b"\0")[:-1] if form == _TEXT else plain)
 
 
 def _plain(category: str, value: str, number: bool) -> bytes:

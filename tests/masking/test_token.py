@@ -45,14 +45,14 @@ def issued(category: str, kind: Kind, text: str, tokens: Tokens = ACME) -> str:
             EMAIL,
             "email",
             "ana@example.org",
-            "taeyhcrhh36ftqsed7elhu44pqs6ljwvnapkzqqo4vedgnjtf3gl2m@token.hushgate.invalid",
+            "taf47j3pto33n3xyhh253ydhgonx2szsyw6i52drzobq4ndwo6c3is@token.hushgate.invalid",
         ),
-        (NAME, "text", "Ana", "t_AWgTAU7JH7W0AStGQsZiIaxDoOpzNS5HQHfaYcZm6eCq"),
+        (NAME, "text", "Ana", "t_AT3d2OvlqA7okizK1iHNFha9tBkB37HH1gclUcdNqPRF"),
         (
             "user.demographic.age",
             "number",
             "42",
-            "t_Ads3eOtCHEkDnxylLIkjMfae_NGaUSrDg9JqumhYFi7JesGCJps_7jK2dDzMvCNvHQ",
+            "t_AQlJ0mwedfos67JzUPvrd8cJczz1EqkPqr9lC5UtQ3QFwvCJQ-TMsFt1OLNZyf6MQA",
         ),
     ],
 )
