@@ -23,6 +23,10 @@ REASONS: Mapping[str, Reason] = {
     "access_denied": Reason(403, "This operation is not allowed for this client"),
     "purpose_not_allowed": Reason(403, "The stated purpose is not one of the client's purposes"),
     "unknown_operation": Reason(403, "No provider pack describes this operation"),
+    "hidden_field_queried": Reason(
+        403, "A field this client may not see was filtered, sorted or searched by"
+    ),
+    "too_many_lookups": Reason(429, "This client has looked up too many people in too short a time", 60),
     "contact_suppressed": Reason(403, "A recipient must not be contacted"),
     "contact_without_consent": Reason(403, "A recipient has not given the consent that is required"),
     "contact_outside_hours": Reason(403, "A recipient must not be contacted at this time"),

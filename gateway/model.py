@@ -15,6 +15,7 @@ SubjectRole = Literal["recipient", "sender", "person"]
 OnRefusal = Literal["refuse", "drop"]
 Unmapped = Literal["redact", "detect", "pass"]
 Format = Literal["json", "form", "csv", "xml", "multipart", "text", "cookies", "set-cookie"]
+GuardKind = Literal["compared", "searched", "named", "chosen", "soql"]
 Requirement = Literal["consent", "double_opt_in", "no_suppression"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
@@ -26,6 +27,18 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 # ---- provider packs -------------------------------------------------------------------------------------
+
+
+class Guard(Struct):
+    """How a request's value can be used to find out what its caller may not see.
+
+    `compared` and `searched`: it is compared with values of these categories. `named`: it names fields to
+    filter or sort by; `chosen`: fields to answer with; `soql`: it is a query that does both. `names` are
+    those fields with their categories.
+    """
+
+    kind: GuardKind
+    names: tuple[tuple[str, str], ...] = ()
 
 
 class Field(Struct):
@@ -44,6 +57,8 @@ class Field(Struct):
     format: Format | None = None
     """The value is itself a document of this format, with `inner` as its data map."""
     inner: "tuple[Field, ...]" = ()
+    guard: Guard | None = None
+    """What keeps the value of a request from being an oracle."""
 
 
 class Unread(Struct):
@@ -85,6 +100,8 @@ class Operation(Struct):
     purpose: str | None = None
     act: bool = False
     """True when it can reach a person or change data upstream: any unsafe method, any channel."""
+    lookup: bool = False
+    """True when it finds people by what a caller knows of them; lookups are limited in their rate."""
     request: DataMap = DataMap()
     response: DataMap = DataMap()
 
@@ -129,13 +146,19 @@ class Client(Struct):
 class Mask(Struct):
     """One masking operator with its parameters; `op` is a key of masking.table.OPERATORS.
 
-    `keep_first`/`keep_last` (partial): characters shown. `keep` (truncate): characters shown.
+    `keep_first`/`keep_last` (partial): characters shown. `keep` (truncate): characters shown. `width`
+    (age_band): years. `decimals` (coordinates): digits after the point. `days` (date_shift): the most a date
+    is moved. `text` (fixed): what is shown instead.
     """
 
     op: str
     keep_first: int = 0
     keep_last: int = 0
     keep: int = 0
+    width: int = 0
+    decimals: int = 0
+    days: int = 0
+    text: str = ""
 
 
 class View(Struct):

@@ -9,6 +9,7 @@ from dataclasses import replace
 import msgspec
 
 from gateway.codecs.cookies import COOKIE, SET_COOKIE
+from gateway.codecs.delimited import CSV
 from gateway.codecs.json import JSON
 from gateway.codecs.params import FORM
 from gateway.codecs.paths import compile_names, compile_program
@@ -39,6 +40,7 @@ _INNER: Mapping[str, tuple[Codec, _Compile, str]] = {
     "json": (JSON, compile_program, "$"),
     "form": (FORM, compile_names, "*"),
     "xml": (XML, compile_xml, "$"),
+    "csv": (CSV, compile_names, "*"),
     "cookies": (COOKIE, compile_names, "*"),
     "set-cookie": (SET_COOKIE, compile_names, "*"),
 }
@@ -87,7 +89,7 @@ def headers(data: DataMap, direction: Direction, make: Make) -> Program | None:
 
 def _matters(fields: tuple[Field, ...]) -> bool:
     """Whether any of the fields is personal, or identifies somebody."""
-    return any(personal(f.category) or f.subject or _matters(f.inner) for f in fields)
+    return any(personal(f.category) or f.subject or f.guard or _matters(f.inner) for f in fields)
 
 
 def _needed(carrier: str, fields: tuple[Field, ...]) -> Sequence[Field]:

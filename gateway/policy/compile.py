@@ -9,6 +9,7 @@ from gateway.codecs.program import Masker, Slot
 from gateway.contacts.rules import Check
 from gateway.masking.custom import NOTHING_CUSTOM, Custom
 from gateway.masking.detect import detector, redact_all
+from gateway.masking.guards import Names, make_guard
 from gateway.masking.operators import make_redact
 from gateway.masking.table import Make, build
 from gateway.model import (
@@ -17,6 +18,7 @@ from gateway.model import (
     DataMap,
     Direction,
     Field,
+    Guard,
     Mask,
     Operation,
     Policy,
@@ -154,6 +156,8 @@ class _Sides:
         self._key = ground.key
         self._custom = ground.custom
         self._tokens = ground.tokens
+        self._on = it.today
+        self._country = ground.policy.country
         self._unmapped = ground.policy.unmapped
         self._regions = (ground.policy.country,) if ground.policy.country else ()
         self._consents = ground.policy.consents
@@ -193,7 +197,19 @@ class _Sides:
         treated = self._slots.get(key)
         if treated is None:
             treated = self._slots[key] = self._treated(field, direction)
+        if field.guard is not None and direction == "request":
+            treated = replace(treated, mask=self._guarded(field.path, field.guard))
         return replace(treated, path=field.path, subject=field.subject, role=field.role)
+
+    def _guarded(self, place: str, guard: Guard) -> Masker:
+        """What a caller's view hides of the fields a guard is about, in answers."""
+        treated = {
+            name: self._treat(category, "response", self._enforced).mask for name, category in guard.names
+        }
+        known = frozenset(treated)
+        shown = frozenset(name for name, mask in treated.items() if mask is None)
+        listed = frozenset(name for name, mask in treated.items() if mask is None or mask.op != "remove")
+        return make_guard(guard.kind, place, Names(known, shown), Names(known, listed))
 
     def _treated(self, field: Field, direction: Direction) -> Slot:
         made = self._treat(field.category, direction, self._enforced)
@@ -212,7 +228,8 @@ class _Sides:
         )
 
     def _masker(self, mask: Mask, category: str) -> Masker:
-        return build(mask, category, self._key, self._custom.maskers, self._tokens)
+        given = (self._key, self._custom.maskers, self._tokens)
+        return build(mask, category, *given, on=self._on, country=self._country)
 
     def _treat(self, category: str, direction: Direction, rules: tuple[Rule, ...]) -> Treatment:
         made = treatment(category, direction, self._view if direction == "response" else None, rules)

@@ -12,7 +12,7 @@ def needed(fields: tuple[Field, ...]) -> list[Field]:
     `properties.*: user` with `properties.createdate: system.operations` needs both; `paging.next.after:
     system.operations` alone is not needed: nothing would happen there anyway.
     """
-    wanted = [field for field in fields if personal(field.category) or field.subject]
+    wanted = [field for field in fields if personal(field.category) or field.subject or field.guard]
     paths = {field.path for field in wanted}
     globs = [_glob(field.path) for field in wanted if "*" in field.path]
     return [

@@ -6,7 +6,7 @@ from typing import Final, get_args
 
 from gateway.codecs.paths import validate_path
 from gateway.codecs.xmlpaths import validate_xml_path
-from gateway.model import Format, SubjectKind, SubjectRole, Unread
+from gateway.model import Format, GuardKind, SubjectKind, SubjectRole, Unread
 from gateway.policy.packtypes import Draft, Entries, Entry, canonical
 from gateway.policy.taxonomy import CATEGORIES, CATEGORY
 from gateway.strict.document import Node, Scalar, describe
@@ -21,8 +21,14 @@ def _entry(
     subject: SubjectKind | None = None,
     role: SubjectRole | None = None,
     type: str | None = None,  # noqa: A002 - the key's name in the file
+    guard: GuardKind | None = None,
+    of: str | None = None,
     **inner: Entries,
 ) -> Entry | Fault:
+    if guard in _OF and of is None:
+        return Fault("guard", f"'guard: {guard}' without 'of'", "'of' with the type whose fields it names")
+    if of and (guard is None or guard == "compared"):
+        return Fault("of", "'of' without a guard that names fields", "'of' beside 'guard'")
     if role and not subject:
         return Fault("role", "a role without subject", "'subject' beside 'role'")
     if type and subject:
@@ -33,7 +39,7 @@ def _entry(
         if subject:
             return Fault("subject", f"a subject beside {name!r}", "subjects among what the value holds")
         return Entry(category, format=_FORMATS[name], inner=fields)
-    return Entry(category, subject, role or "person", type)
+    return Entry(category, subject, role or "person", type, guard=guard, of=of)
 
 
 _FORMATS: Final[Mapping[str, Format]] = {"json": "json", "xml": "xml", "form": "form", "csv": "csv"}
@@ -41,6 +47,16 @@ _FORMATS: Final[Mapping[str, Format]] = {"json": "json", "xml": "xml", "form": "
 
 
 _CATEGORY_ENTRY: Final = mapped({k: Entry(v) for k, v in CATEGORIES.items()}, CATEGORY.expected)
+_OF: Final = frozenset(("named", "chosen", "searched", "soql"))
+_GUARD: Final = (
+    Key(
+        "guard",
+        one_of(*get_args(GuardKind)),
+        "In a request: the value is `compared` with data of its category or `searched` for in all of a type, "
+        "names fields to filter or sort by (`named`) or to answer with (`chosen`), or is a `soql` query.",
+    ),
+    Key("of", NAME, "The one of `types` whose fields a guard is about.", to="of"),
+)
 _IS: Final = Key("is", CATEGORY, "The data category of the value.", to="category")
 _WHO: Final = (
     Key("subject", one_of(*get_args(SubjectKind)), "The value identifies a person, in this way."),
@@ -53,6 +69,7 @@ FIELD: Final = Table(
         _IS,
         *_WHO,
         Key("type", NAME, "Name of one of `types`, whose fields are put in below this path."),
+        *_GUARD,
     ),
     _entry,
     exactly=("is", "type"),
@@ -143,6 +160,7 @@ VALUE: Final = Table(
     (
         Key("is", CATEGORY, "The data category of the value, and of all in it.", True, to="category"),
         *_WHO,
+        *_GUARD,
         Key("json", JSON, "The value is JSON: what is where in it."),
         Key("xml", _XML, "The value is XML: what is where in it."),
         Key("form", _flat(PARAMETER), "The value is a form: what its fields are."),
@@ -211,3 +229,5 @@ TYPED: Final = (
     *(f"{place}.*.json" for place in _HOLDING),
 )
 """Where, in an operation, a type may be named."""
+GUARDED: Final = ("request.query", "request.form", "request.multipart")
+"""Where else a guard may name a type."""

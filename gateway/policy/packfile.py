@@ -8,7 +8,7 @@ from typing import Final, get_args
 
 from gateway.model import Channel, Host, Operation, Pack
 from gateway.policy.calls import CALL, SAFE, Call, collisions, parse_call
-from gateway.policy.mapfile import JSON, PARAMETER, REQUEST, RESPONSE, TYPED
+from gateway.policy.mapfile import GUARDED, JSON, PARAMETER, REQUEST, RESPONSE, TYPED
 from gateway.policy.packtypes import (
     MAX_FIELDS,
     NOTHING,
@@ -33,6 +33,7 @@ def _operation(
     channel: Channel | None = None,
     purpose: str | None = None,
     act: bool | None = None,
+    lookup: bool = False,
     request: Draft = NOTHING,
     response: Draft = NOTHING,
 ) -> Plan | Fault:
@@ -43,7 +44,13 @@ def _operation(
         )
     acts = needed if act is None else act
     operation = Operation(
-        id=id, method=call.method, path=call.path, channel=channel, purpose=purpose, act=acts
+        id=id,
+        method=call.method,
+        path=call.path,
+        channel=channel,
+        purpose=purpose,
+        act=acts,
+        lookup=lookup,
     )
     return Plan(operation, request, response)
 
@@ -61,6 +68,7 @@ OPERATION: Final = Table(
         Key("channel", one_of(*get_args(Channel)), "The channel on which it reaches a person."),
         Key("purpose", USE, "The data use it always serves."),
         Key("act", FLAG, "Whether it reaches a person or changes data (true for unsafe methods, channels)."),
+        Key("lookup", FLAG, "Whether it finds people by what a caller knows of them: limited in its rate."),
         Key("request", REQUEST, "Where which data is in what is sent."),
         Key("response", RESPONSE, "Where which data is in what comes back."),
     ),
@@ -152,6 +160,7 @@ DOCUMENT: Final = Document(
         Unique("operation id", "operations[].id"),
         Unique("host", "hosts[].name"),
         Refers("type", tuple(f"{path}.*.type" for path in _MAPS), "types{}"),
+        Refers("type", tuple(f"operations[].{place}.*.of" for place in (*TYPED, *GUARDED)), "types{}"),
         collisions,
         _template_parameters,
     ),

@@ -8,7 +8,17 @@ from typing import Final
 
 import msgspec
 
-from gateway.model import DataMap, Field, Format, Operation, SubjectKind, SubjectRole, Unread
+from gateway.model import (
+    DataMap,
+    Field,
+    Format,
+    Guard,
+    GuardKind,
+    Operation,
+    SubjectKind,
+    SubjectRole,
+    Unread,
+)
 
 MAX_FIELDS: Final = 2000
 """Fields of one carrier after types were put in: bounds what types in types can grow to."""
@@ -27,6 +37,9 @@ class Entry:
     type: str | None = None
     format: Format | None = None
     inner: "Mapping[str, Entry]" = MappingProxyType({})
+    guard: GuardKind | None = None
+    of: str | None = None
+    """The type whose fields a guard is about; none: the value's own category."""
 
 
 Entries = Mapping[str, Entry]
@@ -110,7 +123,16 @@ class Spread:
             role=entry.role,
             format=entry.format,
             inner=self._fields(entry.inner) if entry.inner else (),
+            guard=self._guard(entry),
         )
+
+    def _guard(self, entry: Entry) -> Guard | None:
+        if entry.guard is None:
+            return None
+        if entry.of is None:
+            return Guard(kind=entry.guard, names=(("", entry.category),))
+        fields = self._fields(self._types.get(entry.of, {}))
+        return Guard(kind=entry.guard, names=tuple((field.path, field.category) for field in fields))
 
     def _below(self, prefix: str, entries: Entries, trail: tuple[str, ...]) -> Iterator[Field]:
         for own, entry in sorted(entries.items(), key=lambda item: item[1].type is not None):

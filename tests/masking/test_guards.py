@@ -1,0 +1,113 @@
+"""What a caller may not see, it may not ask by."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.codecs.program import REMOVED
+from gateway.errors import PayloadError
+from gateway.masking.guards import Names, make_guard
+from gateway.model import GuardKind
+
+KNOWN = frozenset(("Name", "Email", "Phone", "Notes", "CreatedDate"))
+SHOWN = Names(KNOWN, frozenset(("Name", "CreatedDate")))
+LISTED = Names(KNOWN, KNOWN - {"Notes"})
+ALL = Names(KNOWN, KNOWN)
+SECRET = "ana@example.com"
+
+
+def ask(kind: GuardKind, value: object, shown: Names = SHOWN, listed: Names = LISTED) -> object:
+    return make_guard(kind, "query.q", shown, listed)(value)
+
+
+def refused(kind: GuardKind, value: object, shown: Names = SHOWN) -> None:
+    with pytest.raises(PayloadError) as caught:
+        ask(kind, value, shown)
+    assert caught.value.reason == "hidden_field_queried"
+    assert caught.value.place == "query.q"
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["compared", "searched"])
+def test_a_value_is_compared_only_with_what_is_shown_whole(kind: GuardKind) -> None:
+    refused(kind, SECRET)
+    assert ask(kind, "") == ""
+    assert ask(kind, SECRET, ALL) == SECRET
+
+
+@pytest.mark.parametrize(
+    "value", ["Name", "-Name", "Name:desc", "Name,CreatedDate", " Name , -CreatedDate ", ""]
+)
+def test_fields_that_are_shown_are_named(value: str) -> None:
+    assert ask("named", value) is value
+
+
+@pytest.mark.parametrize("value", ["Email", "-Email", "Name,Email", "Name,-Email:desc", "name", "Emai", 7])
+def test_a_field_that_is_not_shown_is_not_named(value: object) -> None:
+    refused("named", value)
+
+
+def test_what_no_data_map_knows_is_what_its_star_is() -> None:
+    open_to_others = Names(KNOWN | {"*"}, frozenset(("Name", "*")))
+    assert ask("named", "custom_field", open_to_others) == "custom_field"
+    refused("named", "Email", open_to_others)
+    refused("named", "custom_field", Names(KNOWN | {"*"}, KNOWN))
+
+
+@pytest.mark.parametrize(
+    ("asked", "left"),
+    [
+        ("Name,Email", "Name,Email"),
+        ("Name,Notes,Phone", "Name,Phone"),
+        ("Notes", REMOVED),
+        ("unknown,Name", "Name"),
+        ("", ""),
+    ],
+)
+def test_only_fields_that_are_there_are_chosen(asked: str, left: object) -> None:
+    assert ask("chosen", asked) == left
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT Name, Email FROM Contact",
+        "select name from contact where name like 'A%' order by createddate desc nulls last limit 9",
+        "SELECT COUNT(Name) FROM Contact WHERE CreatedDate = LAST_N_DAYS:30 GROUP BY Name",
+        "SELECT Name FROM Contact WHERE CreatedDate > 2026-01-01T00:00:00Z AND NOT Name IN ('O\\'Hara', 'x')",
+    ],
+)
+def test_queries_by_what_is_shown_pass(query: str) -> None:
+    assert ask("soql", query) is query
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT Name FROM Contact WHERE Email = 'ana@example.com'",
+        "SELECT Name FROM Contact ORDER BY Email",
+        "SELECT Notes FROM Contact",
+        "SELECT Name FROM Contact WHERE Account.Email = 'ana@example.com'",
+        "SELECT Name FROM Contact WHERE Id IN (SELECT ContactId FROM Case WHERE Email = 'ana@example.com')",
+        "SELECT FIELDS(ALL) FROM Contact",
+        "SELECT TYPEOF What WHEN Contact THEN Email END FROM Event",
+        "FIND {ana} IN EMAIL FIELDS RETURNING Contact(Name)",
+        "SELECT Name FROM Contact WHERE Name = 'unfinished",
+        "SELECT Name FROM Contact; DELETE",
+        "SELECT",
+        "",
+        7,
+    ],
+)
+def test_other_queries_are_refused(query: object) -> None:
+    refused("soql", query)
+
+
+@given(st.text(max_size=60), st.sampled_from(["compared", "searched", "named", "chosen", "soql"]))
+def test_any_text_gives_an_answer_or_our_refusal(text: str, kind: GuardKind) -> None:
+    try:
+        out = ask(kind, text)
+    except PayloadError as error:
+        assert error.reason == "hidden_field_queried"
+    else:
+        assert out is REMOVED or isinstance(out, str)
