@@ -10,7 +10,7 @@ in lower case and has no sign but letters and digits, since applications change 
 """
 
 import binascii
-from base64 import b32decode, b32encode, urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -34,6 +34,10 @@ _EMAIL: Final = b"email"
 _TEXT: Final = b"text"
 """What is sealed along, with the epoch: a token cannot be turned into another form of itself."""
 
+_SIGNS: Final = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS: Final = tuple(a + b for a in _SIGNS for b in _SIGNS)
+_VALUES: Final = str.maketrans(_SIGNS, "0123456789abcdefghijklmnopqrstuv")  # as int() reads base 32
+
 _SPELLED: Final = b"\0"
 _NUMBER: Final = b"\2"
 _SHORT: Final = {
@@ -46,6 +50,15 @@ _SHORT: Final = {
 }
 """Heads that stand for a category: an address has little room, a name is short. Only ever added to."""
 _CATEGORIES: Final = {head: category for category, head in _SHORT.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A token taken apart: the number of its key epoch, its form, and what only the key opens."""
+
+    epoch: int
+    form: bytes
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +86,23 @@ def seal_text(siv: Siv, epoch: int, category: str, value: str, number: bool = Fa
     return _word(mark + siv.seal(plain, _TEXT + mark))
 
 
-def epoch_of(token: str) -> int | None:
-    """The number of the key epoch; None when the token was mangled so that it holds none."""
-    payload = _payload(token)
-    return payload[0] if payload else None
-
-
-def unseal(siv: Siv, token: str) -> Opened | None:
-    """What a token stands for; None when it was not sealed with this key, or was changed."""
-    payload = _payload(token)
+def parse(token: str) -> Sealed | None:
+    """What a token holds, unopened; None unless it is written as we would: a value has one token."""
     form = _TEXT if token.startswith(PREFIX) else _EMAIL
-    plain = siv.open(payload[1:], form + payload[:1]) if payload else None
+    read, write = _FORMS[form]
+    try:
+        payload = read(token)
+    except (binascii.Error, ValueError):
+        return None
+    return Sealed(payload[0], form, payload[1:]) if payload and write(payload) == token else None
+
+
+def unseal(siv: Siv, sealed: Sealed) -> Opened | None:
+    """What a token stands for; None when it was not sealed with this key, or was changed."""
+    plain = siv.open(sealed.body, sealed.form + bytes((sealed.epoch,)))
     if plain is None:
         return None
-    return _read(plain.rstrip(b"\0")[:-1] if form == _TEXT else plain)
+    return _read(plain.rstrip(b"\0")[:-1] if sealed.form == _TEXT else plain)
 
 
 def _plain(category: str, value: str, number: bool) -> bytes:
@@ -110,11 +126,19 @@ def _word(payload: bytes) -> str:
 
 
 def _address(payload: bytes) -> str | None:
-    text = "t" + b32encode(payload).rstrip(b"=").decode().lower()
+    text = "t" + _base32(payload)
     local, rest = text[:_LOCAL], text[_LOCAL:]
     labels = [rest[at : at + _LABEL] for at in range(0, len(rest), _LABEL)]
     address = local + "@" + ".".join((*labels, DOMAIN))
     return address if len(address) <= _PATH else None
+
+
+def _base32(data: bytes) -> str:
+    """RFC 4648 section 6 in lower case, unpadded; two signs at a time, since base64.b32encode is slow."""
+    size = 8 * len(data)
+    number = int.from_bytes(data) << -size % 10
+    text = "".join([_PAIRS[number >> shift & 1023] for shift in range((size - 1) // 10 * 10, -1, -10)])
+    return text[: -(-size // 5)]
 
 
 def _from_word(token: str) -> bytes:
@@ -125,21 +149,11 @@ def _from_word(token: str) -> bytes:
 def _from_address(token: str) -> bytes:
     local, _, domain = token.rpartition("@")
     text = local[1:] + domain.removesuffix(DOMAIN).replace(".", "")
-    return b32decode(text.upper() + "=" * (-len(text) % 8))
+    return (int(text.translate(_VALUES), 32) >> 5 * len(text) % 8).to_bytes(5 * len(text) // 8)
 
 
-_FORMS: Final[Mapping[bool, tuple[Callable[[str], bytes], Callable[[bytes], str | None]]]] = {
-    True: (_from_word, _word),
-    False: (_from_address, _address),
+_FORMS: Final[Mapping[bytes, tuple[Callable[[str], bytes], Callable[[bytes], str | None]]]] = {
+    _TEXT: (_from_word, _word),
+    _EMAIL: (_from_address, _address),
 }
-"""Whether it begins as a text token does -> how it is read, and how it is written."""
-
-
-def _payload(token: str) -> bytes | None:
-    """What is encoded; None unless it is encoded as we would: a value has one token, in one spelling."""
-    read, write = _FORMS[token.startswith(PREFIX)]
-    try:
-        payload = read(token)
-    except (binascii.Error, ValueError):
-        return None
-    return payload if payload and write(payload) == token else None
+"""How each form is read, and how it is written."""

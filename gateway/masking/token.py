@@ -19,7 +19,7 @@ from gateway.errors import InternalError, PayloadError
 from gateway.keys import hkdf
 from gateway.masking.operators import redact, text_of
 from gateway.masking.phonetoken import DIGITS, PhoneCipher
-from gateway.masking.sealed import DOMAIN, MIN_TEXT, PREFIX, epoch_of, seal_email, seal_text, unseal
+from gateway.masking.sealed import DOMAIN, MIN_TEXT, PREFIX, parse, seal_email, seal_text, unseal
 from gateway.masking.siv import Siv
 from gateway.model import Mask, covers
 
@@ -145,13 +145,14 @@ class Tokens:
         raise _invalid("a token that was changed, or is not this tenant's", place)
 
     def _opened(self, token: str, kind: Kind, place: str) -> Revealed:
-        number = epoch_of(token)
-        if number is not None and number not in self._epochs:
+        sealed = parse(token)
+        epoch = self._epochs.get(sealed.epoch) if sealed else None
+        if sealed and not epoch:
             raise _invalid("a token of a key epoch that is not held, or one that was changed", place)
-        opened = None if number is None else unseal(self._epochs[number].siv, token)
-        if opened is None or number is None:
+        opened = unseal(epoch.siv, sealed) if sealed and epoch else None
+        if not opened or not epoch:
             raise _invalid("a token that was changed, or is not this tenant's", place)
-        return Revealed(opened.category, "number" if opened.number else kind, opened.value, number)
+        return Revealed(opened.category, "number" if opened.number else kind, opened.value, epoch.number)
 
     def _numbers(self, digits: str) -> list[Revealed]:
         """What 15 digits can stand for; more than one answer, in different epochs, is none to rely on."""
