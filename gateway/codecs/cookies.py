@@ -21,7 +21,7 @@ _odd = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 
 
 class CookiesCodec:
-    """The Codec of one field's value. A document is a list of Pieces; `single`: the first alone is a cookie."""
+    """The Codec of one field's value. A document is a list of Pieces; `single`: only one is a cookie."""
 
     def __init__(self, place: str, *, single: bool) -> None:
         self._place = place
