@@ -33,6 +33,11 @@ METRICS: Mapping[str, Metric] = {
     "hushgate_rule_hits": Metric("counter", ("tenant", "rule", "mode"), "Exchanges a rule determined"),
     "hushgate_masked_values": Metric("counter", ("category",), "Values masked in answers and requests"),
     "hushgate_unmapped_values": Metric("counter", (), "Values at paths no data map names that were masked"),
+    "hushgate_unmapped_paths": Metric(
+        "counter",
+        ("provider", "operation", "path", "category"),
+        "Values that look personal at paths no data map names, in sampled answers",
+    ),
     "hushgate_dropped_recipients": Metric("counter", (), "Recipients left out of a request"),
     "hushgate_added_seconds": Metric("histogram", (), "Time the gateway itself added to an exchange"),
     "hushgate_total_seconds": Metric("histogram", (), "Time from request head to answer"),

@@ -43,6 +43,7 @@ VERBS: Final = {
     "key": Entry("key", "make a client's key, or a key epoch"),
     "contacts": Entry("contacts", "suppressions and consents in the contact registry"),
     "audit": Entry("audit", "verify or follow the access log"),
+    "drift": Entry("drift", "personal data at paths that no data map names"),
     "demo": Entry("demo", "sandbox APIs behind a gateway, and a tour of what it does"),
     "version": Entry("version", "print the version"),
 }

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from gateway.codecs.encodings import decode, encode
+from gateway.codecs.json import JSON
 from gateway.codecs.params import HEADERS
 from gateway.codecs.program import Limits, Program, Tally
 from gateway.codecs.table import media_type, reader_for
@@ -103,6 +104,9 @@ def _mask(
         tally = Tally.of(program)
         masked = codec.transform(body, program, tally, limits)
         _count(facts, snapshot, plan, program, tally)
+        if codec is JSON and head.status < 400:
+            name = plan.upstream.provider, plan.operation.id
+            snapshot.drift.look(facts.tick(), *name, plan.country, body, program)
         return masked if coding is None else encode(masked, coding.strip().lower())
     except PayloadError as error:
         if head.status >= 400:

@@ -26,17 +26,23 @@ described(redact_all, "redact", REDACTED.encode())
 
 
 @lru_cache(maxsize=1024)
+def finder_of(regions: tuple[str, ...]) -> Finder:
+    """The detectors for these regions. Kept, since their patterns take milliseconds to compile."""
+    return Finder(regions)
+
+
+@lru_cache(maxsize=1024)
 def detector(regions: tuple[str, ...] = ()) -> Masker:
     """For `unmapped: detect`: text with what was found replaced by `[redacted]`; a card number by null.
 
-    `regions` (ISO 3166) are those whose national ways of writing phones and identity numbers are known. Kept,
-    since its patterns take milliseconds to compile and every tenant of a country has the same.
+    `regions` (ISO 3166) are those whose national ways of writing phones and identity numbers are
+    known. One for all tenants of a country.
 
     >>> find = detector(("FR",))
     >>> find("call 06 12 34 56 78"), find(4242424242424242), find(51001)
     ('call [redacted]', None, 51001)
     """
-    finder = Finder(regions)
+    finder = finder_of(regions)
     find = finder.find
 
     def detect(value: Any) -> Any:

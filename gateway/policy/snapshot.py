@@ -10,6 +10,7 @@ from gateway.codecs.program import Program
 from gateway.contacts.naming import Met, Pseudonymise, name
 from gateway.keys import Keyring
 from gateway.masking.custom import NOTHING_CUSTOM, Custom
+from gateway.masking.drift import Drift
 from gateway.masking.token import Tokens, shared
 from gateway.model import Client, Operation, Pack, Policy, Upstream, covers
 from gateway.policy.compile import Ground, compile_plan, situation
@@ -73,6 +74,7 @@ class Snapshot:
         self._tokens: dict[str, Tokens] = {}
         self._issuing = shared()
         self.addressed: dict[Hashable, object] = {}
+        self.drift = Drift()
         self._plans: dict[tuple[str, str, str | None, str, str], Plan] = {}
 
     @property

@@ -102,6 +102,8 @@ async def _beat(worker: Worker, post: Post, stop: asyncio.Event, failures: Failu
         while failures:
             plugin, count = failures.popitem()
             worker.metrics.add("hushgate_plugin_failures", plugin, by=count)
+        for strange, number in worker.env.snapshot.drift.take().items():
+            worker.metrics.add("hushgate_unmapped_paths", *strange, by=number)
         _publish(worker, post, ready=ready)
         await asyncio.sleep(BEAT)
 
