@@ -42,6 +42,7 @@ from gateway.planes.reverse.turn import Turn
 from gateway.planes.reverse.upstream import UpstreamConnection
 from gateway.policy.identity import Directory
 from gateway.policy.operations import OperationIndex
+from gateway.policy.operators import PLAIN
 from gateway.policy.packfile import RESPONSE
 from gateway.policy.routes import Routes
 from gateway.policy.snapshot import Snapshot
@@ -176,7 +177,8 @@ def step(name: str, owner: Any, attribute: str, asked: bytes = READ, *, sent: bo
 
 
 def operator_row(op: str) -> Row:
-    params = {"partial": "{partial: {keep_last: 2}}", "truncate": "{truncate: {keep: 2}}"}.get(op, op)
+    required = {"partial": "keep_last: 2", "truncate": "keep: 2", "fixed": "text: hidden"}
+    params = op if op in PLAIN else f"{{{op}: {{{required.get(op, '')}}}}}"
     rule = f"rules:\n  - {{id: m, mask: user.name, with: {params}}}\n"
     return Row(f"operator {op}", broken_masker(op), READ, True, rules=rule)
 

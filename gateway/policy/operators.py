@@ -7,10 +7,13 @@ from gateway.masking.table import PLUGIN
 from gateway.model import Mask
 from gateway.strict.kinds import Kind, Number, mapped
 from gateway.strict.shapes import ByShape, Fault, Key, Table, Variant
-from gateway.strict.words import NAME
+from gateway.strict.words import NAME, pattern
 
-PLAIN: Final = ("redact", "remove", "token", "hash", "year", "truncate_ip")
+PLAIN: Final = ("redact", "remove", "token", "hash", "year", "postcode_area", "initials", "truncate_ip")
 """Operators without parameters."""
+
+WIDTH, DECIMALS, DAYS = 10, 2, 180
+"""Parameters of operators that may be written without any."""
 
 
 def _partial(keep_first: int, keep_last: int) -> Mask | Fault:
@@ -24,6 +27,9 @@ def _truncate(keep: int) -> Mask:
 
 
 _KEEP: Final = Number(0, 64)
+_TEXT: Final = pattern(
+    "a text of at most 200 characters, in quotes when empty", r"[^\x00-\x1f\x7f-\x9f]{0,200}"
+)
 
 PARTIAL: Final = Table(
     "partial",
@@ -41,12 +47,64 @@ TRUNCATE: Final = Table(
     doc="Generalises by cutting off the end: a postcode to its first digits.",
 )
 
-_WITH_PARAMETERS: Final[dict[str, Kind[Mask]]] = {"partial": PARTIAL, "truncate": TRUNCATE}
+FIXED: Final = Table(
+    "fixed",
+    (Key("text", _TEXT, "What is shown instead of every value.", required=True),),
+    lambda text: Mask(op="fixed", text=text),
+    doc="Puts one text in place of every text; numbers become null.",
+)
+AGE_BAND: Final = Table(
+    "age_band",
+    (
+        Key(
+            "width",
+            Number(2, 50),
+            "Years in a band; the bands begin at 0, and 90 and older is one.",
+            default=str(WIDTH),
+        ),
+    ),
+    lambda width: Mask(op="age_band", width=width),
+    doc="Generalises an age, or a date of birth as of the day of the request, to a band such as 30-39.",
+)
+COORDINATES: Final = Table(
+    "coordinates",
+    (
+        Key(
+            "decimals",
+            Number(0, 4),
+            "Digits after the point: 2 is about 1 km, 1 about 11 km.",
+            default=str(DECIMALS),
+        ),
+    ),
+    lambda decimals: Mask(op="coordinates", decimals=decimals),
+    doc="Rounds a latitude, a longitude, or both in one text.",
+)
+DATE_SHIFT: Final = Table(
+    "date_shift",
+    (Key("days", Number(1, 3650), "The most a date is moved, to either side.", default=str(DAYS)),),
+    lambda days: Mask(op="date_shift", days=days),
+    doc="Moves dates by a number of days that is kept secret and is the same for all dates of a category.",
+)
 
-WORDS: Final = (*PLAIN, *_WITH_PARAMETERS)
+_WITH_PARAMETERS: Final[dict[str, Kind[Mask]]] = {
+    "fixed": FIXED,
+    "partial": PARTIAL,
+    "age_band": AGE_BAND,
+    "date_shift": DATE_SHIFT,
+    "coordinates": COORDINATES,
+    "truncate": TRUNCATE,
+}
+
+_WORDS: Final = {word: Mask(op=word) for word in PLAIN} | {
+    "age_band": Mask(op="age_band", width=WIDTH),
+    "date_shift": Mask(op="date_shift", days=DAYS),
+    "coordinates": Mask(op="coordinates", decimals=DECIMALS),
+}
+
+WORDS: Final = tuple(dict.fromkeys((*_WORDS, *_WITH_PARAMETERS)))
 """Every built-in operator a rule file may name."""
 
-_BUILT_IN: Final = mapped({word: Mask(op=word) for word in PLAIN})
+_BUILT_IN: Final = mapped(_WORDS)
 EXPECTED: Final = _BUILT_IN.expected
 
 

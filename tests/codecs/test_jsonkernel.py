@@ -104,7 +104,7 @@ def agree(body: bytes, program: Program, limits: Limits = LIMITS) -> bool:
     return True
 
 
-def mask(op: str, category: str = "user.contact.email", **parameters: int) -> Masker:
+def mask(op: str, category: str = "user.contact.email", **parameters: Any) -> Masker:
     return build(Mask(op=op, **parameters), category, KEY)
 
 

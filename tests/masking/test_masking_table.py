@@ -1,6 +1,6 @@
 """Stricter is a join: the order in which rules meet never matters."""
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given
@@ -17,6 +17,10 @@ _masks = st.builds(
     keep_first=st.integers(0, 3),
     keep_last=st.integers(0, 3),
     keep=st.integers(0, 3),
+    width=st.integers(0, 6),
+    decimals=st.integers(0, 3),
+    days=st.integers(0, 3),
+    text=st.sampled_from(("", "a", "b")),
 )
 
 
@@ -39,7 +43,7 @@ def test_parameters_never_open(a: Mask, b: Mask, text: str) -> None:
 
 
 def test_the_order() -> None:
-    order = ["remove", "redact", "hash", "partial", "year"]
+    order = ["remove", "redact", "fixed", "token", "hash", "partial", "year"]
     for strict, loose in pairwise(order):
         assert stricter(Mask(op=loose), Mask(op=strict)).op == strict
     assert stricter(Mask(op="partial", keep_first=1, keep_last=4), Mask(op="partial", keep_first=2)) == Mask(
@@ -48,7 +52,25 @@ def test_the_order() -> None:
     assert stricter(Mask(op="truncate", keep=3), Mask(op="truncate", keep=2)) == Mask(op="truncate", keep=2)
 
 
-@pytest.mark.parametrize("pair", [("year", "truncate"), ("year", "truncate_ip"), ("truncate", "truncate_ip")])
+@pytest.mark.parametrize(
+    ("a", "b", "joined"),
+    [
+        (Mask(op="age_band", width=10), Mask(op="age_band", width=4), Mask(op="age_band", width=20)),
+        (Mask(op="coordinates", decimals=3), Mask(op="coordinates"), Mask(op="coordinates")),
+        (Mask(op="date_shift", days=9), Mask(op="date_shift", days=30), Mask(op="date_shift", days=30)),
+        (Mask(op="fixed", text="a"), Mask(op="fixed", text="a"), Mask(op="fixed", text="a")),
+        (Mask(op="fixed", text="a"), Mask(op="fixed", text="b"), Mask(op="redact")),
+        (Mask(op="fixed", text="a", keep=3), Mask(op="year"), Mask(op="fixed", text="a")),
+    ],
+)
+def test_parameters_join(a: Mask, b: Mask, joined: Mask) -> None:
+    assert stricter(a, b) == joined
+
+
+GENERALISATIONS = [op for op, row in OPERATORS.items() if row.rank == OPERATORS["year"].rank]
+
+
+@pytest.mark.parametrize("pair", [*combinations(GENERALISATIONS, 2)])
 def test_two_generalisations_show_nothing(pair: tuple[str, str]) -> None:
     joined = stricter(Mask(op=pair[0], keep=4), Mask(op=pair[1], keep=4))
     assert joined == NOTHING

@@ -42,7 +42,10 @@ Json = dict[str, Any]
 
 category = st.sampled_from(SUBJECTS)
 operators = st.one_of(
-    st.sampled_from(("redact", "remove", "hash", "year", "truncate_ip")),
+    st.sampled_from(("redact", "remove", "token", "hash", "year", "truncate_ip")),
+    st.sampled_from(("age_band", "postcode_area", "initials", "coordinates", "date_shift")),
+    st.sampled_from(("given", "on file", "")).map(lambda text: {"fixed": {"text": text}}),
+    st.integers(2, 30).map(lambda n: {"age_band": {"width": n}}),
     st.integers(1, 6).map(lambda n: {"partial": {"keep_last": n}}),
     st.integers(1, 20).map(lambda n: {"truncate": {"keep": n}}),
 )
@@ -390,6 +393,8 @@ mask_values = st.one_of(
     st.sampled_from([Mask(op=op) for op in OPERATORS]),
     st.builds(Mask, op=st.just("partial"), keep_first=st.integers(0, 4), keep_last=st.integers(0, 4)),
     st.builds(Mask, op=st.just("truncate"), keep=st.integers(0, 9)),
+    st.builds(Mask, op=st.just("age_band"), width=st.integers(0, 9)),
+    st.builds(Mask, op=st.just("fixed"), text=st.sampled_from(("a", "b"))),
 )
 view_values = st.builds(
     View,

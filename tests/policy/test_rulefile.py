@@ -155,9 +155,9 @@ def test_every_operator_that_exists_can_be_written() -> None:
 
 names = st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True)
 categories = st.sampled_from(sorted(CATEGORIES))
-operators = st.sampled_from(["redact", "remove", "hash", "year", "truncate_ip"]) | st.builds(
-    lambda n: {"partial": {"keep_last": n}}, st.integers(1, 64)
-)
+operators = st.sampled_from(
+    ["redact", "remove", "hash", "year", "truncate_ip", "age_band", "initials"]
+) | st.builds(lambda n: {"partial": {"keep_last": n}}, st.integers(1, 64))
 
 
 def some(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
