@@ -9,7 +9,6 @@ to nobody (RFC 6761 section 6.4): a message to a token that escaped is delivered
 in lower case and has no sign but letters and digits, since applications change the case of addresses.
 """
 
-import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -92,7 +91,7 @@ def parse(token: str) -> Sealed | None:
     read, write = _FORMS[form]
     try:
         payload = read(token)
-    except (binascii.Error, ValueError):
+    except (ValueError, OverflowError):  # the latter of a number with a minus
         return None
     return Sealed(payload[0], form, payload[1:]) if payload and write(payload) == token else None
 

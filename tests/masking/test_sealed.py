@@ -168,6 +168,11 @@ def test_any_text_opens_nothing_and_raises_nothing(text: str) -> None:
     assert epoch_of(text) in (None, *range(256))
 
 
+@pytest.mark.parametrize("local", ["t-a", "t", "t+a", "t_a", "t a", "ta-", "\u0661", "t0"])
+def test_what_only_int_reads_is_no_token(local: str) -> None:
+    assert parse(f"{local}@{DOMAIN}") is None
+
+
 def test_another_spelling_of_the_same_bytes_is_no_token() -> None:
     word = TOKENS[1]
     last = word[:-1] + chr(ord(word[-1]) + 1)
