@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from itertools import compress
 from struct import Struct
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from gateway.model import SubjectKind, SubjectRole
 
@@ -177,7 +177,7 @@ class Tally:
     def take(self, pattern: Pattern, subjects: list[tuple[int, str]], unmapped: int) -> None:
         """Add what a whole run saw and did."""
         self.unmapped += unmapped
-        if self._taken or self.pattern:
+        if self._taken or self._counted():
             self._add(pattern)
         else:
             self._taken = pattern
@@ -185,6 +185,12 @@ class Tally:
             self.subjects += subjects
         else:
             self.subjects = subjects
+
+    def _counted(self) -> bool:
+        try:
+            return _SEEN(self) is not None
+        except AttributeError:
+            return False
 
     def _add(self, pattern: Pattern) -> None:
         for index, seen, masked in _TRIPLES.iter_unpack(pattern):
@@ -272,6 +278,7 @@ class Stream(Protocol):
         """The body has ended; returns the rest. Raises PayloadError where it ended too early."""
 
 
+@runtime_checkable
 class Streaming(Codec, Protocol):
     """A codec that need not hold a whole body."""
 

@@ -5,10 +5,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from gateway.codecs.charset import transcoded, write_json
+from gateway.codecs.delimited import CSV, TSV, DelimitedCodec, with_parameters
 from gateway.codecs.json import JSON
+from gateway.codecs.jsonarray import JSON_ARRAY
 from gateway.codecs.multipart import MultipartCodec, Type
+from gateway.codecs.ndjson import JSON_SEQ, NDJSON
 from gateway.codecs.params import FORM
-from gateway.codecs.program import Codec
+from gateway.codecs.program import Codec, Streaming
+from gateway.codecs.sse import SSE
+from gateway.codecs.text import TEXT
 from gateway.codecs.xml import XML, XmlCodec
 from gateway.errors import PayloadError
 
@@ -55,10 +61,37 @@ def _type_of(content_type: bytes) -> Type:
     return Type(kind, parameters.get("charset"), None if kind.startswith("multipart/") else codec)
 
 
+def _json(codec: Codec) -> Callable[[Parameters], Codec]:
+    # ASCII is UTF-8 already.
+    return lambda p: codec if p.get("charset", "").lower() in CHARSETS else _labelled(codec, p)
+
+
+def _labelled(codec: Codec, parameters: Parameters) -> Codec:
+    return transcoded(codec, parameters.get("charset"), write_json)
+
+
+def _rows(codec: DelimitedCodec) -> Callable[[Parameters], Codec]:
+    return lambda p: transcoded(with_parameters(codec, p), p.get("charset"))
+
+
+def _text(parameters: Parameters) -> Codec:
+    return transcoded(TEXT, parameters.get("charset"))
+
+
 FORMATS: Mapping[str, Format] = {
-    "application/json": Format("json", JSON),
+    "application/json": Format("json", JSON, _json(JSON)),
     "application/x-www-form-urlencoded": Format("form", FORM),
-    "+json": Format("json", JSON),
+    "+json": Format("json", JSON, _json(JSON)),
+    **dict.fromkeys(
+        ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"),
+        Format("json", NDJSON, _json(NDJSON)),
+    ),
+    "application/json-seq": Format("json", JSON_SEQ),
+    "+json-seq": Format("json", JSON_SEQ),
+    "text/event-stream": Format("json", SSE),
+    "text/csv": Format("csv", CSV, _rows(CSV)),
+    "text/tab-separated-values": Format("csv", TSV, _rows(TSV)),
+    "text/plain": Format("text", TEXT, _text),
     "application/xml": Format("xml", XML, _xml),
     "text/xml": Format("xml", XML, _xml),
     "+xml": Format("xml", XML, _xml),
@@ -128,6 +161,13 @@ def _format(kind: str) -> Format | None:
     if known is None and "+" in kind and "/+" not in kind:
         known = FORMATS.get(kind[kind.rindex("+") :])
     return _ADDED.get(kind) if known is None else known
+
+
+def streaming(codec: Codec) -> Streaming | None:
+    """What reads in pieces the bodies that `codec` reads whole; None where they have to be read whole."""
+    if codec is JSON:
+        return JSON_ARRAY
+    return codec if isinstance(codec, Streaming) else None
 
 
 def codec_for(content_type: bytes | None) -> Codec:

@@ -1,6 +1,7 @@
 """What every Codec has to do, whatever its format. A codec's tests make a Sample and call `conforms`."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gateway.codecs.paths import compile_program
 from gateway.codecs.program import REMOVED, Codec, Limits, Program, Slot, Tally
@@ -19,6 +20,14 @@ class Sample:
     subject: str
     repeated: str
     kept: str
+    records: ClassVar[bool] = False
+    """Whether the body is a sequence of records, so that any subject can be dropped with its own."""
+
+
+class Records(Sample):
+    """The same of a body that is a sequence of records."""
+
+    records: ClassVar[bool] = True
 
 
 SECRET, SUBJECT, FIRST, SECOND, KEPT = "s3cr3t", "+33612345678", "a@b.example", "c@d.example", "stays"
@@ -73,7 +82,7 @@ def _finds(sample: Sample) -> None:
     document = sample.codec.parse(sample.body, LIMITS)
     found = sample.codec.find(document, _program(sample))
     assert [(f.slot, f.value, f.ordinal) for f in found] == [(1, SUBJECT, 0), (2, FIRST, 1), (2, SECOND, 2)]
-    assert not found[0].droppable
+    assert found[0].droppable == sample.records
     assert found[1].droppable == found[2].droppable
     assert sample.codec.dump(document) == sample.body
 

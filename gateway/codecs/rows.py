@@ -1,0 +1,248 @@
+"""Rows of comma-separated values (RFC 4180): the dialect of a body, and its rows as they arrive. Pure.
+
+Quotes are strict: a quoted cell is quoted whole, with quotes in it doubled. So a row is complete where its
+quotes are even in number, and no two readers see different cells.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from gateway.codecs.program import Limits
+from gateway.codecs.stream import Cutter, placed, slices, too_large
+from gateway.errors import PayloadError
+
+DELIMITERS = ",;\t|"
+MARK = "\ufeff".encode()
+
+_row_end = {quote: re.compile(rb"[\r\n" + quote.encode() + rb"]").search for quote in "\"'"}
+
+
+Group = tuple[list[str], str]
+"""Rows without their line ends, and the end they all have (which only the last row may lack)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How cells are written. `width` is the number of cells of every row."""
+
+    delimiter: str
+    quote: str
+    width: int = 0
+    cells: "re.Pattern[str]" = field(init=False)
+
+    def __post_init__(self) -> None:
+        d, q = re.escape(self.delimiter), self.quote
+        pattern = re.compile(f"({q}[^{q}]*+(?:{q}{q}[^{q}]*+)*+{q}|[^{q}{d}\r\n]*+){d}")
+        object.__setattr__(self, "cells", pattern)
+
+    def split(self, text: str) -> list[str] | None:
+        """The cells of a row as they are written; None where quotes are out of place."""
+        if self.quote not in text:
+            return text.split(self.delimiter)
+        cells = self.cells.findall(text + self.delimiter)
+        return cells if self.delimiter.join(cells) == text else None
+
+    def row(self, text: str) -> list[str]:
+        """The cells of a row; none of a blank line. Raises PayloadError."""
+        cells = self.split(text)
+        if cells is None:
+            raise self.misquoted(text)
+        if len(cells) != self.width:
+            if not text:
+                return []
+            raise PayloadError("unparseable_body", "the row has not as many cells as the first row")
+        return cells
+
+    def misquoted(self, text: str) -> PayloadError:
+        """What is wrong with a row that `split` refuses, at its column."""
+        at = column = 0
+        while match := self.cells.match(text, at):
+            at = match.end()
+            column += 1
+        return PayloadError("unparseable_body", "a quote is out of place", f"column {column + 1}")
+
+    def value(self, cell: str) -> str:
+        """What a cell says."""
+        q = self.quote
+        return cell[1:-1].replace(q + q, q) if cell[:1] == q else cell
+
+    def cell(self, value: str, quoted: bool) -> str:
+        """A value as a cell: in quotes where it stood in quotes or has to."""
+        q = self.quote
+        if not quoted and not any(each in value for each in (self.delimiter, q, "\r", "\n")):
+            return value
+        return q + value.replace(q, q + q) + q
+
+
+def dialect_of(header: str, quote: str, delimiters: str) -> Dialect:
+    """The dialect of a first row: the delimiter that gives it most cells. Without any there is one column.
+
+    Raises PayloadError where it cannot be told.
+    """
+    rated = [(len(cells), each) for each in delimiters if (cells := Dialect(each, quote).split(header))]
+    if not rated:
+        raise Dialect(delimiters[0], quote).misquoted(header)
+    width = max(rated)[0]
+    found = [each for size, each in rated if size == width]
+    if width > 1 and len(found) > 1:
+        raise PayloadError("unparseable_body", "the delimiter cannot be told")
+    return Dialect(found[0], quote, width)
+
+
+class Rows:
+    """Cuts a body into rows. The end of its first row settles what ends rows: LF (or CRLF), or CR alone."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.mark = b""
+        """The byte order mark the body opened with."""
+        self.quote = '"'
+        self._limits = limits
+        self._first = bytearray()
+        """What came before the end of the first row was known."""
+        self._scanned = 0
+        self._quoted = False
+        self._cutter: Cutter | None = None
+        self._end = "\n"
+        self._open: list[str] = []
+        """Lines of a row that ends further down, since a quote is open."""
+        self._size = 0
+        self._lines = 0
+
+    def feed(self, data: bytes) -> list[Group]:
+        """The rows that are complete now. Raises PayloadError with the number of a line."""
+        groups: list[Group] = []
+        for part in slices(data, self._limits):
+            if self._cutter is not None:
+                groups += self._cut(self._cutter, part)
+            else:
+                self._first += part
+                groups += self._begin(final=False)
+        return groups
+
+    def finish(self) -> list[Group]:
+        """The last row, if there is one without an end. Raises PayloadError."""
+        groups = self._begin(final=True) if self._cutter is None else []
+        last = self._text(self._cutter.rest()) if self._cutter is not None else ""
+        if last or self._open:
+            row = "".join([*self._open, last])
+            if row.count(self.quote) % 2:
+                raise self._refusal("a quote is not closed")
+            groups += self._clean([([row], "")])
+            self._close()
+        return groups
+
+    # ---- the first row ----------------------------------------------------------------------------------
+
+    def _begin(self, final: bool) -> list[Group]:
+        first = self._first
+        if self._scanned == 0:
+            if not final and len(first) <= len(MARK):
+                return []
+            if first.startswith(MARK):
+                self.mark = MARK
+            self._scanned = len(self.mark)
+            self.quote = "'" if first[self._scanned : self._scanned + 1] == b"'" else '"'
+        end = self._first_end(final)
+        if not end:
+            if len(first) - len(self.mark) > self._limits.max_record + 1:
+                raise too_large("line 1")
+            return []
+        self._end = end
+        self._cutter = Cutter(end.encode(), self._limits)
+        rest, self._first = bytes(first[len(self.mark) :]), bytearray()
+        return [group for part in slices(rest, self._limits) for group in self._cut(self._cutter, part)]
+
+    def _first_end(self, final: bool) -> str:
+        """What ends the first row; nothing while that is not known."""
+        first, search = self._first, _row_end[self.quote]
+        while match := search(first, self._scanned):
+            at = match.start()
+            if match[0] == self.quote.encode():
+                self._quoted = not self._quoted
+            elif not self._quoted:
+                if match[0] == b"\n":
+                    return "\n"
+                if at + 1 < len(first) or final:
+                    return "\n" if first[at + 1 : at + 2] == b"\n" else "\r"
+                self._scanned = at
+                return ""
+            self._scanned = at + 1
+        self._scanned = max(self._scanned, len(first))
+        return "\n" if final else ""
+
+    # ---- all others -------------------------------------------------------------------------------------
+
+    def _cut(self, cutter: Cutter, part: bytes) -> list[Group]:
+        try:
+            block = cutter.cut(part)
+        except PayloadError as error:
+            raise placed(error, f"line {self._lines + 1}") from error
+        if block is None:
+            return []
+        text = self._text(block)
+        crlf = text.count("\r\n")
+        returns = text.count("\r")
+        ends = text.count("\n") + 1
+        if self._end == "\r":
+            groups = self._clean(self._several(text.split("\r"), "\r"))
+        elif returns == ends == crlf + 1 and text[-1] == "\r":
+            groups = self._several(text[:-1].split("\r\n"), "\r\n")
+        elif not returns:
+            groups = self._several(text.split("\n"), "\n")
+        else:
+            groups = self._clean([group for line in text.split("\n") for group in self._mixed(line)])
+        self._lines += ends if self._end == "\n" else returns + 1
+        return groups
+
+    def _several(self, lines: list[str], end: str) -> list[Group]:
+        """Lines of one end, those of one row put together."""
+        quote = self.quote
+        if not self._open and not any(quote in line for line in lines):
+            return [(lines, end)]
+        rows: list[str] = []
+        for line in lines:
+            if line.count(quote) % 2 == (0 if self._open else 1):
+                self._more(line + end)
+            elif self._open:
+                rows.append("".join([*self._open, line]))
+                self._close()
+            else:
+                rows.append(line)
+        return [(rows, end)] if rows else []
+
+    def _mixed(self, line: str) -> list[Group]:
+        """One line of a body that ends some lines in LF and some in CRLF."""
+        end = "\r\n" if line[-1:] == "\r" else "\n"
+        return self._several([line[: -len(end) + 1] if end == "\r\n" else line], end)
+
+    def _more(self, line: str) -> None:
+        self._open.append(line)
+        self._size += len(line.encode())
+        if self._size > self._limits.max_record:
+            raise self._refusal("a quote is not closed within the size of a record")
+
+    def _close(self) -> None:
+        self._open = []
+        self._size = 0
+
+    def _clean(self, groups: list[Group]) -> list[Group]:
+        """Refuse a line break that ends no row here, though it may end one to others."""
+        for rows, _ in groups:
+            for row in rows:
+                if ("\r" in row or "\n" in row) and self.quote not in row:
+                    raise self._refusal("a line break of another kind")
+        return groups
+
+    def _text(self, block: bytes) -> str:
+        """The text of whole lines. Raises PayloadError for what is no UTF-8, and for NUL."""
+        try:
+            text = block.decode()
+        except UnicodeDecodeError as error:
+            raise self._refusal("the body is not UTF-8", block[: error.start]) from error
+        if "\0" in text:
+            raise self._refusal("a NUL", block[: block.index(0)])
+        return text
+
+    def _refusal(self, detail: str, before: bytes = b"") -> PayloadError:
+        line = self._lines + 1 + before.count(self._end.encode())
+        return PayloadError("unparseable_body", detail, f"line {line}")
