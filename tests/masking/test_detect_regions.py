@@ -260,6 +260,15 @@ def test_what_was_masked_stays_as_it_is(text: str, regions: tuple[str, ...]) -> 
     assert all(text.count(R) <= mask.count(R) or len(mask) < len(text) for mask in seen)
 
 
+@given(st.text("0123456789", max_size=24), st.sampled_from(REGIONS))
+@example("0612345678", ("FR",))
+@example("4242424242424242", ())
+@example("39053344705", ("BR",))
+def test_digits_alone_are_as_digits_in_text(text: str, regions: tuple[str, ...]) -> None:
+    alone = {hit for hit in Finder(regions).find(text) if hit.kind != "iban"}
+    assert {Hit(start - 1, end - 1, kind) for start, end, kind in Finder(regions).find(f" {text} ")} == alone
+
+
 def test_hits_that_overlap_or_touch_are_one() -> None:
     hits = [Hit(4, 6, "ip"), Hit(0, 3, "email"), Hit(2, 4, "phone"), Hit(5, 6, "card"), Hit(7, 8, "iban")]
     assert cover("abcdefgh", hits) == f"{R}g{R}"

@@ -8,7 +8,7 @@ of its country, since record ids and times look much like it.
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.masking.detectors.dialling import MAX_DIGITS, dialling, international
 from gateway.masking.detectors.hit import Find, Span
@@ -34,18 +34,26 @@ MAX_GROUPS: Final = 7
 MAX_GAP: Final = 4
 
 
-def phones(regions: tuple[str, ...]) -> tuple[int, Find]:
-    """(the least digits of a number at home, what finds numbers as these regions write them).
+class Phones(NamedTuple):
+    """What finds numbers as some regions write them, and whether ASCII digits alone are one.
 
-    Regions are ISO 3166 codes; one that has no numbering plan is left out.
+    `least`: digits of the shortest number at home.
     """
+
+    least: int
+    find: Find
+    is_phone: IsPhone
+
+
+def phones(regions: tuple[str, ...]) -> Phones:
+    """Of regions by their ISO 3166 codes; one that has no numbering plan is left out."""
     ways = tuple(way for way in map(dialling, regions) if way)
     least = min((way.least for way in ways), default=MIN_PHONE)
     outlines = (_ABROAD, *dict.fromkeys(way.outline for way in ways))
     possible = re.compile("|".join(f"(?:{outline})" for outline in outlines)).fullmatch
 
     def is_phone(digits: str) -> bool:
-        if possible(digits) is None:
+        if not least <= len(digits) <= MAX_DIGITS or possible(digits) is None:
             return False
         if digits.startswith("00") and international(digits[2:]):
             return True
@@ -56,9 +64,9 @@ def phones(regions: tuple[str, ...]) -> tuple[int, Find]:
         if ways or _zeros(text):
             for run in _run(text):
                 if len(run[0]) >= least:
-                    yield from _at_home(text, run.span(), is_phone, least)
+                    yield from _at_home(text, run.span(), is_phone)
 
-    return least, find
+    return Phones(least, find, is_phone)
 
 
 def _with_plus(text: str) -> Iterator[Span]:
@@ -69,20 +77,20 @@ def _with_plus(text: str) -> Iterator[Span]:
             yield run.start(), run.start() + len(number)
 
 
-def _at_home(text: str, run: Span, is_phone: IsPhone, least: int) -> Iterator[Span]:
+def _at_home(text: str, run: Span, is_phone: IsPhone) -> Iterator[Span]:
     groups = [(m.start(), m.end()) for m in _group(text, *run)]
     done = 0
     for first, (start, _) in enumerate(groups):
         if start < done or not _may_begin(text, start):
             continue
-        end = _longest(text, groups[first : first + MAX_GROUPS], is_phone, least)
+        end = _longest(text, groups[first : first + MAX_GROUPS], is_phone)
         if end:
             done = end
             opened = start - 1 if start and text[start - 1] == "(" else start
             yield opened, end
 
 
-def _longest(text: str, groups: list[Span], is_phone: IsPhone, least: int) -> int:
+def _longest(text: str, groups: list[Span], is_phone: IsPhone) -> int:
     """The end of the most groups that are one number; 0 for none."""
     joined, found, before = "", 0, groups[0][0]
     for begin, end in groups:
@@ -90,7 +98,7 @@ def _longest(text: str, groups: list[Span], is_phone: IsPhone, least: int) -> in
             break
         joined += text[begin:end]
         before = end
-        if len(joined) >= least and is_phone(_ascii(joined)) and _may_stand(text, groups[0][0], end):
+        if is_phone(_ascii(joined)) and _may_stand(text, groups[0][0], end):
             found = end
     return found
 
