@@ -121,11 +121,12 @@ def _age_on(text: str, on: date | None, month_first: bool) -> int | None:
 
 
 def _birthday(text: str, month_first: bool) -> date | None:
-    if match := _vague(text):
-        year, month = int(match[1]), int(match[2] or 1)
-        return date(year, month, 1) if year and 1 <= month <= 12 else None
     found = read_date(text, month_first)
-    return found.day if found else None
+    if found:
+        return found.day
+    match = _vague(text)
+    year, month = (int(match[1]), int(match[2] or 1)) if match else (0, 0)
+    return date(year, month, 1) if year and 1 <= month <= 12 else None
 
 
 # ---- shift ----------------------------------------------------------------------------------------------

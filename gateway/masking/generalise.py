@@ -48,16 +48,16 @@ def initials(value: Any) -> Any:
         return None
     if not value:
         return value
-    text = unicodedata.normalize("NFC", value)
+    text = value if value.isascii() else unicodedata.normalize("NFC", value)
     found = [letter for word in text.split(None, MAX_WORDS + 1) if (letter := _initial(word))]
-    if not 1 <= len(found) <= MAX_WORDS or sum(map(str.isalpha, text)) < 2:
+    if not 1 <= len(found) <= MAX_WORDS or (len(found) == 1 and sum(map(str.isalpha, text)) < 2):
         return REDACTED
     return " ".join(f"{letter}." for letter in found)
 
 
 def _initial(word: str) -> str:
     """The first letter and the marks on it: a consonant with its vowel sign is one letter to its readers."""
-    start = next((at for at, sign in enumerate(word) if sign.isalpha()), len(word))
+    start = 0 if word[0].isalpha() else next((n for n, sign in enumerate(word) if sign.isalpha()), len(word))
     end = start + 1
     while word[end : end + 1] and unicodedata.category(word[end])[0] == "M":
         end += 1

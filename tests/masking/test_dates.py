@@ -212,6 +212,6 @@ def test_of_a_known_subject_all_dates_move_alike() -> None:
 @given(st.text("0123456789-/.T: Z", max_size=30), st.booleans())
 def test_what_is_written_is_read_as_the_same_day(text: str, month_first: bool) -> None:
     found = read_date(text, month_first)
-    if found:
+    if found and not text.lstrip("-").isdecimal():
         again = read_date(found.write(found.day), month_first)
         assert again is not None and again.day == found.day

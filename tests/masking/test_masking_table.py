@@ -1,15 +1,25 @@
 """Stricter is a join: the order in which rules meet never matters."""
 
+import json
+import re
+from datetime import date
 from itertools import combinations, pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
+from msgspec.json import encode as to_json
 
+from gateway.codecs.program import REMOVED
 from gateway.errors import InternalError
 from gateway.masking.operators import REDACTED
 from gateway.masking.table import NOTHING, OPERATORS, build, stricter
 from gateway.model import Mask
+from gateway.policy.operators import OPERATOR
+from gateway.strict.document import read
+from gateway.strict.report import Report
 
 _masks = st.builds(
     Mask,
@@ -83,3 +93,31 @@ def test_unknown_operator(op: str) -> None:
         build(Mask(op=op), "c", b"")
     with pytest.raises(InternalError):
         stricter(Mask(op="redact"), Mask(op=op))
+
+
+# ---- the document ---------------------------------------------------------------------------------------
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "masking.md").read_text("utf-8")
+ROWS = re.findall(
+    r"^\| `(.+?)` \| `(.+?)` \| (?:`(.+?)`|nothing.*?) \|$", DOCUMENT.partition("## Unmapped")[0], re.M
+)
+
+
+def written(text: str) -> Mask:
+    """An operator as a rule file has it."""
+    report = Report("docs/masking.md")
+    mask = OPERATOR.read(read(text.encode(), report), report)
+    assert isinstance(mask, Mask), report
+    return mask
+
+
+@pytest.mark.parametrize(("text", "value", "shown"), ROWS)
+def test_the_document_says_what_operators_do(text: str, value: str, shown: str) -> None:
+    masker = build(written(text), "c", b"", on=date(2026, 4, 1), country="FR")
+    scalar = Raw(value.encode()) if re.fullmatch(r"[0-9.]+", value) else json.loads(value)
+    new = masker(scalar)
+    assert new is REMOVED if not shown else to_json(new).decode() == shown
+
+
+def test_the_document_has_every_operator() -> None:
+    assert {written(text).op for text, _, _ in ROWS} | {"hash", "token"} == set(OPERATORS)
