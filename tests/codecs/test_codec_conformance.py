@@ -75,9 +75,7 @@ SAMPLES = {
         **_PAIR_NAMES,
     ),
     "ndjson": Records(NDJSON, b"\r\n \n".join(_RECORDS) + b"\n", **_RECORD_PATHS),
-    "json-seq": Records(
-        JSON_SEQ, b"".join([b"\x1e%b\n" % each for each in _RECORDS]), **_RECORD_PATHS, records=True
-    ),
+    "json-seq": Records(JSON_SEQ, b"".join([b"\x1e%b\n" % each for each in _RECORDS]), **_RECORD_PATHS),
     "sse": Records(
         SSE,
         b": hello\n\n" + b"".join([b"id: 1\ndata: %b\n\n" % each for each in _RECORDS]),
