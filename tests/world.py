@@ -22,6 +22,7 @@ from gateway.contacts.normalise import normalise
 from gateway.errors import HushgateError
 from gateway.exchange.commands import Command
 from gateway.exchange.exchange import Env, Exchange
+from gateway.exchange.lookups import Lookups
 from gateway.exchange.replay import NOON, Script, play
 from gateway.http1.encode import response_head
 from gateway.http1.head import LIMITS, parse_request_head, parse_response_head
@@ -127,6 +128,7 @@ class World:
     now: float = NOON
     standings: dict[str, Standing] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    lookups: Lookups = field(default_factory=Lookups)
     _snapshot: Snapshot | None = None
 
     @property
@@ -203,7 +205,7 @@ class World:
             answer_body=given.body,
             failures=failures or {},
         )
-        env = Env(self.snapshot, self.limits, lambda: 0.0)
+        env = Env(self.snapshot, self.limits, lambda: 0.0, self.lookups)
         exchange = Exchange(
             env, "d-1", parse_request_head(block.encode(), LIMITS), Peer("127.0.0.1"), self.now
         )

@@ -38,8 +38,8 @@ class Names:
 
 
 def make_guard(kind: GuardKind, place: str, shown: Names, listed: Names) -> Masker:
-    """The masker for a value at `place`. `shown`: fields the caller sees as they are; `listed`: fields of which
-    it gets anything.
+    """The masker for a value at `place`. `shown`: fields the caller sees as they are; `listed`: fields of
+    which it gets anything.
 
     The masker raises PayloadError `hidden_field_queried`, which names the place and never the value.
     """
@@ -117,8 +117,48 @@ _TOKEN: Final = re.compile(
 _CLAUSES: Final = frozenset(
     ("select", "from", "where", "order", "group", "having", "with", "limit", "offset")
 )
-_WORDS: Final = _CLAUSES | frozenset(
-    ["and", "or", "not", "in", "like", "includes", "excludes", "null", "true", "false", "asc", "desc", "nulls", "first", "last", "by", "for", "view", "reference", "update", "tracking", "viewstat", "count", "sum", "avg", "min", "max", "count_distinct", "using", "scope", "all", "rows", "security_enforced", "today", "yesterday", "tomorrow", "this_week", "last_week", "next_week", "this_month", "last_month", "next_month", "this_year", "last_year", "format", "tolabel", "convertcurrency", "id"]
+_WORDS: Final = _CLAUSES.union(
+    (
+        "and",
+        "or",
+        "not",
+        "in",
+        "like",
+        "includes",
+        "excludes",
+        "null",
+        "true",
+        "false",
+        "asc",
+        "desc",
+        "nulls",
+    ),
+    (
+        "first",
+        "last",
+        "by",
+        "for",
+        "view",
+        "reference",
+        "update",
+        "tracking",
+        "viewstat",
+        "count",
+        "sum",
+        "avg",
+    ),
+    ("min", "max", "count_distinct", "using", "scope", "all", "rows", "security_enforced", "today", "format"),
+    (
+        "yesterday",
+        "tomorrow",
+        "this_week",
+        "last_week",
+        "next_week",
+        "this_month",
+        "last_month",
+        "next_month",
+    ),
+    ("this_year", "last_year", "tolabel", "convertcurrency", "id"),
 )
 _UNREADABLE: Final = frozenset(("fields", "typeof", "find"))
 """They name fields without saying which."""
