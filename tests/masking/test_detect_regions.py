@@ -14,6 +14,7 @@ from gateway.masking.detectors.hit import CATEGORIES, Hit
 from gateway.masking.detectors.nationalid import SHAPES
 from gateway.masking.operators import REDACTED
 from gateway.policy.taxonomy import CATEGORIES as TAXONOMY
+from tests.world import RULES, World, json_answer
 
 R = REDACTED
 
@@ -64,7 +65,8 @@ def test_example_numbers_of_every_region() -> None:
         ("FR", "0a1b-0612345678", None),
         ("DK", "20240105", R),
         ("DK", "2024-01-05", None),
-        ("DK", "05/01/2024", None),
+        ("DK", "25/01/2024", None),
+        ("DK", "25 01 20 24", R),
         ("US", "550e8400-e29b-41d4-a716-2024561111ab", None),
         ("US", "5103451234567", None),
         ("FR", "0000123456", None),
@@ -80,6 +82,14 @@ def test_several_regions_are_one_detector() -> None:
     find = detector(("FR", "US"))
     assert find("06 12 34 56 78, (202) 456-1111") == f"{R}, {R}"
     assert find is detector(("FR", "US"))
+
+
+def test_the_country_of_the_rule_file_is_the_region() -> None:
+    for country, expected in (("FR", f"call {R}"), ("US", "call 06 12 34 56 78")):
+        lines = [line for line in RULES.splitlines() if not line.startswith(("country:", "unmapped:"))]
+        rules = "\n".join([*lines, f"country: {country}", "unmapped: detect", ""])
+        answer = json_answer({"id": "7", "extra": "call 06 12 34 56 78"})
+        assert World(rules=rules).ask("GET", "/crm/contacts/7", answer=answer).json["extra"] == expected
 
 
 def test_no_plan_for_a_region_that_is_none() -> None:
