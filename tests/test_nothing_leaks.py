@@ -1,0 +1,342 @@
+"""The promise itself: of random documents with seeded secrets, in every format, coding and chunking, no secret
+and no obvious encoding of one is in any byte that comes out, and everything else means what it meant.
+
+HUSHGATE_EXAMPLES says how many documents are tried per format.
+"""
+
+import base64
+import csv
+import gzip
+import io
+import json
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape, quoteattr
+
+import brotli
+import pytest
+import zstandard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.codecs.program import Limits, Streaming, Tally
+from gateway.codecs.table import reader_for
+from tests.world import KEYS, Answer, World
+
+EXAMPLES = int(os.environ.get("HUSHGATE_EXAMPLES", "40"))
+RULES = """
+tenant: acme
+instruction: {by: dpo@acme.example, ref: test, date: 2026-01-01}
+country: FR
+clients:
+  - {id: desk, role: support, purposes: [essential.service.operations.support], key: "sha256:%s"}
+views:
+  support: {show: [user.name], mask: {user.contact.phone_number: hash}, hide_with: redact}
+unmapped: redact
+"""
+FLAT = (
+    "email: user.contact.email, phone: user.contact.phone_number, name: user.name, count: system.operations"
+)
+PACK = f"""
+provider: crm
+title: A CRM
+hosts: [{{name: crm.example, region: FR, operator: OVH}}]
+operations:
+  - id: documents.fetch
+    call: GET /document
+    response:
+      json: {{"**.email": user.contact.email, "**.phone": user.contact.phone_number, "**.name": user.name,
+              "**.count": system.operations}}
+      form: {{{FLAT}}}
+      csv: {{{FLAT}}}
+      multipart: {{{FLAT}}}
+      xml: {{"**/email": user.contact.email, "**/phone": user.contact.phone_number, "**/name": user.name,
+             "**/count": system.operations, "**/@email": user.contact.email, "**/@name": user.name}}
+      text: user.content
+""".encode()
+MAPPED = frozenset(("email", "phone", "name", "count"))
+SHOWN = frozenset(("name", "count"))
+NAMES = ("email", "phone", "name", "count", "other", "e mail", "naïve")
+PLAIN_NAMES = ("email", "phone", "name", "count", "other")
+
+
+@pytest.fixture(name="world", scope="module")
+def _world() -> World:
+    return World(rules=RULES % sha256(KEYS["support"]).hexdigest(), pack=PACK)
+
+
+# ---- documents -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """What must not come out: its core is found whatever is escaped around it."""
+
+    core: str
+    text: str
+
+
+def _secret(seed: int, before: str, after: str) -> Secret:
+    core = sha256(b"%d" % seed).hexdigest()[:14]
+    return Secret(core, f"{before}{core}{after}")
+
+
+TEXTS = st.text(st.characters(exclude_categories=["C"], exclude_characters="￾￿"), max_size=6)
+SECRETS = st.builds(_secret, st.integers(0, 10**9), TEXTS, TEXTS)
+SCALARS = st.one_of(SECRETS, st.integers(-(10**25), 10**25), st.booleans(), st.none())
+TREES: st.SearchStrategy[Any] = st.recursive(
+    SCALARS,
+    lambda below: st.lists(below, max_size=4) | st.dictionaries(st.sampled_from(NAMES), below, max_size=5),
+    max_leaves=12,
+)
+DOCUMENTS = st.dictionaries(st.sampled_from(NAMES), TREES, max_size=6)
+ROWS = st.lists(st.tuples(*[SECRETS for _ in PLAIN_NAMES]), max_size=6)
+PAIRS = st.lists(st.tuples(st.sampled_from(PLAIN_NAMES), SECRETS), max_size=8)
+
+
+def below(name: str, key: str) -> str:
+    """A name the data map knows goes for all below it, up to the next such name."""
+    return key if key in MAPPED else name
+
+
+def plain(value: Any) -> Any:
+    """A document with the secrets' texts in it."""
+    if isinstance(value, Secret):
+        return value.text
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list) else value
+
+
+def hidden(value: Any, name: str = "") -> Any:
+    """What has to come out of a document; `...` where any pseudonym may stand."""
+    if isinstance(value, dict):
+        return {key: hidden(each, below(name, key)) for key, each in value.items()}
+    if isinstance(value, list):
+        return [hidden(each, name) for each in value]
+    if value is None or name in SHOWN:
+        return plain(value)
+    if isinstance(value, bool) or (isinstance(value, int) and name != "phone"):
+        return None
+    return ... if name == "phone" else "[redacted]"
+
+
+def secrets_in(value: Any, name: str = "") -> Iterator[Secret]:
+    """Those that are not shown."""
+    if isinstance(value, Secret):
+        if name not in SHOWN:
+            yield value
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from secrets_in(each, below(name, key))
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from secrets_in(each, name)
+
+
+def shown_in(value: Any, name: str = "") -> Iterator[str]:
+    if isinstance(value, Secret):
+        if name in SHOWN:
+            yield value.core
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from shown_in(each, below(name, key))
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from shown_in(each, name)
+
+
+def matches(got: Any, expected: Any) -> bool:
+    """Equal, and for `...` a pseudonym."""
+    if expected is ...:
+        return got is None or got == "" or (isinstance(got, str) and got.startswith("h_"))
+    if isinstance(expected, dict):
+        return (
+            isinstance(got, dict)
+            and list(got) == list(expected)
+            and all(matches(got[key], expected[key]) for key in expected)
+        )
+    if isinstance(expected, list):
+        return isinstance(got, list) and len(got) == len(expected) and all(map(matches, got, expected))
+    return type(got) is type(expected) and got == expected
+
+
+def encodings_of(core: str) -> set[bytes]:
+    """The obvious ones."""
+    raw = core.encode()
+    b64 = {base64.b64encode(b"\0" * pad + raw)[(0, 2, 3)[pad] : -4] for pad in range(3)}
+    return {raw, raw.upper(), raw[::-1], raw.hex().encode(), raw.hex().upper().encode(), *b64} | {
+        b"".join(b"%%%02x" % byte for byte in raw),
+        b"".join(b"\\u%04x" % byte for byte in raw),
+        b"".join(b"&#%d;" % byte for byte in raw),
+        core.encode("utf-16-le"),
+        core.encode("utf-16-be"),
+    }
+
+
+def nothing_of(secrets: list[Secret], shown: set[str], out: bytes) -> None:
+    for secret in secrets:
+        if secret.core not in shown:
+            for spelt in encodings_of(secret.core):
+                assert spelt not in out
+
+
+# ---- codings -----------------------------------------------------------------------------------------------
+
+CODINGS: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
+    "identity": (lambda b: b, lambda b: b),
+    "gzip": (gzip.compress, gzip.decompress),
+    "deflate": (zlib.compress, zlib.decompress),
+    "br": (brotli.compress, brotli.decompress),
+    "zstd": (
+        lambda b: zstandard.ZstdCompressor().compress(b),
+        lambda b: zstandard.ZstdDecompressor().decompressobj().decompress(b),
+    ),
+    "gzip, br": (
+        lambda b: brotli.compress(gzip.compress(b)),
+        lambda b: gzip.decompress(brotli.decompress(b)),
+    ),
+}
+
+
+def through(world: World, kind: str, body: bytes, coding: str) -> bytes:
+    """What the caller gets, decoded."""
+    packed, unpack = CODINGS[coding][0](body), CODINGS[coding][1]
+    headers = [(b"Content-Type", kind.encode())]
+    if coding != "identity":
+        headers.append((b"Content-Encoding", coding.encode()))
+    played = world.ask(
+        "GET",
+        "/crm/document",
+        headers={"Accept-Encoding": "gzip, br, zstd, deflate"},
+        answer=Answer(200, tuple(headers), packed),
+    )
+    assert played.status == 200, played.body
+    out = unpack(played.body) if played.body else b""
+    in_pieces(world, played.exchange.facts.plan, kind, body, out)
+    return out
+
+
+def in_pieces(world: World, plan: Any, kind: str, body: bytes, whole: bytes) -> None:
+    """A stream gives the same, however the body is cut: here into pieces of one, seven and all bytes."""
+    carrier, codec = reader_for(kind.encode())
+    if not isinstance(codec, Streaming):
+        return
+    program = plan.response.bodies[carrier]
+    expected = codec.transform(body, program, Tally.of(program), Limits())
+    assert expected == whole
+    for size in (1, 7, max(1, len(body))):
+        stream = codec.stream(program, Tally.of(program), Limits())
+        out = [stream.feed(body[at : at + size]) for at in range(0, len(body), size)]
+        assert b"".join([*out, stream.finish()]) == expected
+
+
+def deep(test: Any) -> Any:
+    """As many examples as wanted; the world is the same for all of them."""
+    health = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    return settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=health)(test)
+
+
+CODED = st.sampled_from(sorted(CODINGS))
+ESCAPED = st.booleans()
+
+
+# ---- formats -----------------------------------------------------------------------------------------------
+
+
+@deep
+@given(document=DOCUMENTS | st.lists(DOCUMENTS, max_size=4), coding=CODED, escaped=ESCAPED)
+def test_json(world: World, document: Any, coding: str, escaped: bool) -> None:
+    body = json.dumps(plain(document), ensure_ascii=escaped).encode()
+    out = through(world, "application/json", body, coding)
+    nothing_of(list(secrets_in(document)), set(shown_in(document)), out)
+    assert matches(json.loads(out), hidden(document))
+
+
+@deep
+@given(records=st.lists(DOCUMENTS, max_size=4), coding=CODED, escaped=ESCAPED)
+def test_ndjson(world: World, records: list[Any], coding: str, escaped: bool) -> None:
+    body = b"".join(json.dumps(plain(each), ensure_ascii=escaped).encode() + b"\n" for each in records)
+    out = through(world, "application/x-ndjson", body, coding)
+    nothing_of(list(secrets_in(records)), set(shown_in(records)), out)
+    assert matches([json.loads(line) for line in out.split(b"\n") if line], hidden(records))
+
+
+@deep
+@given(events=st.lists(DOCUMENTS, max_size=4), coding=CODED)
+def test_events(world: World, events: list[Any], coding: str) -> None:
+    body = b"".join(b"event: x\ndata: %b\n\n" % json.dumps(plain(each)).encode() for each in events)
+    out = through(world, "text/event-stream", body, coding)
+    nothing_of(list(secrets_in(events)), set(shown_in(events)), out)
+    got = [json.loads(line[6:]) for line in out.decode().split("\n") if line.startswith("data: ")]
+    assert matches(got, hidden(events))
+
+
+@deep
+@given(rows=ROWS, coding=CODED, delimiter=st.sampled_from(",;\t|"), quoting=st.sampled_from([0, 1]))
+def test_rows(world: World, rows: list[Any], coding: str, delimiter: str, quoting: Any) -> None:
+    sheet = io.StringIO()
+    writer = csv.writer(sheet, delimiter=delimiter, quoting=quoting, lineterminator="\r\n")
+    writer.writerow(PLAIN_NAMES)
+    writer.writerows([cell.text for cell in row] for row in rows)
+    out = through(world, "text/csv", sheet.getvalue().encode(), coding)
+    documents = [dict(zip(PLAIN_NAMES, row, strict=True)) for row in rows]
+    nothing_of(list(secrets_in(documents)), set(shown_in(documents)), out)
+    got = [dict(row) for row in csv.DictReader(io.StringIO(out.decode(), newline=""), delimiter=delimiter)]
+    assert matches(got, hidden(documents))
+
+
+@deep
+@given(pairs=PAIRS, coding=CODED)
+def test_forms(world: World, pairs: list[tuple[str, Secret]], coding: str) -> None:
+    body = urlencode([(name, secret.text) for name, secret in pairs]).encode()
+    out = through(world, "application/x-www-form-urlencoded", body, coding)
+    documents = [{name: secret} for name, secret in pairs]
+    nothing_of(list(secrets_in(documents)), set(shown_in(documents)), out)
+    got = [{name: value} for name, value in parse_qsl(out.decode(), keep_blank_values=True)]
+    assert matches(got, hidden(documents))
+
+
+@deep
+@given(
+    pairs=PAIRS, coding=CODED, attributes=st.dictionaries(st.sampled_from(("email", "name", "x")), SECRETS)
+)
+def test_xml(world: World, pairs: list[Any], coding: str, attributes: dict[str, Secret]) -> None:
+    inside = "".join(f"<{name}>{escape(secret.text)}</{name}>" for name, secret in pairs)
+    head = "".join(f" {name}={quoteattr(secret.text)}" for name, secret in attributes.items())
+    out = through(world, "application/xml", f"<r{head}><a>{inside}</a></r>".encode(), coding)
+    documents = [attributes, *({name: secret} for name, secret in pairs)]
+    nothing_of(list(secrets_in(documents)), set(shown_in(documents)), out)
+    root = ElementTree.fromstring(out)
+    got = [dict(root.attrib), *({each.tag: each.text} for each in root[0])]
+    assert matches(got, hidden(documents))
+
+
+@deep
+@given(pairs=PAIRS, coding=CODED)
+def test_parts(world: World, pairs: list[tuple[str, Secret]], coding: str) -> None:
+    part = '--limit\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}\r\n'
+    pairs = [(name, secret) for name, secret in dict(pairs).items()]
+    body = "".join(part.format(name, secret.text) for name, secret in pairs)
+    if not pairs:
+        return
+    out = through(world, "multipart/form-data; boundary=limit", (body + "--limit--\r\n").encode(), coding)
+    documents = [{name: secret} for name, secret in pairs]
+    nothing_of(list(secrets_in(documents)), set(shown_in(documents)), out)
+    texts = [piece.split("\r\n\r\n", 1)[1][:-2] for piece in out.decode().split("--limit")[1:-1]]
+    got = [{name: text} for (name, _), text in zip(pairs, texts, strict=True)]
+    assert matches(got, hidden(documents))
+
+
+@deep
+@given(secret=SECRETS, coding=CODED)
+def test_text(world: World, secret: Secret, coding: str) -> None:
+    out = through(world, "text/plain; charset=utf-8", secret.text.encode(), coding)
+    nothing_of([secret], set(), out)
+    assert out == b"[redacted]"
