@@ -61,6 +61,5 @@ def _initial(word: str) -> str:
     end = start + 1
     while word[end : end + 1] and unicodedata.category(word[end])[0] == "M":
         end += 1
-    letter = word[start:end]
-    upper = letter.upper()
-    return upper if len(upper) == len(letter) else letter
+    upper = word[start : start + 1].upper()
+    return (upper if len(upper) == 1 else word[start : start + 1]) + word[start + 1 : end]

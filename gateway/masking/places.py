@@ -64,7 +64,7 @@ def make_postcode_area(_mask: Mask, _category: str, means: Means) -> Masker:
         area = next((match[1] for shape in shapes if (match := shape(postcode))), None)
         if area is None:
             return redact(value)
-        return "000" if area in SPARSE and shapes[0] is _zip else area
+        return "000" if area in SPARSE else area
 
     return postcode_area
 

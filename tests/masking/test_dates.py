@@ -77,6 +77,7 @@ def test_a_month_comes_first_in_the_united_states() -> None:
     assert band("04/01/1986", on=date(2026, 3, 1), country="US") == "30-39"
     assert band("04/01/1986", on=date(2026, 3, 1), country="FR") == "40-49"
     assert band("13/01/1986", country="US") == "40-49"
+    assert band("04.01.1986", on=date(2026, 3, 1), country="US") == "40-49"
 
 
 @pytest.mark.parametrize(("width", "shown"), [(2, "40-41"), (7, "35-41"), (50, "0-49")])

@@ -119,5 +119,10 @@ def test_the_document_says_what_operators_do(text: str, value: str, shown: str) 
     assert new is REMOVED if not shown else to_json(new).decode() == shown
 
 
+def test_a_masker_knows_the_country() -> None:
+    shown = {build(Mask(op="postcode_area"), "c", b"", country=country)("90210") for country in ("US", "FR")}
+    assert shown == {"902", "90"}
+
+
 def test_the_document_has_every_operator() -> None:
     assert {written(text).op for text, _, _ in ROWS} | {"hash", "token"} == set(OPERATORS)
