@@ -43,7 +43,7 @@ from gateway.planes.reverse.upstream import UpstreamConnection
 from gateway.policy.identity import Directory
 from gateway.policy.operations import OperationIndex
 from gateway.policy.operators import PLAIN
-from gateway.policy.packfile import RESPONSE
+from gateway.policy.mapfile import RESPONSE
 from gateway.policy.routes import Routes
 from gateway.policy.snapshot import Snapshot
 from gateway.residency.judge import Gate as ResidencyGate

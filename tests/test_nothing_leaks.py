@@ -1,5 +1,5 @@
-"""The promise itself: of random documents with seeded secrets, in every format, coding and chunking, no secret
-and no obvious encoding of one is in any byte that comes out, and everything else means what it meant.
+"""The promise itself: of random documents with seeded secrets, in every format, coding and chunking, no
+secret and no obvious encoding of one is in any byte that comes out, and all else means what it meant.
 
 HUSHGATE_EXAMPLES says how many documents are tried per format.
 """
