@@ -41,6 +41,7 @@ REASONS: Mapping[str, Reason] = {
     "unparseable_body": Reason(422, "The body could not be read as its content type"),
     "token_invalid": Reason(422, "A token was changed, or is not one of this tenant's"),
     "token_not_allowed": Reason(403, "A token may not be used here"),
+    "masked_value_written": Reason(409, "A masked value would be written over the real one"),
     "upgrade_required_refused": Reason(403, "Protocol upgrades are not allowed here"),
     "head_too_large": Reason(431, "The header section is larger than the limit"),
     "region_not_allowed": Reason(451, "Personal data may not go to this region"),

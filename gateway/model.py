@@ -13,6 +13,8 @@ Direction = Literal["request", "response"]
 SubjectKind = Literal["phone", "email", "record"]
 SubjectRole = Literal["recipient", "sender", "person"]
 OnRefusal = Literal["refuse", "drop"]
+RevealIn = Literal["mapped", "anywhere"]
+WriteBack = Literal["refuse", "strip", "restore"]
 Unmapped = Literal["redact", "detect", "pass"]
 Format = Literal["json", "form", "csv", "xml", "multipart", "text", "cookies", "set-cookie"]
 GuardKind = Literal["compared", "searched", "named", "chosen", "soql"]
@@ -162,11 +164,18 @@ class Mask(Struct):
 
 
 class View(Struct):
-    """What a role may see: categories shown, categories shown masked, and how the rest is hidden."""
+    """What a role may see: categories shown, categories shown masked, and how the rest is hidden.
+
+    `reveal` are categories whose tokens the role may send back to be restored; `reveal_in` says whether only
+    in fields of their category. `write_back` says what happens to masks in a body that writes.
+    """
 
     show: tuple[str, ...] = ()
     mask: dict[str, Mask] = {}
     hide_with: Mask = Mask(op="redact")
+    reveal: tuple[str, ...] = ()
+    reveal_in: RevealIn = "mapped"
+    write_back: WriteBack = "refuse"
 
 
 class Scope(Struct):
@@ -207,7 +216,7 @@ class Residency(Struct):
 
 
 class Rule(Struct):
-    """One restriction: exactly one of mask, contact, residency, access. It can only tighten.
+    """One restriction: exactly one of mask, contact, residency, access, seal. It can only tighten.
 
     `since`/`until` are dates (ISO 8601), inclusive and exclusive, at 00:00 UTC. `consents` are tenant
     consents any of which lifts the rule (`unless`).
@@ -227,6 +236,8 @@ class Rule(Struct):
     contact: Contact | None = None
     residency: Residency | None = None
     access: bool = False
+    seal: tuple[str, ...] = ()
+    """Categories whose tokens are not restored."""
 
 
 class Instruction(Struct):
@@ -250,6 +261,8 @@ class Policy(Struct):
     consents: tuple[str, ...] = ()
     """Tenant consents given, by name."""
     unmapped: Unmapped = "redact"
+    lookups: int = 120
+    """How many people each client may look up in a minute, per worker."""
     country: str | None = None
     """ISO 3166 country whose national phone format is understood in bodies."""
 

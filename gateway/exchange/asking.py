@@ -17,6 +17,8 @@ from gateway.exchange.commands import Collect, Command, Lookup
 from gateway.exchange.facts import Facts
 from gateway.exchange.finding import Addressed
 from gateway.exchange.refused import Refused
+from gateway.exchange.restoring import restored_body, restored_headers, restored_query, restored_unread
+from gateway.http1.fields import Headers
 from gateway.http1.head import RequestHead
 from gateway.model import Channel
 from gateway.policy.plan import Plan, Side
@@ -57,39 +59,49 @@ def ask(
     side = plan.request
     facts.subjects.update(addressed.subjects)
     facts.seen.update(addressed.seen)
-    carriers = _parameters(side, head, addressed, limits)
+    query = restored_query(facts, plan, head.query, limits)
+    headers = restored_headers(facts, plan, head.headers)
+    carriers = _parameters(side, query, headers, addressed, limits)
     coding = b""
-    if side.body:
-        raw = yield Collect(limits.max_body)
+    unread: bytes | None = None
+    if side.body or (plan.restoring.uses and (head.chunked or head.length)):
+        raw = unread = yield Collect(limits.max_body)
         facts.request_bytes = len(raw)
         if raw:
             coding = (head.get(b"content-encoding") or b"").strip().lower()
-            carriers.append(_body(side, head, decode(raw, coding, limits), limits))
+            body = decode(raw, coding, limits)
+            if side.body:
+                carriers.append(_body(facts, plan, head, body, limits))
+            else:
+                made = restored_unread(facts, plan, body, head.get(b"content-type"), limits)
+                unread = raw if made is body else encode(made, coding)
     if plan.channel:
         yield from _contact(facts, snapshot, plan, carriers)
     _remember(facts, snapshot, plan, carriers)
-    asked = Asked(addressed.path, head.query, head.headers, b"" if side.body else None)
+    asked = Asked(addressed.path, query, headers, b"" if side.body else unread)
     for carried in carriers:
         _send_on(facts, asked, carried, coding)
     return asked
 
 
-def _parameters(side: Side, head: RequestHead, addressed: Addressed, limits: Limits) -> list[Carried]:
+def _parameters(
+    side: Side, query: bytes, headers: Headers, addressed: Addressed, limits: Limits
+) -> list[Carried]:
     carriers: list[Carried] = []
     if side.path and (side.path.masks or addressed.plan.channel):
         params = addressed.params
         carriers.append(Carried("path", PATH, side.path, params, PATH.find(params, side.path)))
-    if side.query and head.query:
-        document = QUERY.parse(head.query, limits)
+    if side.query and query:
+        document = QUERY.parse(query, limits)
         carriers.append(Carried("query", QUERY, side.query, document, QUERY.find(document, side.query)))
     if side.headers:
-        carriers.append(
-            Carried("headers", HEADERS, side.headers, head.headers, HEADERS.find(head.headers, side.headers))
-        )
+        found = HEADERS.find(headers, side.headers)
+        carriers.append(Carried("headers", HEADERS, side.headers, headers, found))
     return carriers
 
 
-def _body(side: Side, head: RequestHead, body: bytes, limits: Limits) -> Carried:
+def _body(facts: Facts, plan: Plan, head: RequestHead, body: bytes, limits: Limits) -> Carried:
+    side = plan.request
     content_type = head.get(b"content-type")
     kind = media_type(content_type)
     opaque = side.unread(kind) if side.opaque else None
@@ -97,13 +109,13 @@ def _body(side: Side, head: RequestHead, body: bytes, limits: Limits) -> Carried
         if not opaque.shown:
             raise Refused("access_denied", "this content may not be sent", opaque.rules)
         return Carried("opaque", UNREAD, NOTHING, body, [])
-    name, codec = reader_for(content_type)
+    name, codec = reader = reader_for(content_type)
     program = side.bodies.get(name)
     if program is None:
         raise PayloadError(
             "unsupported_media_type", f"{kind} is not what this operation takes", "content-type"
         )
-    document = codec.parse(body, limits)
+    document = codec.parse(restored_body(facts, plan, body, content_type, reader, limits), limits)
     return Carried(name, codec, program, document, codec.find(document, program))
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from gateway.codecs.params import PATH
 from gateway.exchange.facts import Facts
 from gateway.exchange.refused import Refused
+from gateway.exchange.restoring import restored_path
 from gateway.http1.head import RequestHead
 from gateway.policy.identity import Identity
 from gateway.policy.plan import Plan
@@ -47,7 +48,7 @@ def address(facts: Facts, snapshot: Snapshot, head: RequestHead) -> Addressed:
         facts.shape = snapshot.packs[known.plan.upstream.provider].refusal
         return known
     made = _find(facts, snapshot, head, _identity(facts, snapshot, key, digest))
-    if made.plan.request.path is None:
+    if made.plan.request.path is None and head.path.endswith(made.path):
         snapshot.keep(asked, made)
     return made
 
@@ -79,10 +80,12 @@ def _find(facts: Facts, snapshot: Snapshot, head: RequestHead, identity: Identit
     if purpose is not None and not states_allowed(identity.client, purpose):
         raise Refused("purpose_not_allowed")
     plan = snapshot.plan(identity, purpose, operation, target.upstream, facts.now)
+    facts.plan = plan  # so that a token that is refused is refused to somebody, somewhere
+    path, params = restored_path(facts, plan, target.path, params)
     subjects: dict[str, None] = {}
     program = plan.request.path
     if program is None:
-        return Addressed(identity, plan, target.path, params, subjects, _NOTHING)
+        return Addressed(identity, plan, path, params, subjects, _NOTHING)
     met, pattern = PATH.met(params, program)
     snapshot.remember(subjects, plan.tenant, plan.country, program, met)
-    return Addressed(identity, plan, target.path, params, subjects, program.summary(pattern).seen)
+    return Addressed(identity, plan, path, params, subjects, program.summary(pattern).seen)

@@ -87,6 +87,18 @@ def headers(data: DataMap, direction: Direction, make: Make) -> Program | None:
     return flat((*data.headers, holder), make)
 
 
+def whole(data: DataMap, carrier: str, make: Make, unmapped: Masker) -> Program:
+    """A carrier's program that meets every value of a request, those too that the map does not name."""
+    fields = getattr(data, carrier)
+    if carrier == "headers" and data.cookies:
+        fields = (*fields, msgspec.structs.replace(_COOKIES["request"], inner=data.cookies))
+    made = _build(fields, make, unmapped, BODIES.get(carrier, compile_names))
+    if carrier != "multipart":
+        return made
+    types = tuple((glob, True) for each in data.opaque for glob in each.types)
+    return replace(compiled(made), unread=types)
+
+
 def _matters(fields: tuple[Field, ...]) -> bool:
     """Whether any of the fields is personal, or identifies somebody."""
     return any(personal(f.category) or f.subject or f.guard or _matters(f.inner) for f in fields)

@@ -12,6 +12,7 @@ from gateway.masking.detect import detector, redact_all
 from gateway.masking.guards import Names, make_guard
 from gateway.masking.operators import make_redact
 from gateway.masking.table import Make, build
+from gateway.masking.token import Tokens
 from gateway.model import (
     Channel,
     Client,
@@ -32,11 +33,14 @@ from gateway.policy.carriers import bodies, flat, headers
 from gateway.policy.fields import VIEW, Treatment, treatment
 from gateway.policy.matchers import Situation, categories, obstacle, personal
 from gateway.policy.plan import Considered, Denial, Opaque, Plan, Side
+from gateway.policy.restoring import Grant, Restoring
 from gateway.residency.judge import Gate, ResidencyCheck
 from gateway.residency.law import expand
 from gateway.residency.locate import AddressTable
 
 DAY = 86_400
+SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+"""Methods that change nothing (RFC 9110 section 9.2.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class Ground:
     custom: Custom = NOTHING_CUSTOM
     tokens: Make = make_redact
     """The maker of the operator `token`; without the tenant's it redacts."""
+    reading: Tokens | None = None
+    """What reads tokens that are sent back; without it none is restored."""
 
 
 _UNMAPPED: Mapping[Unmapped, Callable[[tuple[str, ...]], Masker | None]] = {
@@ -99,18 +105,20 @@ def compile_plan(ground: Ground, it: Situation, now: float) -> Plan:
         denial=Denial("access_denied", denied) if denied else None,
         request=compiler.side("request", it.operation.request),
         response=compiler.side("response", it.operation.response),
+        restoring=compiler.restoring(it, live),
         contact=_contact(it, live),
         permission=_permission(ground, it, live),
         shadow=tuple(rule.id for rule in access if rule.mode == "shadow"),
         country=policy.country,
         considered=considered,
+        lookups=policy.lookups if it.operation.lookup else None,
         expires=(now // DAY + 1) * DAY,
     )
 
 
 def _consider(rule: Rule, it: Situation, policy: Policy) -> Considered:
     why = obstacle(rule, it, policy.consents)
-    kind = next(k for k in ("operator", "contact", "residency", "access") if getattr(rule, k))
+    kind = next(k for k in ("operator", "contact", "residency", "access", "seal") if getattr(rule, k))
     if why is None and kind == "contact" and it.operation.channel is None:
         why = "the operation reaches nobody"
     return Considered(
@@ -153,6 +161,7 @@ class _Sides:
     """Builds the two sides of a plan; treatments are memoised by category."""
 
     def __init__(self, ground: Ground, it: Situation, masks: tuple[Rule, ...]) -> None:
+        self._ground = ground
         self._key = ground.key
         self._custom = ground.custom
         self._tokens = ground.tokens
@@ -183,6 +192,17 @@ class _Sides:
             opaque=opaque,
             body=bool(made) or not all(each.shown for each in opaque),
         )
+
+    def restoring(self, it: Situation, live: list[Rule]) -> Restoring:
+        """What may be restored in a request, and what may not be written."""
+        operation, ground = it.operation, self._ground
+        flags = {"writes": operation.method not in SAFE, "reaches": operation.channel is not None}
+        grant = Grant.of(ground.policy, self._view, live, **flags)
+
+        def treat(category: str) -> Mask | None:
+            return self._treat(category, "response", self._enforced).mask
+
+        return Restoring(grant, operation.request, treat, ground.reading, self._unmapped)
 
     def _make(self, direction: Direction) -> Callable[[Field], Slot]:
         return lambda field: self._slot(field, direction)

@@ -6,11 +6,15 @@ The hot path runs plans and never looks at a policy.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from gateway.codecs.program import Program
 from gateway.contacts.rules import Check
 from gateway.model import Channel, Client, Operation, Upstream
 from gateway.residency.judge import Gate
+
+if TYPE_CHECKING:  # it is made of programs, whose makers know plans
+    from gateway.policy.restoring import Restoring
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,8 @@ class Plan:
     denial: Denial | None
     request: Side
     response: Side
+    restoring: "Restoring"
+    """What tokens of a request stand for, and which masks may not be written."""
     contact: Mapping[Channel, tuple[Check, ...]]
     """Checks per channel a recipient can turn out to be on; empty when the operation has no channel."""
     permission: Gate
@@ -104,4 +110,6 @@ class Plan:
     """Shadow rules that would have denied the operation."""
     country: str | None
     considered: tuple[Considered, ...]
+    lookups: int | None
+    """How many a minute the client may make of these; None where the operation looks nobody up."""
     expires: float

@@ -13,14 +13,24 @@ from typing import Final, get_args
 import msgspec
 
 from gateway.masking.table import PLUGIN
-from gateway.model import Client, Instruction, Mask, Policy, Rule, Unmapped, View
+from gateway.model import (
+    Client,
+    Instruction,
+    Mask,
+    Policy,
+    RevealIn,
+    Rule,
+    Unmapped,
+    View,
+    WriteBack,
+)
 from gateway.policy.catalogue import Catalogue
 from gateway.policy.operators import EXPECTED, OPERATOR, PLAIN, plugin_name
 from gateway.policy.rulekinds import RULE, many
 from gateway.policy.taxonomy import CATEGORY, COUNTRY, USE
 from gateway.strict.checks import Refers, Unique, scalars, select
 from gateway.strict.document import Node, describe, read
-from gateway.strict.kinds import Word, one_of
+from gateway.strict.kinds import Number, Word, one_of
 from gateway.strict.report import Report, listed, nearest
 from gateway.strict.shapes import Document, Fault, Key, ListOf, MapOf, Table
 from gateway.strict.words import CIDR, DATE, NAME, TEXT, pattern
@@ -87,11 +97,25 @@ CLIENT: Final = Table(
 )
 
 
-def _view(hide_with: Mask, show: tuple[str, ...] = (), mask: dict[str, Mask] | None = None) -> View | Fault:
+def _view(
+    hide_with: Mask,
+    reveal_in: RevealIn,
+    write_back: WriteBack,
+    show: tuple[str, ...] = (),
+    mask: dict[str, Mask] | None = None,
+    reveal: tuple[str, ...] = (),
+) -> View | Fault:
     both = set(show) & set(mask or ())
     if both:
         return Fault("mask", f"{min(both)!r} both shown and masked", "each category in one place")
-    return View(show=show, mask=mask or {}, hide_with=hide_with)
+    return View(
+        show=show,
+        mask=mask or {},
+        hide_with=hide_with,
+        reveal=reveal,
+        reveal_in=reveal_in,
+        write_back=write_back,
+    )
 
 
 VIEW: Final = Table(
@@ -100,6 +124,20 @@ VIEW: Final = Table(
         Key("show", ListOf(CATEGORY, least=0, one=True), "Data categories shown as they are."),
         Key("mask", MapOf(CATEGORY, OPERATOR), "Data categories shown masked, and how."),
         Key("hide_with", OPERATOR, "How everything else is hidden.", default="redact"),
+        Key("reveal", many(CATEGORY), "Data categories whose tokens are restored when they are sent back."),
+        Key(
+            "reveal_in",
+            one_of(*get_args(RevealIn)),
+            "Where tokens are restored: in fields that hold their category, or in any value.",
+            default="mapped",
+        ),
+        Key(
+            "write_back",
+            one_of(*get_args(WriteBack)),
+            "What happens to masks in a body that writes: refused, or taken out of it; `restore` also gives "
+            "tokens that the view shows their value back in fields of their category.",
+            default="refuse",
+        ),
     ),
     _view,
     doc="What a role may see of a person. What a view does not name is hidden.",
@@ -132,6 +170,12 @@ ROOT: Final = Table(
             one_of(*get_args(Unmapped)),
             "What happens to fields no data map names: hidden, searched for personal data, or passed.",
             default="redact",
+        ),
+        Key(
+            "lookups",
+            Number(0, 1_000_000),
+            "How many people each client may look up in a minute (searches, number lookups), per worker.",
+            default="120",
         ),
     ),
     _file,

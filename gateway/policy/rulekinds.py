@@ -1,4 +1,4 @@
-"""The four kinds of rules and what narrows them, as tables. Pure."""
+"""The five kinds of rules and what narrows them, as tables. Pure."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -227,6 +227,7 @@ def _rule(
     contact: Part | None = None,
     residency: Part | None = None,
     access: Part | None = None,
+    seal: tuple[str, ...] = (),
     operator: Mask | None = None,
     to: Part | None = None,
     since: str | None = None,
@@ -255,6 +256,7 @@ def _rule(
         contact=contact.contact if contact else None,
         residency=residency.residency if residency else None,
         access=access is not None,
+        seal=tuple(dict.fromkeys(seal)),
     )
 
 
@@ -283,6 +285,7 @@ RULE: Final = Table(
         Key("contact", CONTACT, "Conditions under which recipients may be reached."),
         Key("residency", RESIDENCY, "Where personal data may go."),
         Key("access", ACCESS, "Calls that are refused."),
+        Key("seal", many(CATEGORY), "Data categories whose tokens are not restored."),
         Key("with", OPERATOR, "How to mask (mask rules; `redact` when left out).", to="operator"),
         Key("to", TO, "Masks requests to these instead of responses (mask rules)."),
         Key("mode", one_of(*get_args(Mode)), "`shadow` only records what it would do.", default="enforce"),
@@ -298,7 +301,7 @@ RULE: Final = Table(
         *NARROWING,
     ),
     _rule,
-    exactly=("mask", "contact", "residency", "access"),
+    exactly=("mask", "contact", "residency", "access", "seal"),
     lines=True,
     doc="One restriction. It can only tighten what views grant.",
 )

@@ -64,8 +64,8 @@ class Snapshot:
         self.packs: Mapping[str, Pack] = {pack.provider: pack for pack in packs}
         self.table = table
         self.directory = Directory(Identity(t.name, c) for t in self.tenants.values() for c in t.clients)
-        self._upstreams = tuple(upstreams)
-        self.routes = Routes(self._upstreams)
+        self.upstreams = tuple(upstreams)
+        self.routes = Routes(self.upstreams)
         self._secrets = secrets
         self._custom = custom
         self._operations = {name: OperationIndex(pack.operations) for name, pack in self.packs.items()}
@@ -95,7 +95,7 @@ class Snapshot:
         if tenant is None or not tenant.clients:
             return
         identity = Identity(tenant.name, tenant.clients[0])
-        first = {upstream.provider: upstream for upstream in reversed(self._upstreams)}
+        first = {upstream.provider: upstream for upstream in reversed(self.upstreams)}
         for provider, upstream in first.items():
             for operation in self.packs[provider].operations:
                 self.plan(identity, None, operation, upstream, now)
@@ -148,7 +148,8 @@ class Snapshot:
             if len(self._grounds) >= MAX_PLANS:
                 self._grounds.clear()
             policy, key = self.tenants[tenant].policy(), self._secrets.masking_key(tenant)
-            ground = Ground(policy, key, self.table, self._custom, self.tokens(tenant).masker)
+            tokens = self.tokens(tenant)
+            ground = Ground(policy, key, self.table, self._custom, tokens.masker, tokens)
             self._grounds[tenant] = ground
         return ground
 

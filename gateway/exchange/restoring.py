@@ -1,0 +1,186 @@
+"""Tokens in a request become what they stand for, before anything else looks at it. Pure.
+
+    raw bytes -> scan: nothing that can be a token or a mask -> go on
+                 else  -> parse, restore every value, write, and only that is read from here on
+
+The scan is of bytes and never misses: where an escape could hide a sign of a token, the values are looked at.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+from gateway.codecs.params import HEADERS, PATH, QUERY
+from gateway.codecs.program import Codec, Limits, Program, Tally
+from gateway.codecs.table import reader_for
+from gateway.codecs.template import expand, match
+from gateway.errors import PayloadError
+from gateway.exchange.facts import Facts
+from gateway.exchange.refused import Refused
+from gateway.http1.fields import Headers
+from gateway.masking.phonetoken import DIGITS
+from gateway.masking.sealed import DOMAIN, MIN_TEXT, PREFIX
+from gateway.policy.plan import Plan
+from gateway.policy.restoring import SealedError
+
+UNTOUCHED: Final = frozenset(
+    (b"authorization", b"proxy-authorization", b"hushgate-key", b"hushgate-purpose", b"host")
+)
+"""Fields that hold no values of people: credentials, and what is said to the gateway."""
+
+_SEPARATORS: Final = b" .()/-+" + bytes(range(0x80, 0x100))
+_KINDS: Final = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x78 for byte in range(0x100))
+_RUN: Final = b"0" * DIGITS
+_HOST: Final = DOMAIN.split(".")[1].encode()
+_START: Final = PREFIX.encode()
+_word: Final = re.compile(rb"%b[A-Za-z0-9_-]{%d}" % (_START, MIN_TEXT)).search
+_escape: Final = re.compile(rb"\\(?:u00[2-7aA]|u201[0-5]|/)").search
+"""Escapes of JSON that can stand for a sign of a token."""
+
+
+def suspicious(raw: bytes) -> bool:
+    """Whether bytes may hold a token: a word, an address or digits of the form, or an escape that hides any.
+
+    Escapes with `%` are undone before.
+    """
+    return (
+        _RUN in raw.translate(_KINDS, _SEPARATORS)
+        or _HOST in raw.lower()
+        or (_START in raw and _word(raw) is not None)
+        or (b"\\" in raw and _escape(raw) is not None)
+        or b"\0" in raw
+    )
+
+
+def _decoded(raw: bytes) -> bytes:
+    return unquote_to_bytes(raw) if b"%" in raw else raw
+
+
+def _nested(raw: bytes) -> bool:
+    """Whether a value may be XML in which references or comments part what is one text."""
+    return b"&#" in raw or b"<!" in raw
+
+
+def restored_path(
+    facts: Facts, plan: Plan, path: bytes, params: dict[str, str]
+) -> tuple[bytes, dict[str, str]]:
+    """(path, parameters) with what tokens stand for. Raises PayloadError, Refused."""
+    if not params or not suspicious(_decoded(path)):
+        return path, params
+    program = plan.restoring.program("path")
+    tally = Tally.of(program)
+    made: dict[str, str] = _run(lambda: PATH.rewrite(params, program, tally))
+    if made == params:
+        return path, params
+    _noted(facts, program, tally)
+    template = plan.operation.path
+    try:
+        written = expand(template, made)
+        if match(written, template) == made:
+            return written, made
+    except PayloadError:
+        pass
+    raise PayloadError("token_not_allowed", "a token for what a path cannot hold", "path")
+
+
+def restored_query(facts: Facts, plan: Plan, query: bytes, limits: Limits) -> bytes:
+    """The query with what tokens stand for. Raises PayloadError, Refused."""
+    if not query:
+        return query
+    plain = _decoded(query)
+    if not (suspicious(plain) or _nested(plain)):
+        return query
+    return _through(facts, plan, "query", QUERY, query, limits)
+
+
+def restored_headers(facts: Facts, plan: Plan, headers: Headers) -> Headers:
+    """The fields with what tokens stand for. Raises PayloadError, Refused."""
+    together = b"\n".join([value for _, value in headers])
+    if not (suspicious(together) or b"%" in together):
+        return headers
+    looked = [field for field in headers if field[0].lower() not in UNTOUCHED]
+    program = plan.restoring.program("headers")
+    tally = Tally.of(program)
+    made = _run(lambda: HEADERS.rewrite(looked, program, tally))
+    if not _noted(facts, program, tally):
+        return headers
+    rest = iter(made)
+    return [field if field[0].lower() in UNTOUCHED else next(rest) for field in headers]
+
+
+def restored_body(
+    facts: Facts, plan: Plan, body: bytes, kind: bytes | None, reader: tuple[str, Codec], limits: Limits
+) -> bytes:
+    """A body (content decoded) with what tokens stand for. Raises PayloadError, Refused.
+
+    `kind` is the Content-Type. JSON and forms are scanned first; bodies of other formats are always looked
+    through, as what is one value there may be in pieces.
+    """
+    carrier, codec = reader
+    if carrier in ("json", "form") and (kind is None or not _other_charset(kind)):
+        plain = _decoded(body) if carrier == "form" else body
+        hidden = carrier == "form" and _nested(plain)
+        if not (hidden or suspicious(plain) or plan.restoring.masked(plain)):
+            return body
+    made = _through(facts, plan, carrier, codec, body, limits)
+    _refuse_left(made, carrier)
+    return made
+
+
+def restored_unread(facts: Facts, plan: Plan, body: bytes, kind: bytes | None, limits: Limits) -> bytes:
+    """A body that no data map asks to be read: with what tokens stand for, where a codec knows its type."""
+    if not body or not (suspicious(_decoded(body)) or plan.restoring.masked(body)):
+        return body
+    try:
+        reader = reader_for(kind)
+    except PayloadError:
+        if _sealed(body):
+            raise PayloadError("token_not_allowed", "a token in a body that cannot be read", "body") from None
+        return body
+    return restored_body(facts, plan, body, kind, reader, limits)
+
+
+def _through(facts: Facts, plan: Plan, carrier: str, codec: Codec, raw: bytes, limits: Limits) -> bytes:
+    """The document with every value restored; the same bytes where there was nothing to restore."""
+    program = plan.restoring.program(carrier)
+    tally = Tally.of(program)
+    document = codec.parse(raw, limits)
+    whole = document.__class__ not in (dict, list) and codec is not QUERY
+    made: bytes = _run(lambda: codec.dump(codec.rewrite(document, program, tally)))
+    if not _noted(facts, program, tally):
+        return raw
+    if whole and made == b"null":
+        raise PayloadError("masked_value_written", "a mask in place of a value", "body")
+    return made
+
+
+def _run(rewrite: Callable[[], Any]) -> Any:
+    """What `rewrite` gives. A token that a rule withholds is a decision of that rule."""
+    try:
+        return rewrite()
+    except SealedError as error:
+        raise Refused(error.reason, f"{error.detail} ({error.place})", error.rules) from error
+
+
+def _noted(facts: Facts, program: Program, tally: Tally) -> bool:
+    """Whether anything changed; shadow rules that would have kept it from changing are noted."""
+    changed = [slot for slot, count in zip(program.slots, tally.masked, strict=True) if count]
+    for slot in changed:
+        facts.shadow.update(dict.fromkeys(slot.shadow))
+    return bool(changed) or tally.unmapped > 0
+
+
+def _refuse_left(body: bytes, carrier: str) -> None:
+    """Refuses tokens where no value stands: names of members, of parameters, of elements."""
+    if _sealed(_decoded(body) if carrier == "form" else body):
+        raise PayloadError("token_not_allowed", "a token in place of a name", "body")
+
+
+def _sealed(raw: bytes) -> bool:
+    return _word(raw) is not None or DOMAIN.encode() in raw.lower()
+
+
+def _other_charset(kind: bytes) -> bool:
+    lower = kind.lower()
+    return b"charset" in lower and b"utf-8" not in lower

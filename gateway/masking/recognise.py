@@ -1,0 +1,156 @@
+"""Whether a value is one of our own masks, which an application got and sends back. Pure.
+
+Per operator it is said what is recognised, and what bytes a body with it must hold, so that bodies without
+any need not be looked through. Never recognised, because nothing tells them from real values: dates that were
+shifted, texts that were cut off (`truncate`), what a plugin's masker made, null, and what was removed.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, Final
+
+from gateway.masking.dates import TOP
+from gateway.masking.operators import PSEUDONYM, REDACTED, text_of, truncate_ip
+from gateway.model import Mask
+
+Recognises = Callable[[Any], bool]
+"""Takes a scalar as a codec gives it (str, int, bool, or msgspec.Raw with number text)."""
+
+_hash: Final = re.compile(rf"{PSEUDONYM}[0-9a-f]{{32}}").fullmatch
+_year: Final = re.compile(r"\s*[0-9]{4}\s*").fullmatch
+_band: Final = re.compile(r"([0-9]{1,2})-([0-9]{1,2})").fullmatch
+_area: Final = re.compile(r"[A-Z]{1,2}[0-9][A-Z0-9]?|[0-9]{2,3}|[A-Z0-9]{2}").fullmatch
+_initials: Final = re.compile(r"[^\W\d_]\w?\.(?: [^\W\d_]\w?\.){0,7}").fullmatch
+_number: Final = re.compile(r"[+-]?[0-9]{1,3}(?:\.([0-9]{1,30}))?").fullmatch
+_between: Final = re.compile(r"\s*[,;]\s*|\s+").split
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What an operator leaves: how its values are recognised, and a pattern that is in any body with one."""
+
+    recognise: Callable[[Mask], Recognises]
+    needle: Callable[[Mask], bytes]
+
+
+def ours(value: Any) -> bool:
+    """Whether a value is a mask whatever the field: `[redacted]`, or a pseudonym.
+
+    >>> ours("[redacted]"), ours("h_" + 32 * "0"), ours("see [redacted]")
+    (True, True, False)
+    """
+    return value.__class__ is str and (value.strip() == REDACTED or _hash(value.strip()) is not None)
+
+
+def covered(value: Any) -> bool:
+    """Whether a text holds what a detector put in place of personal data."""
+    return value.__class__ is str and REDACTED in value
+
+
+UNIVERSAL: Final = re.escape(REDACTED.encode()) + rb"|" + PSEUDONYM.encode() + rb"[0-9a-f]{32}"
+"""The needle of `ours` and `covered`."""
+
+
+def recogniser(mask: Mask | None) -> Recognises:
+    """Whether a value is what the operator makes, or a mask whatever the field. None: the field is shown."""
+    trace = TRACES.get(mask.op) if mask else None
+    if mask is None or trace is None:
+        return ours
+    own = trace.recognise(mask)
+    return lambda value: value.__class__ is not bool and (ours(value) or own(value))
+
+
+def needle(mask: Mask | None) -> bytes:
+    """A pattern of bytes that every body with a value of the operator holds, beside UNIVERSAL; or b""."""
+    trace = TRACES.get(mask.op) if mask else None
+    return trace.needle(mask) if mask and trace else b""
+
+
+# ---- per operator ---------------------------------------------------------------------------------------
+
+
+def _fixed(mask: Mask) -> Recognises:
+    return lambda value: mask.text != "" and bool(value == mask.text)
+
+
+def _partial(mask: Mask) -> Recognises:
+    """Stars where the operator puts them in a text of that length."""
+    first, last = max(mask.keep_first, 0), max(mask.keep_last, 0)
+
+    def partial(value: Any) -> bool:
+        text = text_of(value)
+        size = len(text)
+        tail = min(last, size // 2)
+        head = min(first, size // 2 - tail)
+        hidden = text[head : size - tail]
+        return hidden != "" and not hidden.strip("*")
+
+    return partial
+
+
+def _years(_mask: Mask) -> Recognises:
+    return lambda value: _year(text_of(value)) is not None
+
+
+def _bands(mask: Mask) -> Recognises:
+    def band(value: Any) -> bool:
+        if value == f"{TOP}+":
+            return True
+        match = _band(value) if value.__class__ is str else None
+        if match is None or mask.width < 1:
+            return False
+        start, end = int(match[1]), int(match[2])
+        return start % mask.width == 0 and end == min(start + mask.width, TOP) - 1
+
+    return band
+
+
+def _areas(_mask: Mask) -> Recognises:
+    return lambda value: _area(text_of(value).strip().upper()) is not None
+
+
+def _coordinates(mask: Mask) -> Recognises:
+    """Numbers with no more decimals than the operator leaves: whole degrees are taken for rounded ones."""
+
+    def rounded(value: Any) -> bool:
+        parts = _between(text_of(value).strip())
+        matches = [_number(part) for part in parts]
+        return len(parts) <= 2 and all(m and len(m[1] or "") <= mask.decimals for m in matches)
+
+    return rounded
+
+
+def _names(_mask: Mask) -> Recognises:
+    return lambda value: value.__class__ is str and _initials(value.strip()) is not None
+
+
+def _networks(_mask: Mask) -> Recognises:
+    def network(value: Any) -> bool:
+        if value.__class__ is not str:
+            return False
+        try:
+            address = ip_address(value.strip())
+        except ValueError:
+            return False
+        return bool(truncate_ip(value) == str(address))
+
+    return network
+
+
+_ANY: Final = rb"(?s:.)"
+_STAR: Final = re.escape(b"*")
+_DIGIT: Final = b"[0-9]"
+
+TRACES: Final[Mapping[str, Trace]] = {
+    "fixed": Trace(_fixed, lambda mask: re.escape(mask.text.encode()) if mask.text.isascii() else _ANY),
+    "partial": Trace(_partial, lambda _: _STAR),
+    "year": Trace(_years, lambda _: rb"(?<![0-9])[0-9]{4}(?![0-9])"),
+    "age_band": Trace(_bands, lambda _: rb"[0-9]{1,2}-[0-9]{1,2}|90\+"),
+    "postcode_area": Trace(_areas, lambda _: _DIGIT),
+    "coordinates": Trace(_coordinates, lambda _: _DIGIT),
+    "initials": Trace(_names, lambda _: re.escape(b".")),
+    "truncate_ip": Trace(_networks, lambda _: rb"\.0|::"),
+}
+"""By operator. `redact` and `hash` are recognised whatever the field; see `ours`."""
