@@ -66,7 +66,7 @@ def _contents(body: bytes, mark: bytes) -> list[bytes]:
     contents: list[bytes] = []
     for here, following in pairwise(found):
         start = here.end() + 2
-        if body[here.end() : start] != b"\r\n" or start > following.start():
+        if body[here.end() : start] != b"\r\n":
             raise unreadable("a line that is not quite a boundary", len(contents) + 1)
         if body[following.start() : following.start() + 2] != b"\r\n":
             raise unreadable("a boundary after a bare CR or LF", len(contents) + 1)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from gateway.codecs.program import REMOVED, Found, Limits, Masker, Program, Tally, by_steps
 from gateway.codecs.steps import Step, compiled
 from gateway.codecs.xmlpaths import TEXT as OWN_TEXT
-from gateway.codecs.xmlscan import CDATA, CLOSE, COMMENT, OPEN, TEXT, Event, Scanned, scan
+from gateway.codecs.xmlscan import CLOSE, COMMENT, OPEN, TEXT, Event, Scanned, scan
 from gateway.errors import InternalError, PayloadError
 
 Edit = tuple[int, int, str]
@@ -269,11 +269,9 @@ def _written(scanned: Scanned, value: _Value, new: Any) -> list[Edit]:
 
 
 def _outer(text: str, pieces: Sequence[Event]) -> tuple[str, str]:
-    """White space around a value; that of a CDATA section is part of it."""
-    (kind, start, end, _), (last, begin, stop, _) = pieces[0], pieces[-1]
-    first, final = text[start:end], text[begin:stop]
-    lead = "" if kind == CDATA else first[: end - start - len(first.lstrip(_SPACE))]
-    return lead, "" if last == CDATA else final[len(final.rstrip(_SPACE)) :]
+    """White space around a value; what is in a CDATA section is part of it."""
+    first, last = text[pieces[0][1] : pieces[0][2]], text[pieces[-1][1] : pieces[-1][2]]
+    return first[: len(first) - len(first.lstrip(_SPACE))], last[len(last.rstrip(_SPACE)) :]
 
 
 def _without(scanned: Scanned, at: int) -> Edit:

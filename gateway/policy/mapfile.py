@@ -38,6 +38,8 @@ def _entry(
     for name, fields in inner.items():
         if subject:
             return Fault("subject", f"a subject beside {name!r}", "subjects among what the value holds")
+        if guard:
+            return Fault("guard", f"a guard beside {name!r}", "guards among what the value holds")
         return Entry(category, format=_FORMATS[name], inner=fields)
     return Entry(category, subject, role or "person", type, guard=guard, of=of)
 

@@ -162,6 +162,13 @@ def test_what_nothing_reads_passes_only_where_a_line_says_so(
         run(body, it)
 
 
+def test_a_line_comes_before_what_could_be_read() -> None:
+    body = form(part("j", b'{"a":1}', TYPE + b"application/json"))
+    with pytest.raises(PayloadError) as caught:
+        run(body, replace(compiled(compile_names([], redact_all)), unread=(("application/json", False),)))
+    assert caught.value.reason == "access_denied"
+
+
 def test_bytes_cannot_be_masked_but_taken_out() -> None:
     body = form(part("f", b"\x89PNG", TYPE + b"image/png"), part("g", b"x"))
     unread = (("image/*", True),)
@@ -250,6 +257,7 @@ BAD: dict[str, bytes] = {
     "empty name": form(part("", b"secret")),
     "two names": form(ONE).replace(b'name="a"', b'name="a"; name="secret"'),
     "two names in two cases": form(ONE).replace(b'name="a"', b'name="a"; NAME="secret"'),
+    "name beside an extended one": form(ONE).replace(b'"a"', b"\"a\"; name*=utf-8''secret"),
     "extended name": form(ONE).replace(b"name=", b"name*="),
     "escape in a name": form(part('a\\"secret', b"x")),
     "backslash in a name": form(part("a\\secret", b"x")),

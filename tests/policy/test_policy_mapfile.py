@@ -66,6 +66,7 @@ def test_lines_of_opaque() -> None:
         ("{form: {a: {json: {b: user}}}}", "value without 'is'"),
         ("{form: {a: {is: user, json: {}, xml: {}}}}", "for one value"),
         ("{form: {a: {is: user, subject: phone, xml: {}}}}", "a subject beside 'xml'"),
+        ("{form: {a: {is: user, guard: compared, json: {}}}}", "a guard beside 'json'"),
         ("{form: {a: {is: user, jsn: {}}}}", "did you mean 'json'?"),
         ("{form: {a: {is: user, json: {b: {type: none}}}}}", "unknown type 'none'"),
         ("{form: {a: {is: user, json: {'b[0]': user}}}}", "expected a JSON path"),
