@@ -52,9 +52,13 @@ class DelimitedCodec:
             raise PayloadError("body_too_large", "the body is larger than the limit", "body")
         source = Rows(limits)
         reader = Reader(self, source, limits)
-        groups = [*source.feed(body), *source.finish()]
-        rows = [reader.cells(text) for lines, _ in groups for text in lines]
-        return Table(source.mark, reader.dialect, rows, [end for lines, end in groups for _ in lines])
+        rows: list[list[str]] = []
+        ends: list[str] = []
+        for step in (lambda: source.feed(body), source.finish):
+            groups = step()
+            rows += [reader.cells(text) for lines, _ in groups for text in lines]
+            ends += [end for lines, end in groups for _ in lines]
+        return Table(source.mark, reader.dialect, rows, ends)
 
     def find(self, document: Table, program: Program) -> list[Found]:
         """Subjects in order; each is droppable, with its row."""

@@ -51,10 +51,11 @@ class SequenceCodec:
             raise PayloadError("body_too_large", "the body is larger than the limit", "body")
         records = []
         for number, raw in enumerate(body.split(self.end), 1):
-            self.check(raw, number)
-            if len(raw) > limits.max_record:
-                raise too_large(f"record {number}")
-            records.append(_read(raw, number, limits))
+            try:
+                self.check(raw, number)
+                records.append(_read(raw, limits))
+            except PayloadError as error:
+                raise placed(error, f"record {number}") from error
         return records
 
     def find(self, document: list[Record], program: Program) -> list[Found]:
@@ -138,13 +139,10 @@ class _SequenceStream:
         return placed(error, f"record {self._done + 1}")
 
 
-def _read(raw: bytes, number: int, limits: Limits) -> Record:
-    if not raw.strip(BLANKS):
-        return Record(raw, blank=True)
-    try:
-        return Record(raw, JSON.parse(raw, limits))
-    except PayloadError as error:
-        raise placed(error, f"record {number}") from error
+def _read(raw: bytes, limits: Limits) -> Record:
+    if len(raw) > limits.max_record:
+        raise too_large()
+    return Record(raw, JSON.parse(raw, limits)) if raw.strip(BLANKS) else Record(raw, blank=True)
 
 
 def _any_line(_raw: bytes, _number: int) -> None:
@@ -154,7 +152,7 @@ def _any_line(_raw: bytes, _number: int) -> None:
 def _framed(raw: bytes, number: int) -> None:
     """RFC 7464: nothing stands before the first separator, and a number has to be seen to have ended."""
     if (number == 1 and raw) or not (_whole(raw) or not raw):
-        raise PayloadError("unparseable_body", "the record is cut off or not framed", f"record {number}")
+        raise PayloadError("unparseable_body", "the record is cut off or not framed")
 
 
 NDJSON = SequenceCodec(b"\n", _any_line)

@@ -44,12 +44,12 @@ class Dialect:
 
     def row(self, text: str) -> list[str]:
         """The cells of a row; none of a blank line. Raises PayloadError."""
+        if not text:
+            return []
         cells = self.split(text)
         if cells is None:
             raise self.misquoted(text)
         if len(cells) != self.width:
-            if not text:
-                return []
             raise PayloadError("unparseable_body", "the row has not as many cells as the first row")
         return cells
 
@@ -126,8 +126,8 @@ class Rows:
         if last or self._open:
             row = "".join([*self._open, last])
             if row.count(self.quote) % 2:
-                raise self._refusal("a quote is not closed")
-            groups += self._clean([([row], "")])
+                raise self._refusal("a quote is not closed", -len(self._open))
+            groups += self._clean([([row], "")], self._lines + 1 - len(self._open))
             self._close()
         return groups
 
@@ -180,24 +180,25 @@ class Rows:
         if block is None:
             return []
         text = self._text(block)
+        first = self._lines + 1 - len(self._open)
         crlf = text.count("\r\n")
         returns = text.count("\r")
         ends = text.count("\n") + 1
         if self._end == "\r":
-            groups = self._clean(self._several(text.split("\r"), "\r"))
+            groups = self._clean(self._several(text.split("\r"), "\r"), first)
         elif returns == ends == crlf + 1 and text[-1] == "\r":
             groups = self._several(text[:-1].split("\r\n"), "\r\n")
         elif not returns:
             groups = self._several(text.split("\n"), "\n")
         else:
-            groups = self._clean([group for line in text.split("\n") for group in self._mixed(line)])
-        self._lines += ends if self._end == "\n" else returns + 1
+            groups = self._clean([each for line in text.split("\n") for each in self._mixed(line)], first)
         return groups
 
     def _several(self, lines: list[str], end: str) -> list[Group]:
         """Lines of one end, those of one row put together."""
         quote = self.quote
         if not self._open and not any(quote in line for line in lines):
+            self._lines += len(lines)
             return [(lines, end)]
         rows: list[str] = []
         for line in lines:
@@ -208,6 +209,7 @@ class Rows:
                 self._close()
             else:
                 rows.append(line)
+            self._lines += 1
         return [(rows, end)] if rows else []
 
     def _mixed(self, line: str) -> list[Group]:
@@ -219,18 +221,18 @@ class Rows:
         self._open.append(line)
         self._size += len(line.encode())
         if self._size > self._limits.max_record:
-            raise self._refusal("a quote is not closed within the size of a record")
+            raise self._refusal("a quote is not closed within the size of a record", 1 - len(self._open))
 
     def _close(self) -> None:
         self._open = []
         self._size = 0
 
-    def _clean(self, groups: list[Group]) -> list[Group]:
-        """Refuse a line break that ends no row here, though it may end one to others."""
-        for rows, _ in groups:
-            for row in rows:
-                if ("\r" in row or "\n" in row) and self.quote not in row:
-                    raise self._refusal("a line break of another kind")
+    def _clean(self, groups: list[Group], line: int) -> list[Group]:
+        """Refuse a line break that ends no row here, though it may end one to others. From a line on."""
+        for row in (row for rows, _ in groups for row in rows):
+            if ("\r" in row or "\n" in row) and self.quote not in row:
+                raise self._refusal("a line break of another kind", line - self._lines - 1)
+            line += 1 + row.count(self._end)
         return groups
 
     def _text(self, block: bytes) -> str:
@@ -238,11 +240,14 @@ class Rows:
         try:
             text = block.decode()
         except UnicodeDecodeError as error:
-            raise self._refusal("the body is not UTF-8", block[: error.start]) from error
+            raise self._refusal("the body is not UTF-8", self._ends(block[: error.start])) from error
         if "\0" in text:
-            raise self._refusal("a NUL", block[: block.index(0)])
+            raise self._refusal("a NUL", self._ends(block[: block.index(0)]))
         return text
 
-    def _refusal(self, detail: str, before: bytes = b"") -> PayloadError:
-        line = self._lines + 1 + before.count(self._end.encode())
-        return PayloadError("unparseable_body", detail, f"line {line}")
+    def _ends(self, block: bytes) -> int:
+        return block.count(self._end.encode())
+
+    def _refusal(self, detail: str, further: int) -> PayloadError:
+        """Something wrong some lines further than the next; fewer than none for one before."""
+        return PayloadError("unparseable_body", detail, f"line {self._lines + 1 + further}")
