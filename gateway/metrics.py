@@ -55,6 +55,13 @@ METRICS: Mapping[str, Metric] = {
     "hushgate_plugin_failures": Metric(
         "counter", ("plugin",), "Calls into a plugin that raised, overran or broke its contract"
     ),
+    "hushgate_canary_runs": Metric(
+        "counter", ("result",), "Answers about a made-up person: held, leaked, refused, or failed (unjudged)"
+    ),
+    "hushgate_canary_leaks": Metric(
+        "counter", ("tenant", "role", "operation"), "Hidden values of a made-up person that came out"
+    ),
+    "hushgate_canary_leaking": Metric("gauge", (), "Plans that let a hidden value out when last looked at"),
     "hushgate_reloads": Metric("counter", ("result",), "Reloads of rules by result"),
     "hushgate_workers": Metric("gauge", (), "Workers running"),
     "hushgate_worker_restarts": Metric("counter", (), "Workers that died and were replaced"),

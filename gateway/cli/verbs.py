@@ -40,6 +40,7 @@ VERBS: Final = {
     "run": Entry("run", "run the gateway"),
     "explain": Entry("explain", "which rules decide on a request, why, and what would be sent"),
     "test": Entry("test", "run the rule cases that stand beside the rules"),
+    "canary": Entry("canary", "a made-up person through every plan: nothing hidden may come out"),
     "key": Entry("key", "make a client's key, or a key epoch"),
     "contacts": Entry("contacts", "suppressions and consents in the contact registry"),
     "audit": Entry("audit", "verify or follow the access log"),

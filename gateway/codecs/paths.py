@@ -44,6 +44,14 @@ def validate_path(text: str) -> str | None:
     return None
 
 
+def links_of(text: str) -> list[Link]:
+    """A path as its links. Raises InternalError for a bad path."""
+    try:
+        return _links(text)
+    except _BadPath as error:
+        raise InternalError(f"{text!r}: {error}", "data map") from None
+
+
 def compile_program(slots: Sequence[Slot], unmapped: Masker | None) -> Program:
     """A program for any codec. Raises InternalError for a bad path, or two slots at one place."""
     table = tuple(slots)

@@ -4,6 +4,7 @@ A request takes the snapshot once and keeps it to its end, so that no reload cha
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 
 from gateway.codecs.program import Program
@@ -99,6 +100,12 @@ class Snapshot:
         for provider, upstream in first.items():
             for operation in self.packs[provider].operations:
                 self.plan(identity, None, operation, upstream, now)
+
+    def apart(self) -> "Snapshot":
+        """The same plans, for exchanges that are no traffic: nothing of them is remembered here."""
+        other = copy(self)
+        other.addressed, other.drift = {}, Drift()
+        return other
 
     def keep(self, asked: Hashable, made: object) -> None:
         """Remember what a request was found to be (exchange.finding), for as long as this snapshot lives."""

@@ -4,8 +4,10 @@ import asyncio
 import gc
 import logging
 import os
+import secrets
 import signal
 import ssl
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from gateway.metrics import Metrics
 from gateway.planes.reverse.worker import Worker
 from gateway.plugins.guard import Failures
 from gateway.service.boot import Loaded, again
+from gateway.service.canary import Canary
 from gateway.service.registry import Reopened
 from gateway.service.signals import unblock
 from gateway.service.slot import Slot
@@ -38,6 +41,21 @@ class Post:
     port: int
     number: int
     slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What others note and the beat publishes: failures of plugins, and what the canary found leaking."""
+
+    failures: Failures
+    leaking: AbstractSet[object]
+
+    def count(self, metrics: Metrics) -> None:
+        """Move what was noted since into the counters."""
+        metrics.set("hushgate_canary_leaking", value=len(self.leaking))
+        while self.failures:
+            plugin, count = self.failures.popitem()
+            metrics.add("hushgate_plugin_failures", plugin, by=count)
 
 
 def work(loaded: Loaded, post: Post) -> int:
@@ -68,15 +86,20 @@ async def _serve(loaded: Loaded, post: Post) -> None:
     worker = Worker(config, loaded.snapshot(), audit, registry, metrics)
     hours.prime()
     _settle_memory()
-    beats = asyncio.ensure_future(_beat(worker, post, stop, loaded.plugins.failures))
-    reloads = asyncio.ensure_future(_reload(worker, post.number, loaded, again_please))
+    canary = Canary(lambda: worker.env, metrics, lambda: secrets.token_hex(4))
+    tasks = [
+        asyncio.ensure_future(_beat(worker, post, stop, Watched(loaded.plugins.failures, canary.leaking))),
+        asyncio.ensure_future(_reload(worker, post.number, loaded, again_please)),
+    ]
+    if config.canary is not None:
+        tasks.append(asyncio.ensure_future(canary.run(config.canary)))
     try:
         await worker.listen(post.listener.bind.host, post.port, context_of(post.listener.tls))
         await worker.run(stop)
     finally:
-        beats.cancel()
-        reloads.cancel()
-        await asyncio.gather(beats, reloads, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         audit.close()
         registry.close()
         _publish(worker, post, ready=False)
@@ -92,16 +115,15 @@ def _settle_memory() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-async def _beat(worker: Worker, post: Post, stop: asyncio.Event, failures: Failures) -> None:
+async def _beat(worker: Worker, post: Post, stop: asyncio.Event, watched: Watched) -> None:
     parent = os.getppid()
     while True:
         if os.getppid() != parent:
             stop.set()  # nobody is left to reload, replace or stop this worker
-        ready = not worker.draining and worker.services.log.ready() and worker.services.registry.ready()
+        serves = not worker.draining and worker.services.log.ready() and worker.services.registry.ready()
+        ready = serves and not watched.leaking
         worker.metrics.set("hushgate_ready", value=float(ready))
-        while failures:
-            plugin, count = failures.popitem()
-            worker.metrics.add("hushgate_plugin_failures", plugin, by=count)
+        watched.count(worker.metrics)
         for strange, number in worker.env.snapshot.drift.take().items():
             worker.metrics.add("hushgate_unmapped_paths", *strange, by=number)
         _publish(worker, post, ready=ready)

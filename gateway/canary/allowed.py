@@ -1,0 +1,48 @@
+"""What a role may see, read once more from the rule file's own words. Pure.
+
+Not the code that compiles plans, and simpler than it: where several things bear on a value, it is allowed
+only if none of them is against it. What is found to come out although it is not allowed, must not.
+"""
+
+from dataclasses import dataclass
+
+from gateway.model import Mask, Policy, Unmapped, View, covers, overlaps
+from gateway.policy.matchers import Situation, obstacle, personal
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The view of a role, and the mask rules in force in one situation: (categories, operator)."""
+
+    view: View
+    rules: tuple[tuple[tuple[str, ...], Mask], ...]
+    unmapped: Unmapped
+
+    @classmethod
+    def of(cls, policy: Policy, it: Situation) -> "Allowed":
+        """For the answers of one operation to one client."""
+        rules = tuple(
+            (rule.mask, rule.operator)
+            for rule in policy.rules
+            if rule.operator is not None
+            and rule.mode == "enforce"
+            and rule.scope.direction in (None, "response")
+            and obstacle(rule, it, policy.consents) is None
+        )
+        return cls(policy.views[it.client.role], rules, policy.unmapped)
+
+    def whole(self, category: str) -> bool:
+        """Whether values of a category may be seen as they are."""
+        if not personal(category):
+            return True
+        if any(overlaps(each, category) for masked, _ in self.rules for each in masked):
+            return False
+        granted = max((len(each) for each in self.view.show if covers(each, category)), default=0)
+        against = (each for each in self.view.mask if overlaps(each, category))
+        return granted > 0 and all(covers(each, category) and len(each) < granted for each in against)
+
+    def shown(self, category: str) -> int:
+        """How many characters from the start operators show by design, of a value that may not be whole."""
+        masks = [mask for each, mask in self.view.mask.items() if overlaps(each, category)]
+        masks += [mask for masked, mask in self.rules if any(overlaps(each, category) for each in masked)]
+        return max((mask.keep for mask in (*masks, self.view.hide_with) if mask.op == "truncate"), default=0)
