@@ -7,7 +7,6 @@ folded or repeated header fields, transfer encodings, and names that need an esc
 
 import re
 from dataclasses import dataclass
-from itertools import pairwise
 from urllib.parse import unquote_to_bytes
 
 from gateway.codecs.program import Limits
@@ -61,17 +60,21 @@ def split(body: bytes, boundary: bytes, limits: Limits, *, form: bool) -> list[P
 
 
 def _contents(body: bytes, mark: bytes) -> list[bytes]:
-    """What stands between the boundaries."""
-    found = list(re.finditer(rb"(?:\A|\r\n|\r|\n)" + re.escape(mark), body))
+    """What stands between the boundaries. One that a line begins with is one, whatever comes after it."""
     contents: list[bytes] = []
-    for here, following in pairwise(found):
-        start = here.end() + 2
-        if body[here.end() : start] != b"\r\n":
-            raise unreadable("a line that is not quite a boundary", len(contents) + 1)
-        if body[following.start() : following.start() + 2] != b"\r\n":
-            raise unreadable("a boundary after a bare CR or LF", len(contents) + 1)
-        contents.append(body[start : following.start()])
-    if body[found[-1].end() :] not in (b"--", b"--\r\n"):
+    size = len(mark)
+    start = body.index(mark) + size
+    at = start
+    while (at := body.find(mark, at)) >= 0:
+        if body[at - 1] in b"\r\n":
+            if body[start : start + 2] != b"\r\n":
+                raise unreadable("a line that is not quite a boundary", len(contents) + 1)
+            if body[at - 2 : at] != b"\r\n":
+                raise unreadable("a boundary after a bare CR or LF", len(contents) + 1)
+            contents.append(body[start + 2 : at - 2])
+            start = at + size
+        at += size
+    if body[start:] not in (b"--", b"--\r\n"):
         raise unreadable("the body does not end with its last boundary")
     return contents
 
