@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from gateway.demo.apps import Answer
 from gateway.demo.house import CONSENTING, SUPPRESSED
@@ -182,10 +183,45 @@ def stranger(world: World) -> Shown:
     return Shown([_line("an application with a key nobody made", refused)], ok, (refused,))
 
 
+def click_to_call(world: World) -> Shown:
+    """A volunteer calls people by tokens of their numbers; Twilio gets the numbers."""
+    read, blocked = world.phonebank.call(_reader(PERSON.id)), world.phonebank.call(_reader(SUPPRESSED.id))
+    if not read.value or not blocked.value:
+        return Shown(_refusals(read, blocked), False, (read, blocked))
+    token, other = read.value.properties["phone"], blocked.value.properties["phone"]
+    phones = world.phonebank_twilio
+    called = phones.call(_caller(token))
+    arrived = dict(parse_qsl(world.last_body("twilio"))).get("To", "nothing")
+    before = world.received("twilio")
+    mangled = f"{token[:3]}9{token[4:]}"
+    refused = [phones.call(_caller(other)), phones.call(_caller(mangled)), phones.call(_messenger(token))]
+    after = world.received("twilio")
+    rows = [("phone in HubSpot", PERSON.phone), ("the volunteer sees, and dials", token)]
+    rows.append(("Twilio was asked to call", arrived))
+    rows.append(("the volunteer is told", called.value.to if called.value else "nothing"))
+    lines = [
+        *table(("click-to-call", "number"), rows),
+        _line(f"call the token of {SUPPRESSED.firstname}, who is suppressed", refused[0]),
+        _line("call a token with another digit", refused[1]),
+        _line("send a message to a token that is for calls", refused[2]),
+        f"Twilio received {after - before} requests of these",
+    ]
+    reasons = [answer.reason for answer in refused]
+    ok = (
+        arrived == PERSON.phone != token
+        and _fine(called)
+        and called.value.to == token
+        and reasons == ["contact_suppressed", "token_invalid", "token_not_allowed"]
+        and before == after
+    )
+    return Shown(lines, ok, (read, blocked, called, *refused))
+
+
 STEPS: Final = (
     Step("What a role may see of a contact", contact),
     Step("What a role may see of messages", messages),
     Step("A blacklisted number is not called", blacklisted),
+    Step("Click-to-call through a token", click_to_call),
     Step("No advertising message without consent", consent),
     Step("A copied recipient is dropped, the rest is sent", copies),
     Step("A transfer out of the region is refused", transfer),

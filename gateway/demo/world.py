@@ -24,6 +24,8 @@ class World:
     dialer_twilio: TwilioApp
     backoffice: HubSpotApp
     overseas: HubSpotApp
+    phonebank: HubSpotApp
+    phonebank_twilio: TwilioApp
     stranger: HubSpotApp
 
     def received(self, upstream: str) -> int:
@@ -53,10 +55,12 @@ def world(house: House, urls: Mapping[str, str]) -> Iterator[World]:
         dialer_twilio=TwilioApp(twilio, house.keys["dialer"]),
         backoffice=HubSpotApp(hubspot, house.keys["backoffice"]),
         overseas=HubSpotApp(f"{house.apps}/hubspot-us", house.keys["backoffice"]),
+        phonebank=HubSpotApp(hubspot, house.keys["phonebank"]),
+        phonebank_twilio=TwilioApp(twilio, house.keys["phonebank"]),
         stranger=HubSpotApp(hubspot, "a-key-nobody-made"),
     )
     try:
         yield made
     finally:
-        for app in (made.direct_twilio, made.helpdesk_twilio, made.dialer_twilio):
+        for app in (made.direct_twilio, made.helpdesk_twilio, made.dialer_twilio, made.phonebank_twilio):
             app.close()

@@ -8,7 +8,7 @@ from gateway import keys
 from gateway.config import load_config
 from gateway.contacts.normalise import normalise
 from gateway.contacts.sqlite import SqliteRegistry
-from gateway.demo.house import CONSENTING, SECRETS, SUPPRESSED, House, furnish, shipped_rules
+from gateway.demo.house import CLIENTS, CONSENTING, SECRETS, SUPPRESSED, House, furnish, shipped_rules
 from gateway.policy.identity import Directory, Identity, Peer
 from gateway.policy.rulefile import read_rules
 
@@ -40,7 +40,7 @@ def test_every_client_is_known_by_its_key_and_nobody_by_a_shipped_one(tmp_path: 
         assert found
         assert found.client.id == name
     shipped = set(re.findall(r"sha256:(\w+)", shipped_rules()))
-    assert len(shipped) == 3
+    assert len(shipped) == len(CLIENTS)
     assert not shipped & {c.key for c in policy.clients}
     assert {hashlib.sha256(k.encode()).hexdigest() for k in house.keys.values()} == {
         c.key for c in policy.clients

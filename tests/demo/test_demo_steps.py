@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.demo.house import House
+from gateway.demo.house import CLIENTS, House
 from gateway.demo.steps import STEPS, Step
 from gateway.demo.world import World, world
 from gateway.sandbox import hubspot, twilio
@@ -41,7 +41,7 @@ def relayed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with ExitStack() as stack:
         urls = {name: stack.enter_context(running(app)) for name, app in apps.items()}
         front = stack.enter_context(running(Relay(apps)))
-        keys = dict.fromkeys(("helpdesk", "dialer", "backoffice"), "any")
+        keys = dict.fromkeys(CLIENTS, "any")
         folder = tmp_path_factory.mktemp("relay")
         house = House(folder, folder / "hushgate.yaml", front, front, keys)
         yield stack.enter_context(world(house, urls))

@@ -21,6 +21,8 @@ def test_tour_shows_what_it_has_to(tmp_path: Path) -> None:
     assert set(total["refused"]) == {
         "contact_suppressed",
         "contact_without_consent",
+        "token_invalid",
+        "token_not_allowed",
         "region_not_allowed",
         "access_denied",
         "unknown_client",
@@ -39,7 +41,7 @@ def test_last_line_is_one_json_object() -> None:
 
 
 def test_pointers_hold_a_line_to_copy() -> None:
-    keys = {"helpdesk": "k1", "dialer": "k2", "backoffice": "k3"}
+    keys = {"helpdesk": "k1", "dialer": "k2", "backoffice": "k3", "phonebank": "k4"}
     house = House(Path("/x"), Path("/x/hushgate.yaml"), "http://127.0.0.1:1", "http://127.0.0.1:2", keys)
     text = "\n".join(pointers(house))
     assert "curl -H 'Hushgate-Key: k1' 'http://127.0.0.1:1/hubspot/crm/v3/objects/contacts/101?" in text
