@@ -1,6 +1,7 @@
 """Plugins in real exchanges: what they hide is hidden, what they break is refused, nothing they do opens."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -67,14 +68,20 @@ def guarded(*plugins: Plugin, slow: bool = False) -> Plugins:
     )
 
 
-def example() -> Plugins:
+@pytest.fixture
+def example(tmp_path: Path) -> Plugins:
+    """The example of the documents, where nobody else may write to it, whatever the checkout's mode."""
+    tmp_path.chmod(0o755)
+    file = tmp_path / EXAMPLE.name
+    file.write_bytes(EXAMPLE.read_bytes())
+    file.chmod(0o644)
     named: Sequence[tuple[Any, str]] = (
         ("masker", "staff_number"),
         ("detector", "staff_number"),
         ("codec", "text/vcard"),
     )
-    wanted = [Extension(kind, name, str(EXAMPLE), 5.0, 1) for kind, name in named]
-    return load_plugins(wanted, [str(builtin_packs())], "hushgate.yaml", lambda: 0.0)
+    wanted = [Extension(kind, name, str(file), 5.0, 1) for kind, name in named]
+    return load_plugins(wanted, [str(tmp_path)], "hushgate.yaml", lambda: 0.0)
 
 
 def case(answer: str, *, kind: str = "application/json") -> Case:
@@ -151,8 +158,8 @@ UNMAPPED = '{"name":{"first":"A"},"seen":"AC-12340","ref":"AC-12349","id":77}'
 
 
 @pytest.mark.usefixtures("either")
-def test_a_detector_finds_in_what_no_map_names() -> None:
-    out = played(example(), UNMAPPED, ALL + "unmapped: detect\n")
+def test_a_detector_finds_in_what_no_map_names(example: Plugins) -> None:
+    out = played(example, UNMAPPED, ALL + "unmapped: detect\n")
     assert b'"[redacted]","ref":"AC-12349","id":77' in out.body
     out = played(guarded(), UNMAPPED, ALL + "unmapped: detect\n")
     assert b"AC-12340" in out.body
@@ -192,23 +199,23 @@ def cards(plugins: Plugins, body: bytes = CARDS, rules: str = RULES) -> Outcome:
     return run_case(it, policy, {"crm": read_pack(CARD_PACK, "crm/pack.yaml")}, plugins.custom)
 
 
-def test_a_codec_opens_its_type_and_the_masking_is_ours() -> None:
+def test_a_codec_opens_its_type_and_the_masking_is_ours(example: Plugins) -> None:
     assert cards(guarded()).reason == "unparseable_response"
-    out = cards(example())
+    out = cards(example)
     assert out.effect == "allow"
     assert b"FN:Ana Martin\r\n" in out.body
     assert b"+33612345678" not in out.body
     assert b"AC-12340" not in out.body
 
 
-def test_a_codec_is_refused_what_it_cannot_read() -> None:
-    out = cards(example(), b"BEGIN:VCARD\r\nFN:Ana\r\n")
+def test_a_codec_is_refused_what_it_cannot_read(example: Plugins) -> None:
+    out = cards(example, b"BEGIN:VCARD\r\nFN:Ana\r\n")
     assert (out.status, out.reason) == (502, "unparseable_response")
 
 
-def test_a_value_with_a_line_end_does_not_become_a_line() -> None:
+def test_a_value_with_a_line_end_does_not_become_a_line(example: Plugins) -> None:
     """What is written is read again: an injected line would be one more property."""
-    codec = example().codecs["text/vcard"]
+    codec = example.codecs["text/vcard"]
     with pytest.raises(PluginError):
         codec.dump([{"FN": [{"value": "Ana\r\nTEL:+33612345678"}]}])
 
