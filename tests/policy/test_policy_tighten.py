@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from gateway.audit.record import Record
 from gateway.contacts.model import Consent, Suppression
 from gateway.masking.table import OPERATORS, stricter
+from gateway.masking.token import Tokens
 from gateway.model import Channel, Mask, Rule, Scope, View
 from gateway.policy.fields import granted, treatment
-from tests.world import RULES, Answer, Played, World, json_answer
+from tests.world import RING, RULES, Answer, Played, World, json_answer
 
 HEADER = RULES.partition("views:")[0] + "consents: [given]\n"
 ROLES = ("support", "caller", "admin")
@@ -61,11 +62,19 @@ def optional(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Json]:
     return st.fixed_dictionaries({}, optional=keys)
 
 
+reveals = optional(
+    reveal=some(*SUBJECTS),
+    reveal_in=st.sampled_from(("mapped", "anywhere")),
+    write_back=st.sampled_from(("refuse", "strip", "restore")),
+)
+
+
 @st.composite
 def views(draw: st.DrawFn) -> Json:
     show = draw(st.lists(category, max_size=4, unique=True))
     mask = draw(st.dictionaries(category, operators, max_size=4))
     view: Json = {"show": show, "mask": {c: m for c, m in mask.items() if c not in show}}
+    view |= draw(reveals)
     return {**view, "hide_with": draw(st.sampled_from(("redact", "remove", "hash")))}
 
 
@@ -122,10 +131,13 @@ accesses = st.just({"access": {"operations": ["*.delete_batch", "crm.status"]}})
 )
 
 
+seals = some(*SUBJECTS).map(lambda categories: {"seal": categories})
+
+
 @st.composite
 def rules(draw: st.DrawFn) -> Json:
     """One rule of any kind, narrowed, timed."""
-    kind: Json = draw(masks | contacts | residencies | accesses)
+    kind: Json = draw(masks | contacts | residencies | accesses | seals)
     inside: Json = kind.get("access", {})
     narrow = {k: v for k, v in draw(narrowing).items() if k not in inside}
     if "to" in kind:
@@ -162,6 +174,10 @@ policies = st.builds(
 # ---- traffic: every value is another text, so that where it turns up says who saw it -----------------------
 
 PHONES = ("+33639980001", "+33639980002", "whatsapp:+33639980003")
+TOKENS = tuple(
+    Tokens(RING.token_keys("acme"), "FR").issue("user.contact.phone_number", "phone", number) or ""
+    for number in PHONES[:2]
+)
 EMAILS = ("ana@example.com", "bo@example.com", "cy@example.com", "di@example.com")
 
 
@@ -221,7 +237,8 @@ requests = st.one_of(
             Request("GET", "/crm/nothing"),
         )
     ),
-    st.sampled_from(PHONES).map(message),
+    st.sampled_from((*PHONES, *TOKENS)).map(message),
+    st.sampled_from(TOKENS).map(lambda token: Request("POST", "/crm/contacts", json_body={"phone": token})),
     st.builds(mail, st.none() | st.sampled_from(EMAILS), st.lists(st.sampled_from(EMAILS), max_size=3)),
 )
 channels: st.SearchStrategy[Channel | None] = st.sampled_from((None, "sms", "email", "whatsapp"))
@@ -309,7 +326,7 @@ def passed_on(scene: Scene, played: Played) -> set[str]:
         return set()
     asked = scene.request
     target = urlsplit(played.sent[0].split(b" ", 2)[1].decode())
-    given = {*leaves(asked.json_body), *(value for _, value in asked.form or ())}
+    given = {*leaves(asked.json_body), *(value for _, value in asked.form or ()), *PHONES}
     return (
         (given & set(parsed(played.sent[1])))
         | {value for _, value in parse_qsl(target.query)}
@@ -340,12 +357,15 @@ def plain(record: Record) -> Record:
 
 EVERYBODY = {role: {"show": ["user"]} for role in ROLES}
 DROP = {"contact": {"channels": ["email"]}, "on_refusal": "drop"}
+REVEALED = {role: {**view, "reveal": "user"} for role, view in EVERYBODY.items()}
+CALLED = Scene("caller", message(TOKENS[0]), {}, "127.0.0.1")
 COPIED = Scene("support", mail(EMAILS[0], [EMAILS[1]]), {EMAILS[1]: [Suppression()]}, "127.0.0.1")
 
 
 @settings(deadline=None, max_examples=200)
 @given(policies, rules(), scenes)
 @example(Policy(EVERYBODY, (), "pass"), DROP, COPIED)
+@example(Policy(REVEALED, (), "pass"), {"seal": ["user.contact"]}, CALLED)
 def test_one_more_rule_lets_nothing_more_through(policy: Policy, rule: Json, scene: Scene) -> None:
     before, after = scene.play(policy), scene.play(policy.plus(rule))
     if allowed(before):
@@ -385,6 +405,12 @@ def test_the_order_of_rules_does_not_matter(policy: Policy, scene: Scene, random
 def test_a_rule_said_twice_is_said_once(policy: Policy, scene: Scene, data: st.DataObject) -> None:
     again = data.draw(st.sampled_from(policy.rules))
     assert decided(scene.play(policy)) == decided(scene.play(policy.plus(again)))
+
+
+def test_a_seal_takes_away_what_a_view_grants() -> None:
+    open_, sealed = Policy(REVEALED, (), "pass"), Policy(REVEALED, ({"seal": ["user.contact"]},), "pass")
+    assert passed_on(CALLED, CALLED.play(open_)) >= {PHONES[0]}
+    assert not allowed(CALLED.play(sealed))
 
 
 # ---- and on treatments alone: how strict, not only whether ------------------------------------------------
