@@ -314,7 +314,9 @@ def test_xml(world: World, pairs: list[Any], coding: str, attributes: dict[str, 
     documents = [attributes, *({name: secret} for name, secret in pairs)]
     nothing_of(list(secrets_in(documents)), set(shown_in(documents)), out)
     root = ElementTree.fromstring(out)
-    got = [dict(root.attrib), *({each.tag: each.text} for each in root[0])]
+    # white space around a masked text stays, being layout more often than not
+    texts = [(each.tag, each.text or "") for each in root[0]]
+    got = [dict(root.attrib), *({tag: text if tag in SHOWN else text.strip()} for tag, text in texts)]
     assert matches(got, hidden(documents))
 
 
