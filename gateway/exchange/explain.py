@@ -54,8 +54,8 @@ def explain(exchange: Exchange, script: Script, standings: tuple[str, ...] = ())
 
 def _answers(plan: Plan) -> dict[str, str]:
     """Per personal category of the answer: shown, or masked and by what."""
-    program = plan.response.json
-    slots = [slot for slot in program.slots if personal(slot.category)] if program else []
+    programs = plan.response.bodies.values()
+    slots = [slot for program in programs for slot in program.slots if personal(slot.category)]
     return {s.category: f"masked by {', '.join(s.rules)}" if s.mask else "shown" for s in slots}
 
 
