@@ -5,15 +5,18 @@ from typing import Literal, Protocol
 
 import msgspec
 
-Phase = Literal["read", "intent", "outcome", "refusal", "start", "stop", "recovered"]
+Phase = Literal["read", "intent", "stream", "outcome", "refusal", "start", "stop", "recovered"]
 
 
 class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """A read has one record, an act an intent and an outcome (same id), a refusal one.
+    """A read has one record, an act an intent and an outcome (same id), a refusal one. An answer that is
+    passed on in pieces has a stream before its first byte and an outcome at its end, with all counts.
 
     Times: `at` seconds since the epoch; `added_us` microseconds the gateway itself spent, `total_us` with
     the upstream. Sizes are body bytes. `seen`/`masked` count values by data category, `paths` masked ones by
-    data-map path. `subjects` are keyed pseudonyms. `policy` is the SHA-256 of the rule file in force.
+    data-map path. `subjects` are keyed pseudonyms; of a stream the first, and `subjects_more` counts the
+    identifiers met after those, the same ones again included. `policy` is the SHA-256 of the rule file in
+    force.
     """
 
     phase: Phase
@@ -33,6 +36,7 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     rules: tuple[str, ...] = ()
     shadow: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
+    subjects_more: int = 0
     seen: dict[str, int] = {}
     masked: dict[str, int] = {}
     paths: dict[str, int] = {}

@@ -1,7 +1,8 @@
 """Verifies audit chains, as an outsider would. Pure: takes lines, gives what it found.
 
 Checks that every line is one the writer makes, that numbers and hashes link without a gap from the first
-line of the first segment to the last, that no id is used twice and no outcome lacks its intent. A chain alone
+line of the first segment to the last, that no id is used twice and no outcome lacks its beginning (an intent,
+a stream, or the one and then the other). A chain alone
 cannot show that its end was cut off: `expect` takes a head that was noted somewhere else.
 """
 
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gateway.audit.chain import GENESIS, Line, decode, digest
-from gateway.audit.record import Record
+from gateway.audit.record import Phase, Record
 from gateway.errors import StoreError
 
 Kind = Literal["failure", "warning", "open"]
@@ -18,10 +19,21 @@ Kind = Literal["failure", "warning", "open"]
 BACKWARDS = 300.0
 """Seconds a record may be older than one before it: exchanges overlap, and do not end as they began."""
 
+_BEGINS: Mapping[Phase, str] = {
+    "intent": "an intent without an outcome",
+    "stream": "a stream without an outcome",
+}
+"""Phases that wait for an outcome, and what is said when it is missing."""
+_GOES_ON = frozenset((("intent", "outcome"), ("stream", "outcome"), ("intent", "stream")))
+"""What may follow under the same id."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it should be. `open` is an intent without an outcome; `id` is a record's."""
+    """One thing that is not as it should be. `open` is an intent or stream without an outcome.
+
+    `id` is a record's.
+    """
 
     kind: Kind
     file: str
@@ -68,7 +80,8 @@ class _Chain:
     prev: str = GENESIS
     number: int = 0
     latest: float = float("-inf")
-    intents: dict[str, tuple[str, int]] = field(default_factory=dict)
+    begun: dict[str, tuple[Phase, str, int]] = field(default_factory=dict)
+    """By id, what waits for its outcome: phase, file, line."""
     file: str = ""
     line: int = 0
 
@@ -158,26 +171,30 @@ class Verifier:
         chain.latest = max(chain.latest, record.at)
 
     def _pairs(self, record: Record) -> None:
-        """An act is an intent and an outcome of the same id in the same chain; any other id is there once."""
+        """What is begun has an outcome of the same id in the same chain; any other id is there once."""
         chain = self._chain
-        if record.phase == "outcome" and chain.intents.pop(record.id, None) is not None:
+        phase = record.phase
+        before = chain.begun.get(record.id)
+        if before is not None and (before[0], phase) in _GOES_ON:
+            if phase == "outcome":
+                del chain.begun[record.id]
+            else:
+                chain.begun[record.id] = phase, chain.file, chain.line
             return
         if record.id in self._ids:
             self._find(
                 "failure", f"{record.phase} with an id that was there before", "an id of its own", record.id
             )
-        elif record.phase == "outcome":
+        elif phase == "outcome":
             self._find("failure", "an outcome without an intent", "an intent before it", record.id)
-        elif record.phase == "intent":
-            chain.intents[record.id] = chain.file, chain.line
+        elif phase in _BEGINS:
+            chain.begun[record.id] = phase, chain.file, chain.line
         self._ids.add(record.id)
 
     def _end(self, name: str) -> None:
         chain = self._chain
-        for about, (file, line) in chain.intents.items():
-            self._findings.append(
-                Finding("open", file, line, "an intent without an outcome", "its outcome", about)
-            )
+        for about, (phase, file, line) in chain.begun.items():
+            self._findings.append(Finding("open", file, line, _BEGINS[phase], "its outcome", about))
         for head in sorted(chain.expect):
             self._find("failure", f"no line with the noted hash {head}", "it: lines were cut off or replaced")
         self._heads[name] = chain.prev

@@ -41,6 +41,10 @@ class Answer(NamedTuple):
     chunked: bool = False
 
 
+class Outgrown(Refused):
+    """A body that fits as it came and not as it is decoded; refused where it cannot be streamed."""
+
+
 class Withheld(Exception):  # noqa: N818 - an outcome of reading, not an error of the house
     """An error answer of the upstream whose body cannot be read: the status goes on, the body does not."""
 
@@ -67,11 +71,22 @@ def read(
     return Answer(_finish(facts, plan, head, _REPLACED, [(b"Content-Length", b"%d" % len(body))]), body)
 
 
+def begun(facts: Facts, plan: Plan, head: ResponseHead) -> Answer:
+    """The head of an answer that is masked as it comes. Of how many values, only its record can say."""
+    chunked, coding = _endless(facts)
+    return Answer(_finish(facts, plan, head, _REPLACED, coding, counted=False), None, chunked)
+
+
 def _through(facts: Facts, plan: Plan, head: ResponseHead) -> Answer:
     """The upstream's own body: with its length, else chunked, else (HTTP/1.0) to the connection's end."""
-    chunked = head.length is None and facts.head is not None and facts.head.version_minor == 1
-    coding = [(b"Transfer-Encoding", b"chunked")] if chunked else []
+    chunked, coding = _endless(facts) if head.length is None else (False, [])
     return Answer(_finish(facts, plan, head, OURS, coding), None, chunked)
+
+
+def _endless(facts: Facts) -> tuple[bool, Headers]:
+    """How a body of no known length is framed: in chunks for who knows them (RFC 9112 section 7)."""
+    chunked = facts.head is not None and facts.head.version_minor == 1
+    return chunked, [(b"Transfer-Encoding", b"chunked")] if chunked else []
 
 
 def _length_of(head: ResponseHead, looked: bool) -> frozenset[bytes]:
@@ -111,7 +126,8 @@ def _mask(
     except PayloadError as error:
         if head.status >= 400:
             raise Withheld from error
-        raise Refused("unparseable_response", f"{error.detail} ({error.place})") from error
+        kind = Outgrown if error.reason == "body_too_large" else Refused
+        raise kind("unparseable_response", f"{error.detail} ({error.place})") from error
 
 
 def _program(plan: Plan, head: ResponseHead, carrier: str) -> Program:
@@ -149,11 +165,19 @@ def _relocated(plan: Plan, location: bytes) -> bytes:
     return location if rest[:1] not in (b"/", b"?", b"") else plan.upstream.prefix.rstrip("/").encode() + rest
 
 
-def _finish(facts: Facts, plan: Plan, head: ResponseHead, drop: frozenset[bytes], extra: Headers) -> bytes:
+def _finish(
+    facts: Facts,
+    plan: Plan,
+    head: ResponseHead,
+    drop: frozenset[bytes],
+    extra: Headers,
+    *,
+    counted: bool = True,
+) -> bytes:
     """The answer's head: what may go on of the upstream's, then `extra` and what this gateway says."""
     headers = _headers(facts, plan, head)
     extra.append((b"Hushgate-Decision", facts.id.encode()))
-    if facts.changed:
+    if facts.changed and counted:
         extra.append((b"Hushgate-Masked", b"%d" % facts.changed))
     if facts.dropped:
         extra.append((b"Hushgate-Dropped", b"%d" % facts.dropped))

@@ -1,8 +1,9 @@
 """What an exchange asks its plane to do, and what the plane answers. Pure.
 
 An exchange is a generator: the plane sends it the answer to its last command (or throws a HushgateError into
-it) and gets the next command. It ends after Release or Pipe was carried out. Nobody changes a command; that
-is not enforced, because several are made for every request and a frozen one costs four times as much to make.
+it) and gets the next command. It ends after Release, Pipe, Break or a last Write was carried out. Nobody
+changes a command; that is not enforced, because several are made for every request and a frozen one costs
+four times as much to make.
 """
 
 from collections.abc import Callable, Sequence
@@ -100,4 +101,48 @@ class Pipe:
     chunked: bool
 
 
-Command = Collect | Lookup | Acquire | Append | Send | CollectAnswer | Release | Pipe
+# ---- an answer in pieces: Next (nothing is released yet), Begin, then Write and Next in turn ---------------
+
+
+@dataclass(slots=True)
+class Next:
+    """Read on in the response body: at least `enough` bytes, unless it ends before that.
+
+    Answer: (bytes, whether the body is complete). What arrives while nobody asks waits in the plane, which
+    reads no further. Throws UpstreamError: the body was cut short, or the caller went away.
+    """
+
+    enough: int = 1
+
+
+@dataclass(slots=True)
+class Begin:
+    """Answer with this head; its body comes in pieces. Answer: None. Throws UpstreamError.
+
+    From here on only a last Write ends the exchange well: whatever else it ends with, the caller's connection
+    is broken off.
+    """
+
+    head: bytes
+    chunked: bool
+
+
+@dataclass(slots=True)
+class Write:
+    """Send a piece of the body. Answer: None, once the caller takes more. Throws UpstreamError.
+
+    `last` ends the body; the exchange is over.
+    """
+
+    data: bytes
+    last: bool = False
+
+
+@dataclass(slots=True)
+class Break:
+    """Break the caller's connection off, so that what it got is never taken for complete. Answer: None."""
+
+
+Command = (
+    Collect | Lookup | Acquire | Append | Send | CollectAnswer | Release | Pipe | Next | Begin | Write | Break
+)

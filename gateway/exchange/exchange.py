@@ -4,25 +4,25 @@
     command = next(run)
     while True: command = run.send(the plane's answer to command)    # or run.throw(HushgateError)
 
-No record, no release: every Release and Pipe of upstream bytes comes after an accepted Append, and an act's
-Send after its intent. tests/exchange holds this as an assertion on the list of commands.
+No record, no release: every Release, Pipe and Begin of upstream bytes comes after an accepted Append, and an
+act's Send after its intent. tests/exchange holds this as an assertion on the list of commands.
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from gateway.audit.record import Phase, Record
+from gateway.audit.record import Phase
 from gateway.codecs.program import Limits
-from gateway.errors import HushgateError, StoreError
-from gateway.exchange.answering import OURS, Withheld, read, unread
+from gateway.errors import HushgateError, PayloadError, StoreError
+from gateway.exchange.answering import OURS, Answer, Outgrown, Withheld, read, unread
 from gateway.exchange.asking import Asked, ask
 from gateway.exchange.commands import (
     Acquire,
-    Append,
     CollectAnswer,
     Command,
+    Next,
     NotPermitted,
     Pipe,
     Release,
@@ -30,8 +30,11 @@ from gateway.exchange.commands import (
 )
 from gateway.exchange.facts import Facts, Tick
 from gateway.exchange.finding import KEY, PURPOSE, address
+from gateway.exchange.lookups import Lookups
 from gateway.exchange.outcome import problem
+from gateway.exchange.recording import recorded
 from gateway.exchange.refused import Refused
+from gateway.exchange.streaming import Passage, Way, short, stream, way_of
 from gateway.http1.encode import forward, request_line
 from gateway.http1.head import RequestHead, ResponseHead
 from gateway.policy.identity import Peer
@@ -54,6 +57,7 @@ class Env:
     snapshot: Snapshot
     limits: Limits
     tick: Tick
+    lookups: Lookups = field(default_factory=Lookups)
 
 
 class Exchange:
@@ -85,7 +89,8 @@ class Exchange:
         head, body = self._problem(error.reason, error, rules, retry_after)
         phase: Phase = "outcome" if facts.intended else "refusal"
         try:
-            yield from _recorded(facts.record(phase, _status(head), reason=error.reason, rules=rules))
+            if not facts.closed:
+                yield from recorded(facts.record(phase, _status(head), reason=error.reason, rules=rules))
         except StoreError as unwritten:
             head, body = self._problem(unwritten.reason, unwritten)
         yield Release(head, body, abandon=True)
@@ -123,13 +128,15 @@ class Exchange:
             facts.shadow.update(dict.fromkeys(plan.shadow))
         if plan.denial:
             raise Refused(plan.denial.reason, rules=plan.denial.rules)
+        if plan.lookups is not None:
+            self._env.lookups.take(plan.tenant, plan.client.id, plan.lookups, facts.started)
         asked = yield from ask(facts, self._env.snapshot, head, addressed, self._env.limits)
         began = facts.tick()
         connected: str | NotPermitted = yield Acquire(plan.upstream, plan.permission)
         facts.waited += facts.tick() - began
         self._note_connection(plan, connected)
         if plan.acts:
-            yield from _recorded(facts.record("intent", 0))
+            yield from recorded(facts.record("intent", 0))
             facts.intended = True
         request = self._request_head(head, plan, asked)
         retry = head.method in IDEMPOTENT and (asked.body is not None or not (head.chunked or head.length))
@@ -169,28 +176,56 @@ class Exchange:
         try:
             made = unread(facts, plan, got)
             if made is None:
-                raw: bytes = yield CollectAnswer(limits.max_body)
-                made = read(facts, self._env.snapshot, plan, got, raw, limits)
+                if short(got.length, limits) or (way := way_of(plan, got, limits)) is None:
+                    raw: bytes = yield CollectAnswer(limits.max_body)
+                    made = yield from self._read(plan, got, raw)
+                else:
+                    made = yield from self._large(plan, got, way)
         except Withheld:
             head, body = self._problem("unparseable_response", None, status=got.status)
-            yield from _recorded(facts.record(phase, got.status, reason="unparseable_response"))
+            yield from recorded(facts.record(phase, got.status, reason="unparseable_response"))
             yield Release(head, body, abandon=True)
             return
-        yield from _recorded(facts.record(phase, got.status))
+        if made is None:
+            return
+        yield from recorded(facts.record(phase, got.status))
         if made.body is not None:
             yield Release(made.head, made.body)
             return
         yield Pipe(made.head, made.chunked)
 
+    def _read(self, plan: Plan, got: ResponseHead, raw: bytes) -> Generator[Command, Any, Answer | None]:
+        """A whole body; None when it was streamed after all. Raises Refused, Withheld."""
+        env = self._env
+        try:
+            return read(self.facts, env.snapshot, plan, got, raw, env.limits)
+        except Outgrown:
+            way = way_of(plan, got, env.limits, outgrown=True)
+            if way is None:
+                raise
+        yield from self._stream(plan, got, way, raw, True)
+        return None
 
-def _recorded(record: Record) -> Generator[Command, Any, None]:
-    """Have a record accepted. Raises StoreError, also when the log does not answer (a plane's timeout)."""
-    try:
-        yield Append(record)
-    except StoreError:
-        raise
-    except HushgateError as error:
-        raise StoreError("audit_unavailable", "") from error
+    def _large(self, plan: Plan, got: ResponseHead, way: Way) -> Generator[Command, Any, Answer | None]:
+        """A body that may be streamed; None when it was. Raises Refused, Withheld."""
+        data, whole = b"", False
+        if way.look:
+            data, whole = yield Next(way.look)
+        if whole and way.whole:
+            return (yield from self._read(plan, got, data))
+        yield from self._stream(plan, got, way, data, whole)
+        return None
+
+    def _stream(
+        self, plan: Plan, got: ResponseHead, way: Way, data: bytes, whole: bool
+    ) -> Generator[Command, Any, None]:
+        facts, env = self.facts, self._env
+        facts.response_bytes = 0
+        try:
+            passage = Passage(facts, env.snapshot, plan, way, got, env.limits)
+        except PayloadError as error:
+            raise Refused("unparseable_response", f"{error.detail} ({error.place})") from error
+        yield from stream(facts, passage, plan, got, way.glance, data, whole)
 
 
 def _status(head: bytes) -> int:

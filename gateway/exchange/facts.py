@@ -17,14 +17,16 @@ class Facts:
     """Mutable, owned by one exchange. Times in seconds; `waited` is time spent on the upstream.
 
     `subjects` are pseudonyms in the order they were met. `changed` counts values masked in the answer.
-    `intended`: an intent record was accepted, so that what follows is an outcome. `shape` are the members a
-    provider's SDK reads in a refusal.
+    `more` counts identifiers met when `subjects` was full. `intended`: an intent or stream record was
+    accepted, so that what follows is an outcome; `closed`: that was accepted too, or may have been. `shape`
+    are the members a provider's SDK reads in a refusal.
     """
 
     # Written out rather than generated: one of these is made for every request.
     __slots__ = (
         "address",
         "changed",
+        "closed",
         "dropped",
         "head",
         "id",
@@ -32,6 +34,7 @@ class Facts:
         "intended",
         "location",
         "masked",
+        "more",
         "now",
         "paths",
         "peer",
@@ -59,6 +62,7 @@ class Facts:
         self.identity: Identity | None = None
         self.plan: Plan | None = None
         self.subjects: dict[str, None] = {}
+        self.more = 0
         self.seen: dict[str, int] = {}
         self.masked: dict[str, int] = {}
         self.paths: dict[str, int] = {}
@@ -73,6 +77,7 @@ class Facts:
         self.response_bytes = 0
         self.waited = 0.0
         self.intended = False
+        self.closed = False
         self.shape: Mapping[str, str | int] | None = None
 
     def note(self, program: Program, tally: Tally) -> int:
@@ -100,6 +105,7 @@ class Facts:
             rules=(*self.rules, *(r for r in rules if r not in self.rules)) if rules else tuple(self.rules),
             shadow=tuple(self.shadow),
             subjects=tuple(self.subjects),
+            subjects_more=self.more,
             seen=self.seen,
             masked=self.masked,
             paths=self.paths,
@@ -112,7 +118,10 @@ class Facts:
             total_us=int(total * 1e6),
         )
         self._say_who(record)
-        if phase == "intent":  # the exchange goes on counting; a record that was handed over must not
+        if phase in (
+            "intent",
+            "stream",
+        ):  # the exchange goes on counting; a record that was handed over must not
             record.seen, record.masked, record.paths = dict(self.seen), dict(self.masked), dict(self.paths)
         return record
 

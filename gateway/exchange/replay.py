@@ -17,14 +17,17 @@ from gateway.exchange.case import Case, CaseResponse, Known, Outcome, Sent
 from gateway.exchange.commands import (
     Acquire,
     Append,
+    Begin,
     Collect,
     CollectAnswer,
     Command,
     Lookup,
+    Next,
     NotPermitted,
     Pipe,
     Release,
     Send,
+    Write,
 )
 from gateway.exchange.exchange import Env, Exchange
 from gateway.http1.encode import request_head, response_head
@@ -47,7 +50,8 @@ _KEYRING = Keyring(sha256(b"rule cases").digest())
 class Script:
     """The world an exchange meets: the request body, standings by pseudonym, addresses, the answer.
 
-    `failures` maps a command type to an error thrown instead of its answer.
+    `failures` maps a command type to an error thrown instead of its answer. `part`: bytes of the answer's
+    body that come at once where the exchange takes it in parts (0: all).
     """
 
     body: bytes = b""
@@ -57,6 +61,8 @@ class Script:
     answer_body: bytes = b""
     failures: Mapping[type, HushgateError] = field(default_factory=dict)
     commands: list[Command] = field(default_factory=list)
+    part: int = 0
+    _taken: int = 0
 
     def answer_to(self, command: Command) -> Any:
         """What the world says to a command. Raises what the script wants to fail."""
@@ -80,7 +86,14 @@ class Script:
                 return _within(self.answer_body, limit)
             case Pipe():
                 return len(self.answer_body), None
+            case Next(enough):
+                return self._next(enough)
         return None
+
+    def _next(self, enough: int) -> tuple[bytes, bool]:
+        body, at = self.answer_body, self._taken
+        self._taken = min(len(body), at + max(enough, self.part)) if self.part else len(body)
+        return body[at : self._taken], self._taken == len(body)
 
     @property
     def records(self) -> list[Record]:
@@ -94,7 +107,10 @@ class Script:
 
     @property
     def released(self) -> tuple[bytes, bytes]:
-        """(head, body) the caller got."""
+        """(head, body) the caller got; the body without its framing, and as far as it came."""
+        begun = next((command for command in self.commands if isinstance(command, Begin)), None)
+        if begun is not None:
+            return begun.head, b"".join(c.data for c in self.commands if isinstance(c, Write))
         last = self.commands[-1]
         if isinstance(last, Pipe):
             return last.head, self.answer_body
@@ -200,6 +216,8 @@ def outcome_of(script: Script) -> Outcome:
     record = script.records[-1]
     headers = _pairs(head)
     counted = {name.lower(): value for name, value in headers}
+    if any(isinstance(command, Begin) for command in script.commands):  # its head could not know
+        counted["hushgate-masked"] = str(sum(record.masked.values()) + record.unmapped)
     return Outcome(
         effect=record.effect,
         status=int(head[9:12]),
@@ -233,7 +251,8 @@ def _key_hash(client: Client) -> str:
 
 def _answer(response: CaseResponse, method: str) -> ResponseHead:
     headers = [(name.encode(), value.encode()) for name, value in response.headers]
-    headers.append((b"Content-Length", b"%d" % len(response.body)))
+    if not any(name.lower() == b"transfer-encoding" for name, _ in headers):
+        headers.append((b"Content-Length", b"%d" % len(response.body)))
     return parse_response_head(response_head(response.status, b"", headers), method, LIMITS)
 
 

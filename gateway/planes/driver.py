@@ -14,14 +14,18 @@ from gateway.errors import HushgateError, InternalError, where
 from gateway.exchange.commands import (
     Acquire,
     Append,
+    Begin,
+    Break,
     Collect,
     CollectAnswer,
     Command,
     Lookup,
+    Next,
     NotPermitted,
     Pipe,
     Release,
     Send,
+    Write,
 )
 from gateway.exchange.exchange import Exchange
 from gateway.exchange.outcome import problem
@@ -59,6 +63,18 @@ class Hands(Protocol):
     def pipe(self, command: Pipe) -> Any:
         """Answer the caller with the upstream's own body."""
 
+    def next(self, command: Next) -> tuple[bytes, bool] | _Pending:
+        """Read on in the response body."""
+
+    def begin(self, command: Begin) -> None:
+        """Answer the caller; the body comes in pieces."""
+
+    def write(self, command: Write) -> _Pending | None:
+        """Send a piece of it."""
+
+    def break_off(self, command: Break) -> None:
+        """End the caller's connection within the answer."""
+
     def over(self) -> None:
         """The exchange has ended."""
 
@@ -93,6 +109,10 @@ class Driver:
             CollectAnswer: hands.collect_answer,
             Release: hands.release,
             Pipe: hands.pipe,
+            Next: hands.next,
+            Begin: hands.begin,
+            Write: hands.write,
+            Break: hands.break_off,
         }
 
     def start(self, exchange: Exchange, run: Generator[Command, Any, None] | None = None) -> None:
@@ -158,7 +178,7 @@ class Driver:
         return PENDING
 
     def _append(self, command: Append) -> Any:
-        if command.record.phase != "intent":
+        if command.record.phase not in ("intent", "stream"):
             self._services.metrics.observe(command.record)
         epoch = self._epoch
 

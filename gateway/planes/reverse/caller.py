@@ -1,6 +1,9 @@
 """One caller's connection: reads requests one after another, gives each to a Turn, writes its answer."""
 
 import asyncio
+import os
+import socket
+import struct
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import HushgateError, PayloadError
@@ -28,6 +31,7 @@ class Caller(asyncio.Protocol):
         "_clogged",
         "_close",
         "_ended",
+        "_endless",
         "_feeding",
         "_lingering",
         "_paused",
@@ -57,6 +61,7 @@ class Caller(asyncio.Protocol):
         self._buffer = b""
         self._clogged = False
         self._ended = False
+        self._endless = False
         self._reader: Reader | None = None
         self._feeding = False
         self.held = False
@@ -121,6 +126,11 @@ class Caller(asyncio.Protocol):
     def body_done(self) -> bool:
         """Whether the request has no body, or all of it was read."""
         return self._reader is None or self._reader.done
+
+    @property
+    def clogged(self) -> bool:
+        """Whether what was written waits for the caller to read."""
+        return self._clogged
 
     def feed(self) -> None:
         """Work through what has arrived. Not re-entered: the loop picks up what an answer lets through."""
@@ -239,6 +249,7 @@ class Caller(asyncio.Protocol):
     def begin_answer(self, head: bytes, *, keep: bool, body: bytes = b"") -> None:
         """The head of an answer; `keep` False ends the body with the connection."""
         last = self._ended and not self._buffer
+        self._endless = not keep
         self._close = self._close or not keep or not self.body_done or self.worker.draining or last
         asked = self.turn.head
         if self._close:
@@ -250,8 +261,11 @@ class Caller(asyncio.Protocol):
     def abort(self) -> None:
         """Break the connection off, so that what was sent is not taken for complete."""
         self._close = True
-        if not self.gone:
-            self.transport.abort()
+        if self.gone:
+            return
+        if self._endless:
+            _reset(self.transport)
+        self.transport.abort()
 
     def drain(self) -> None:
         """The worker is stopping: an idle connection ends now, a busy one with its answer."""
@@ -308,6 +322,14 @@ class Caller(asyncio.Protocol):
 def _address(transport: asyncio.BaseTransport) -> str:
     name = transport.get_extra_info("peername")
     return str(name[0]) if name else ""
+
+
+def _reset(transport: asyncio.BaseTransport) -> None:
+    """Let closing send a reset: where the end of a connection ends a body, only that says it did not."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.fileno() >= 0:
+        with socket.socket(fileno=os.dup(sock.fileno())) as same:
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def _sans(transport: asyncio.BaseTransport) -> tuple[str, ...]:

@@ -3,46 +3,23 @@
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import HushgateError, PayloadError, UpstreamError
-from gateway.exchange.commands import Acquire, Collect, CollectAnswer, NotPermitted, Pipe, Release, Send
+from gateway.exchange.commands import Acquire, Collect, NotPermitted, Release, Send
 from gateway.http1.encode import chunk, end_to_end, last_chunk, response_head
 from gateway.http1.head import RequestHead, ResponseHead
 from gateway.planes.driver import PENDING, Driver
+from gateway.planes.reverse.reply import COLLECT, PIECES, PUMP, Reply
 from gateway.planes.reverse.upstream import UpstreamConnection
 
 if TYPE_CHECKING:
     from gateway.planes.reverse.caller import Caller
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-COLLECT, PUMP = 1, 2
 
 
-class Turn:
-    """Hands (planes.driver) and Owner (planes.reverse.upstream) of one connection; reset for each exchange.
+class Turn(Reply):
+    """Hands (planes.driver), Owner (planes.reverse.upstream) of one connection; reset for each exchange."""
 
-    `asking` and `answering` are None, COLLECT (gathered for the exchange) or PUMP (through).
-    """
-
-    __slots__ = (
-        "_acquired",
-        "_answer_limit",
-        "_answer_parts",
-        "_answer_size",
-        "_answered",
-        "_ask_limit",
-        "_ask_parts",
-        "_ask_size",
-        "_caller",
-        "_chunked_out",
-        "_connection",
-        "_sent",
-        "_sent_at",
-        "_worker",
-        "answering",
-        "asking",
-        "driver",
-        "head",
-        "pumped",
-    )
+    __slots__ = ("_acquired", "_ask_limit", "_ask_parts", "_ask_size", "_sent", "head")
 
     def __init__(self, caller: "Caller") -> None:
         self._caller = caller
@@ -53,21 +30,14 @@ class Turn:
     def reset(self, head: RequestHead | None) -> None:
         """Forget the last exchange."""
         self.head = head
-        self.asking: int | None = None
-        self.answering: int | None = None
-        self.pumped = 0
+        self.asking = None
+        self.forget()
         self._ask_parts: list[bytes] = []
         self._ask_size = 0
         self._ask_limit = 0
-        self._answer_parts: list[bytes] = []
-        self._answer_size = 0
-        self._answer_limit = 0
-        self._answered = False
         self._acquired: Acquire | None = None
-        self._connection: UpstreamConnection | None = None
+        self._connection = None
         self._sent: Send | None = None
-        self._sent_at = 0.0
-        self._chunked_out = False
 
     # ---- commands ----------------------------------------
 
@@ -115,42 +85,18 @@ class Turn:
             self._caller.feed()
         return PENDING
 
-    def collect_answer(self, command: CollectAnswer) -> Any:
-        """Gather the answer's body."""
-        if self._answered:
-            body = b"".join(self._answer_parts)
-            if len(body) > command.limit:
-                raise _too_long(command.limit)
-            return body
-        self._answer_limit = command.limit
-        self.answering = COLLECT
-        return PENDING
-
     def release(self, command: Release) -> None:
         """Answer the caller; the exchange ends."""
-        if not self._answered or command.abandon:
+        if self._flow is not None and self._flow.begun:
+            return  # an answer within an answer: `over` breaks the connection off
+        if not self.answered or command.abandon:
             self._drop_upstream()
         self._caller.answer(command.head, command.body)
 
-    def pipe(self, command: Pipe) -> Any:
-        """Answer with the upstream's own body."""
-        connection = self._connection
-        self._chunked_out = command.chunked
-        self.answering = PUMP
-        self._caller.begin_answer(command.head, keep=command.chunked or self._has_length())
-        if self._answered:
-            self._write_whole()
-            return (self.pumped, None)
-        if connection is None or self._caller.gone:
-            self._drop_upstream()
-            return (0, UpstreamError("upstream_invalid", "the caller went away"))
-        self._caller.expect("progress")
-        connection.go_on()
-        return PENDING
-
     def over(self) -> None:
         """The exchange has ended."""
-        if self.answering == PUMP and not self._answered:
+        flow = self._flow
+        if (self.answering == PUMP and not self.answered) or (flow and flow.begun and not flow.ended):
             self._drop_upstream()
             self._caller.abort()
         self._caller.turn_over()
@@ -194,7 +140,7 @@ class Turn:
             self.driver.fail(PayloadError("malformed_request", "the caller closed within the body", "body"))
         elif self.asking == PUMP:
             self._cut(UpstreamError("upstream_invalid", "the caller closed within the body"))
-        elif self.answering == PUMP and not self._answered:
+        elif self.answering == PIECES or (self.answering == PUMP and not self.answered):
             self._cut(UpstreamError("upstream_invalid", "the caller went away"))
 
     def on_deadline(self, expected: str) -> None:
@@ -202,20 +148,9 @@ class Turn:
         if expected == "body":
             self.driver.fail(PayloadError("request_timeout", "", "body"))
         elif self.asking == PUMP and not self._caller.held:
-            self._cut(PayloadError("request_timeout", "", "body"))
+            self._cut(PayloadError("request_timeout", "", "body"), now=True)
         else:
-            self._cut(UpstreamError("upstream_timeout", ""))
-
-    def caller_writable(self, writable: bool) -> None:
-        """Back-pressure from a slow caller."""
-        connection = self._connection
-        if connection is None or self.answering != PUMP:
-            return
-        if writable:
-            self._caller.expect("progress")
-            connection.go_on()
-        else:
-            connection.pause()
+            self._cut(UpstreamError("upstream_timeout", ""), now=True)
 
     # ---- the upstream's side ----------------------------------------
 
@@ -237,40 +172,11 @@ class Turn:
         connection = self._connection
         if connection is None:
             return
-        self._answered = True
+        self.answered = True
         self._answer_parts = [body]
         self._count_wait()
         self._settle(connection)
         self.driver.resume(head)
-
-    def on_data(self, data: bytes) -> None:
-        """A part of the answer's body."""
-        if self.answering == PUMP:
-            self.pumped += len(data)
-            self._caller.since = self._worker.lately
-            self._caller.write(chunk(data) if self._chunked_out else data)
-            return
-        self._answer_size += len(data)
-        if self.answering == COLLECT and self._answer_size > self._answer_limit:
-            self._cut(_too_long(self._answer_limit))
-            return
-        self._answer_parts.append(data)
-
-    def on_answered(self) -> None:
-        """The answer is complete."""
-        self._answered = True
-        connection = self._connection
-        if connection is None:
-            return
-        self._count_wait()
-        trailers = connection.trailers
-        self._settle(connection)
-        if self.answering == COLLECT:
-            self.driver.resume(b"".join(self._answer_parts))
-        elif self.answering == PUMP:
-            if self._chunked_out:
-                self._caller.write(last_chunk(trailers))
-            self.driver.resume((self.pumped, None))
 
     def on_upstream_lost(self, error: HushgateError, silent: bool) -> None:
         """Broken: sent again when that is safe, else the exchange fails."""
@@ -288,6 +194,8 @@ class Turn:
         """Back-pressure from a slow upstream."""
         if self.asking == PUMP:
             self._caller.hold(not writable)
+
+    # ---- the flow's side ----------------------------------------
 
     # ---- inside ----------------------------------------
 
@@ -323,52 +231,3 @@ class Turn:
         self._caller.expect("answer")
         if connection is not None and self.head is not None:
             connection.write(chunk(data) if self.head.chunked else data)
-
-    def _has_length(self) -> bool:
-        connection = self._connection
-        response = connection.response if connection else None
-        return response is None or response.length is not None
-
-    def _write_whole(self) -> None:
-        body = b"".join(self._answer_parts)
-        self.pumped = len(body)
-        if self._chunked_out:
-            self._caller.write(chunk(body) + last_chunk())
-        elif body:
-            self._caller.write(body)
-
-    def _count_wait(self) -> None:
-        exchange = self.driver.exchange
-        if exchange is not None:
-            exchange.facts.waited += self._worker.tick() - self._sent_at
-            exchange.facts.response_bytes = exchange.facts.response_bytes or self.pumped
-
-    def _settle(self, connection: UpstreamConnection) -> None:
-        """Give the connection back, unless the request is still being written on it."""
-        self._connection = None
-        if self.asking == PUMP:
-            self.asking = None
-            connection.abandon()
-        elif connection.release():
-            self._worker.pool.put(connection, self._worker.lately)
-
-    def _drop_upstream(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.abandon()
-
-    def _cut(self, error: HushgateError) -> None:
-        """The exchange cannot go on: an answer half sent is broken off, anything else is refused."""
-        self._drop_upstream()
-        self.asking = None
-        if self._sent_at:
-            self._count_wait()
-        if self.answering == PUMP:
-            self._caller.abort()
-            self.driver.resume((self.pumped, error))
-        else:
-            self.driver.fail(error)
-
-
-def _too_long(limit: int) -> UpstreamError:
-    return UpstreamError("upstream_invalid", f"the answer has more than {limit} bytes")

@@ -139,7 +139,7 @@ class Worker:
 
     def replace(self, snapshot: Snapshot) -> None:
         """Put another snapshot in force; exchanges under way keep theirs."""
-        self.env = Env(snapshot, self.env.limits, self.env.tick)
+        self.env = Env(snapshot, self.env.limits, self.env.tick, self.env.lookups)
 
     def _look(self) -> None:
         now = self.tick()
