@@ -66,14 +66,14 @@ class Canary:
             await self._target(env, target)
 
     async def _target(self, env: Env, target: Target) -> None:
-        now, leaks = clock.now(), 0
+        now, leaks, began = clock.now(), 0, clock.monotonic()
         try:
             for answer in await asyncio.to_thread(sown, env.snapshot, target, now, self._salt()):
-                began = clock.monotonic()
                 released = play(env, target, answer, now)
                 found = await asyncio.to_thread(judged, target, answer, released)
                 leaks += self._count(found)
                 await asyncio.sleep(SHARE * (clock.monotonic() - began))
+                began = clock.monotonic()
         except HushgateError as error:
             log.error("the canary could not play %s: %s", target.name, error)
             self._metrics.add("hushgate_canary_runs", "failed")
