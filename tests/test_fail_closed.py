@@ -25,25 +25,30 @@ import gateway.policy.compile
 import gateway.policy.snapshot
 import tests.plane
 from gateway.audit.record import Log, Record
-from gateway.codecs.encodings import CODINGS
+from gateway.codecs.encodings import CODINGS, Decoder, Encoder
+from gateway.codecs.ndjson import NDJSON
 from gateway.codecs.params import HEADERS, PATH, QUERY
-from gateway.codecs.program import Codec
+from gateway.codecs.program import Codec, Limits, Tally
 from gateway.codecs.table import CODECS
+from gateway.codecs.unread import NOTHING
 from gateway.contacts.model import Registry, Standing
 from gateway.deployment import Log as LogSettings
 from gateway.errors import REASONS, HushgateError, InternalError, PayloadError, StoreError, UpstreamError
 from gateway.exchange.commands import Command
 from gateway.exchange.facts import Facts
+from gateway.exchange.streaming import Passage
+from gateway.http1.encode import chunk, last_chunk
 from gateway.masking import table as masking
 from gateway.planes.driver import Driver
 from gateway.planes.reverse.dial import Dialer
+from gateway.planes.reverse.flow import Flow
 from gateway.planes.reverse.pool import Pool
 from gateway.planes.reverse.turn import Turn
 from gateway.planes.reverse.upstream import UpstreamConnection
 from gateway.policy.identity import Directory
+from gateway.policy.mapfile import RESPONSE
 from gateway.policy.operations import OperationIndex
 from gateway.policy.operators import PLAIN
-from gateway.policy.mapfile import RESPONSE
 from gateway.policy.routes import Routes
 from gateway.policy.snapshot import Snapshot
 from gateway.residency.judge import Gate as ResidencyGate
@@ -69,12 +74,28 @@ MAIL = request("POST", "/crm/mails", b'{"to": "ana@example.com", "text": "x"}', 
 SMS = request("POST", "/crm/messages", b"To=%2B33639980001&Body=x", extra=FORM_KIND)
 DELETE = request("DELETE", "/crm/contacts/7")
 MEDIA = request("GET", "/crm/recordings/7", client="admin")
+CHUNKED = request("GET", "/crm/contacts/chunked")
+EXPORT = request("GET", "/crm/contacts/export")
+BROKEN_EXPORT = request("GET", "/crm/contacts/broken")
+
+
+LINES = b"".join(json.dumps({**PERSON, "email": f"{n}@example.com"}).encode() + b"\n" for n in range(20))
+STREAMED = {
+    b"/contacts/chunked": (b"application/json", json.dumps(PERSON).encode()),
+    b"/contacts/export": (b"application/x-ndjson", LINES),
+    b"/contacts/broken": (b"application/x-ndjson", LINES + b"{broken\n"),
+}
 
 
 def reply(asked: bytes) -> bytes:
     """What the upstream says."""
     if asked.startswith(b"GET /recordings"):
         return answer(UPSTREAMS.encode(), kind=b"audio/wav")
+    streamed = STREAMED.get(asked.split(b" ")[1])
+    if streamed is not None:
+        kind, body = streamed
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nTransfer-Encoding: chunked\r\n\r\n" % kind
+        return head + chunk(body) + last_chunk()
     listed = asked.startswith(b"GET /contacts?")
     body = json.dumps({"results": [PERSON]} if listed else PERSON).encode()
     if b"Accept-Encoding: gzip" in asked:
@@ -210,6 +231,10 @@ COMMAND_ROWS = {
     ),
     "Release": Row("Release", breaking(Turn, "release"), READ, True),
     "Pipe": Row("Pipe", breaking(Turn, "pipe"), MEDIA, True),
+    "Next": Row("Next", breaking(Turn, "next"), CHUNKED, True, UpstreamError("upstream_invalid", ""), 502),
+    "Begin": Row("Begin", breaking(Turn, "begin"), EXPORT, True),
+    "Write": Row("Write", breaking(Turn, "write"), EXPORT, True),
+    "Break": Row("Break", breaking(Turn, "break_off"), BROKEN_EXPORT, True),
 }
 CODEC_ROWS = [
     *(codec_row("JSON", CODECS["application/json"], m, MAIL) for m in ("parse", "find", "rewrite", "dump")),
@@ -378,8 +403,10 @@ def run(
     assert SECRET not in "".join(p.read_text() for p in audit.glob("*.jsonl")) if audit.exists() else True
 
 
+UNANSWERED = ("Release", "Begin", "Write", "Break")
+"""Where these break, there is no problem document to look at: they have tests of their own."""
 ROWS = [
-    *(row for name, row in COMMAND_ROWS.items() if name != "Release"),
+    *(row for name, row in COMMAND_ROWS.items() if name not in UNANSWERED),
     *CODEC_ROWS,
     *OPERATOR_ROWS,
     *STEPS,
@@ -416,6 +443,48 @@ def test_when_no_answer_can_be_given_nothing_is(monkeypatch: pytest.MonkeyPatch)
                 assert fault.met
         fault.error = None
         assert talk(gate, READ).startswith(b"HTTP/1.1 200 "), "the worker serves on"
+
+
+STREAM_ROWS = [
+    *(COMMAND_ROWS[name] for name in ("Begin", "Write", "Break")),
+    *(
+        Row(name, breaking(owner, attribute), EXPORT, True)
+        for name, owner, attribute in (
+            ("a stream's next part", Flow, "next"),
+            ("a stream's codings", Decoder, "pieces"),
+            ("a stream's codec", type(NDJSON.stream(NOTHING, Tally.of(NOTHING), Limits())), "feed"),
+            ("a stream's codings, put on", Encoder, "feed"),
+            ("a stream's end", Encoder, "finish"),
+            ("a stream's people", Passage, "_remember"),
+            ("a stream's counts", Facts, "note"),
+        )
+    ),
+]
+HOUSE_ERROR = PayloadError("unparseable_body", "a text of the house", "body")
+
+
+@pytest.mark.parametrize("error", [RuntimeError(SECRET), HOUSE_ERROR], ids=["unforeseen", "house"])
+@pytest.mark.parametrize("row", STREAM_ROWS, ids=lambda row: row.name)
+def test_a_stream_that_breaks_has_no_clean_end(
+    row: Row, error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once an answer has begun there is no problem document: the connection ends without a last chunk."""
+    fault = Fault()
+    row.install(monkeypatch, fault)
+    with Upstream(reply) as upstream, Gate(upstream, pack=PACK_WITH_HEADERS) as gate:
+        fault.error = error
+        got = talk(gate, row.asked)
+        fault.error = None
+        assert fault.met, "the fault was not met: the row tests nothing"
+        head, _, body = got.partition(b"\r\n\r\n")
+        assert not body.endswith(b"0\r\n\r\n") and b"@example.com" not in body
+        if b"200 OK" not in head and got:
+            problem_of(got)
+        last = gate.records()[-1]
+        assert (last.phase, last.effect) == ("outcome", "error") and last.reason
+        served = talk(gate, EXPORT)
+        assert served.endswith(b"0\r\n\r\n"), "the worker serves on"
+    assert SECRET not in Said(caplog).text()
 
 
 @pytest.mark.parametrize("row", [r for r in ROWS if r.house], ids=lambda row: row.name)

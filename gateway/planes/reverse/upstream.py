@@ -202,6 +202,9 @@ class UpstreamConnection(asyncio.Protocol):
         reusable = self.alive and head is not None and head.keep_alive and not self._buffer
         if not reusable:
             self.abandon()
+        elif self.paused:  # for the last of the body
+            self.paused = False
+            self.transport.resume_reading()
         self.used = True
         return reusable
 
