@@ -49,8 +49,14 @@ def covered(value: Any) -> bool:
     return value.__class__ is str and REDACTED in value
 
 
-UNIVERSAL: Final = re.escape(REDACTED.encode()) + rb"|" + PSEUDONYM.encode() + rb"[0-9a-f]{32}"
-"""The needle of `ours` and `covered`."""
+_REDACTED: Final = REDACTED.strip("[]").encode()
+_PSEUDONYM: Final = PSEUDONYM.encode()
+_pseudonym: Final = re.compile(_PSEUDONYM + rb"[0-9a-f]{32}").search
+
+
+def universal(raw: bytes) -> bool:
+    """Whether bytes may hold what `ours` and `covered` recognise; the brackets may be escaped."""
+    return raw.find(_REDACTED) >= 0 or (raw.find(_PSEUDONYM) >= 0 and _pseudonym(raw) is not None)
 
 
 def recogniser(mask: Mask | None) -> Recognises:
@@ -63,7 +69,7 @@ def recogniser(mask: Mask | None) -> Recognises:
 
 
 def needle(mask: Mask | None) -> bytes:
-    """A pattern of bytes that every body with a value of the operator holds, beside UNIVERSAL; or b""."""
+    """A pattern that every body with a value of the operator holds, unless `universal` finds it; or b""."""
     trace = TRACES.get(mask.op) if mask else None
     return trace.needle(mask) if mask and trace else b""
 
@@ -142,15 +148,17 @@ def _networks(_mask: Mask) -> Recognises:
 _ANY: Final = rb"(?s:.)"
 _STAR: Final = re.escape(b"*")
 _DIGIT: Final = b"[0-9]"
+_plain: Final = re.compile(rb"[A-Za-z0-9]+").findall
+"""Signs that stand for themselves in every format."""
 
 TRACES: Final[Mapping[str, Trace]] = {
-    "fixed": Trace(_fixed, lambda mask: re.escape(mask.text.encode()) if mask.text.isascii() else _ANY),
+    "fixed": Trace(_fixed, lambda mask: max(_plain(mask.text.encode()), key=len, default=_ANY)),
     "partial": Trace(_partial, lambda _: _STAR),
     "year": Trace(_years, lambda _: rb"(?<![0-9])[0-9]{4}(?![0-9])"),
-    "age_band": Trace(_bands, lambda _: rb"[0-9]{1,2}-[0-9]{1,2}|90\+"),
+    "age_band": Trace(_bands, lambda _: rb"[0-9]{1,2}-[0-9]{1,2}|90"),
     "postcode_area": Trace(_areas, lambda _: _DIGIT),
     "coordinates": Trace(_coordinates, lambda _: _DIGIT),
     "initials": Trace(_names, lambda _: re.escape(b".")),
-    "truncate_ip": Trace(_networks, lambda _: rb"\.0|::"),
+    "truncate_ip": Trace(_networks, lambda _: rb"\.0|::|%3[Aa]"),
 }
 """By operator. `redact` and `hash` are recognised whatever the field; see `ours`."""

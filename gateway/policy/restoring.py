@@ -15,7 +15,7 @@ from msgspec import Raw
 from gateway.codecs.program import REMOVED, Masker, Program, Slot
 from gateway.errors import PayloadError
 from gateway.masking.operators import text_of
-from gateway.masking.recognise import UNIVERSAL, Recognises, covered, needle, ours, recogniser
+from gateway.masking.recognise import Recognises, covered, needle, ours, recogniser, universal
 from gateway.masking.sealed import PREFIX
 from gateway.masking.table import REVERSIBLE
 from gateway.masking.token import PHONE, Revealed, Tokens
@@ -27,7 +27,6 @@ STRIPPED: Final = frozenset(("json", "form"))
 """Body carriers out of which a member can be taken; in the others an empty value would be left."""
 
 _contiguous: Final = re.compile(r"\+[0-9]+").fullmatch
-_nowhere: Final = re.compile(rb"(?!)").search
 
 
 class SealedError(PayloadError):
@@ -75,7 +74,7 @@ Treat = Callable[[str], Mask | None]
 
 
 class Restoring:
-    """The request side of tokens and masks, for one plan. What it makes is kept: it depends on nothing else."""
+    """The request side of tokens and masks for one plan. What it makes is kept, and depends on that alone."""
 
     __slots__ = ("_data", "_grant", "_needles", "_programs", "_tokens", "_treat", "_unmapped")
 
@@ -104,13 +103,16 @@ class Restoring:
     def masked(self) -> Callable[[bytes], object]:
         """Searches a body's bytes, escapes undone, for what may be a mask."""
         if self._needles is None:
-            self._needles = self._search() if self._grant.writes else _nowhere
+            self._needles = self._search() if self._grant.writes else _no_mask
         return self._needles
 
     def _search(self) -> Callable[[bytes], object]:
         fields = (f for name in BODIES for f in getattr(self._data, name))
-        named = {needle(self._treat(category)) for category in _categories(fields)}
-        return re.compile(b"|".join(sorted({UNIVERSAL, *named} - {b""}))).search
+        named = {needle(self._treat(category)) for category in _categories(fields)} - {b""}
+        if not named:
+            return universal
+        own = re.compile(b"|".join(sorted(named))).search
+        return lambda raw: universal(raw) or own(raw) is not None
 
     def program(self, carrier: str) -> Program:
         """The program that restores one carrier, and refuses what may not be in it."""
@@ -208,6 +210,10 @@ class Restoring:
             return False
         shown = self._treat(category)
         return shown is not None and shown.op == REVERSIBLE
+
+
+def _no_mask(_raw: bytes) -> bool:
+    return False
 
 
 def covered_or_ours(value: Any) -> bool:

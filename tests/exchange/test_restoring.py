@@ -403,6 +403,19 @@ def test_escaped_masks_are_seen() -> None:
     )
 
 
+@pytest.mark.parametrize("last", ["on file", "on%20file", "[redacted]", "%5bredacted%5D"])
+def test_masks_in_forms_are_seen(last: str) -> None:
+    body = f"name.last={last.replace(' ', '+')}&Card={last.replace(' ', '+')}".encode()
+    head = {"Content-Type": "application/x-www-form-urlencoded"}
+    rules = PACK.replace(
+        b"{To: {is: user.contact.phone_number",
+        b"{name.last: user.name.last, To: {is: user.contact.phone_number",
+    )
+    w = masking()
+    w.pack = rules
+    refused(w.ask("POST", "/crm/messages", client="caller", body=body, headers=head), "masked_value_written")
+
+
 def test_tokens_may_go_back_where_they_came_from_and_nowhere_else() -> None:
     w = world("write_back: restore")
     played = w.ask("POST", "/crm/contacts", client="caller", json_body={"phone": TOKEN})
