@@ -5,28 +5,16 @@ value, as null is none in JSON, and what is removed leaves an empty cell. Where 
 that a program knows, nobody can tell what is where: every cell, of that row too, goes to the unmapped masker.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
 
-from gateway.codecs import nested
-from gateway.codecs.json import text_of
-from gateway.codecs.program import REMOVED, Found, Limits, Masker, Program, Stream, Tally
-from gateway.codecs.rows import DELIMITERS, Dialect, Group, Rows, dialect_of
-from gateway.codecs.steps import Compiled, Inner, compiled
+from gateway.codecs.columns import Column, at_once, column, subjects, treat_row, treat_table
+from gateway.codecs.program import Found, Limits, Program, Stream, Tally
+from gateway.codecs.rows import DELIMITERS, Dialect, Group, Picker, Rows, dialect_of
+from gateway.codecs.steps import Compiled, compiled
 from gateway.codecs.stream import placed, through
 from gateway.errors import InternalError, PayloadError
-
-
-class Column(NamedTuple):
-    """A column that something is done with: its position and slot (-1: none) and what is done."""
-
-    at: int
-    slot: int
-    mask: Masker | None
-    subject: bool
-    inner: Inner | None
-    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +42,8 @@ class DelimitedCodec:
         reader = Reader(self, source, limits)
         rows: list[list[str]] = []
         ends: list[str] = []
-        for step in (lambda: source.feed(body), source.finish):
+        steps: tuple[Callable[[], list[Group]], ...] = (partial(source.feed, body), source.finish)
+        for step in steps:
             groups = step()
             rows += [reader.cells(text) for lines, _ in groups for text in lines]
             ends += [end for lines, end in groups for _ in lines]
@@ -80,7 +69,7 @@ class DelimitedCodec:
                 continue
             if at >= start and cells and document.dialect is not None:
                 cells = list(cells)
-                _treat_row(cells, columns, document.dialect, tally)
+                treat_row(cells, columns, document.dialect, tally)
             rows.append(cells)
         ends = [end for at, end in enumerate(document.ends) if at not in gone]
         return Table(document.mark, document.dialect, rows, ends)
@@ -105,7 +94,7 @@ class DelimitedCodec:
         if named is None:
             named = not program.names.keys().isdisjoint(header)
         indexes = [program.names.get(name, program.rest) if named else program.rest for name in header]
-        columns = [_column(at, index, program) for at, index in enumerate(indexes)]
+        columns = [column(at, index, program) for at, index in enumerate(indexes)]
         return named, [each for each in columns if each.slot >= 0 or each.mask is not None]
 
     def _columns(self, document: Table, program: Compiled) -> tuple[int, list[Column]]:
@@ -119,14 +108,14 @@ class DelimitedCodec:
     def _hits(self, document: Table, program: Compiled) -> list[tuple[int, Found]]:
         """Every subject with the number of its row."""
         start, columns = self._columns(document, program)
-        wanted = [column for column in columns if column.inner is not None or column.subject]
+        wanted = [each for each in columns if each.inner is not None or each.subject]
         hits: list[tuple[int, Found]] = []
         if not wanted or document.dialect is None:
             return hits
         for at, cells in enumerate(document.rows[start:], start):
-            for column in wanted if cells else ():
-                value = document.dialect.value(cells[column.at])
-                for slot, text in _subjects(column, value):
+            for each in wanted if cells else ():
+                value = document.dialect.value(cells[each.at])
+                for slot, text in subjects(each, value):
                     hits.append((at, Found(slot, text, len(hits), True)))
         return hits
 
@@ -168,6 +157,9 @@ class _DelimitedStream:
         self._source = Rows(limits)
         self._reader = Reader(codec, self._source, limits)
         self._columns: list[Column] = []
+        self._at_once = False
+        self._picked: Picker | None = None
+        self._in_pieces: list[Column] = []
         self._begun = False
 
     def feed(self, data: bytes) -> bytes:
@@ -200,83 +192,41 @@ class _DelimitedStream:
             return text
         self._begun = True
         named, self._columns = self._codec.columns(names(cells, dialect), self._program)
-        if named or not _treat_row(cells, self._columns, dialect, self._tally):
+        self._at_once = at_once(self._columns)
+        self._picked = dialect.picker([each.at for each in self._columns])
+        self._in_pieces = [each._replace(at=2 * n + 1) for n, each in enumerate(self._columns)]
+        if named or not treat_row(cells, self._columns, dialect, self._tally):
             return text
         return dialect.delimiter.join(cells)
 
     def _rows(self, rows: list[str]) -> list[str]:
-        reader, columns, tally = self._reader, self._columns, self._tally
-        dialect = reader.dialect
+        """Rows of values. Raises PayloadError."""
+        dialect = self._reader.dialect
         if dialect is None:
             return rows
-        delimiter, quote, width = dialect.delimiter, dialect.quote, dialect.width
-        out: list[str] = []
-        for number, text in enumerate(rows, reader.row):
-            cells = [] if quote in text else text.split(delimiter)
-            if len(cells) != width:
-                reader.row = number
-                cells = reader.cells(text)
-            if cells and _treat_row(cells, columns, dialect, tally):
-                out.append(delimiter.join(cells))
-            else:
-                out.append(text)
-        reader.row += len(rows)
-        return out
+        if self._at_once and dialect.quote not in "".join(rows):
+            table = [text.split(dialect.delimiter) for text in rows]
+            if set(map(len, table)) == {dialect.width}:
+                treat_table(table, self._columns, dialect, self._tally)
+                self._reader.row += len(rows)
+                return list(map(dialect.delimiter.join, table))
+        return [self._row(text, dialect) for text in rows]
+
+    def _row(self, text: str, dialect: Dialect) -> str:
+        pieces = self._picked(text) if self._picked is not None else None
+        if pieces is None:
+            cells = self._reader.cells(text)
+            if not cells or not treat_row(cells, self._columns, dialect, self._tally):
+                return text
+            return dialect.delimiter.join(cells)
+        self._reader.row += 1
+        parts = list(pieces.groups())
+        return "".join(parts) if treat_row(parts, self._in_pieces, dialect, self._tally) else text
 
 
 def names(header: list[str], dialect: Dialect) -> list[str]:
     """What a first row calls its columns; white space around a name is not part of it."""
     return [dialect.value(cell).strip() for cell in header]
-
-
-def _column(at: int, index: int, program: Compiled) -> Column:
-    if index < 0:
-        return Column(at, index, program.unmapped, False, None, "")
-    slot = program.slots[index]
-    return Column(at, index, slot.mask, slot.subject is not None, program.inner.get(index), slot.path)
-
-
-def _subjects(column: Column, value: str) -> list[tuple[int, str]]:
-    """Slot and text of every subject in one cell."""
-    if column.inner is not None:
-        return [(hit.slot, hit.value) for hit in nested.found(column.inner, value, column.path)]
-    return [(column.slot, value)] if value else []
-
-
-def _treat_row(cells: list[str], columns: list[Column], dialect: Dialect, tally: Tally) -> bool:
-    """Run a program over the cells of one row, in place; whether any changed."""
-    changed = False
-    quote = dialect.quote
-    for at, slot, mask, subject, inner, path in columns:
-        old = cell = cells[at]
-        if not cell:
-            continue
-        if cell[0] == quote:
-            old = dialect.value(cell)
-            if not old:
-                continue
-        if inner is not None:
-            new: Any = nested.rewritten(inner, old, tally, path)
-        elif slot < 0:
-            new = old if mask is None else mask(old)
-            tally.unmapped += new is not old
-        else:
-            tally.seen[slot] += 1
-            if subject:
-                tally.subjects.append((slot, old))
-            if mask is None:
-                continue
-            new = mask(old)
-            tally.masked[slot] += new is not old
-        if new is not old:
-            cells[at] = dialect.cell(_text(new), cell[0] == quote)
-            changed = True
-    return changed
-
-
-def _text(value: Any) -> str:
-    """A masked value as text; what has no text (null, REMOVED) leaves the cell empty."""
-    return "" if value is None or value is REMOVED else value if value.__class__ is str else text_of(value)
 
 
 def with_parameters(codec: DelimitedCodec, parameters: Mapping[str, str]) -> DelimitedCodec:

@@ -306,7 +306,6 @@ class _ArrayStream:
         self._wrong = 0
         self._put(out)
         self._scan.drop(at + 1)
-        self._scan.restart()
         self._first = False
         return True
 

@@ -5,6 +5,7 @@ quotes are even in number, and no two readers see different cells.
 """
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gateway.codecs.program import Limits
@@ -16,6 +17,10 @@ MARK = "\ufeff".encode()
 
 _row_end = {quote: re.compile(rb"[\r\n" + quote.encode() + rb"]").search for quote in "\"'"}
 
+
+Picker = Callable[[str], "re.Match[str] | None"]
+
+_MOST_PICKED = 30
 
 Group = tuple[list[str], str]
 """Rows without their line ends, and the end they all have (which only the last row may lack)."""
@@ -29,11 +34,34 @@ class Dialect:
     quote: str
     width: int = 0
     cells: "re.Pattern[str]" = field(init=False)
+    special: "re.Pattern[str]" = field(init=False)
+    """Finds what a cell without quotes cannot hold."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "cells", re.compile(f"({self._cell}){re.escape(self.delimiter)}"))
+        special = re.compile(f"[{self.quote}{re.escape(self.delimiter)}\r\n]")
+        object.__setattr__(self, "special", special)
+
+    @property
+    def _cell(self) -> str:
         d, q = re.escape(self.delimiter), self.quote
-        pattern = re.compile(f"({q}[^{q}]*+(?:{q}{q}[^{q}]*+)*+{q}|[^{q}{d}\r\n]*+){d}")
-        object.__setattr__(self, "cells", pattern)
+        return f"(?:{q}[^{q}]*+(?:{q}{q}[^{q}]*+)*+{q}|[^{q}{d}\r\n]*+)"
+
+    def picker(self, columns: Sequence[int]) -> Picker | None:
+        """Matches a whole row: groups are the cells of `columns`, and what lies around each.
+
+        None for so many columns that it is no gain.
+        """
+        if not columns or len(columns) > _MOST_PICKED:
+            return None
+        d, cell = re.escape(self.delimiter), self._cell
+        pattern, next_ = "", 0
+        for at in columns:
+            first = f"{cell}{d}" if next_ == 0 else f"{d}{cell}"
+            apart = d if next_ else ""
+            pattern += f"((?:{first}){{{at - next_}}}{apart})({cell})"
+            next_ = at + 1
+        return re.compile(f"{pattern}((?:{d}{cell}){{{self.width - next_}}})").fullmatch
 
     def split(self, text: str) -> list[str] | None:
         """The cells of a row as they are written; None where quotes are out of place."""
@@ -69,7 +97,7 @@ class Dialect:
     def cell(self, value: str, quoted: bool) -> str:
         """A value as a cell: in quotes where it stood in quotes or has to."""
         q = self.quote
-        if not quoted and not any(each in value for each in (self.delimiter, q, "\r", "\n")):
+        if not quoted and not self.special.search(value):
             return value
         return q + value.replace(q, q + q) + q
 

@@ -278,7 +278,16 @@ def _write(event: Event, payload: bytes, program: Program, tally: Tally) -> None
             wanted = list(places) if at == last else list(islice(places, 1))
             out += [(_prefixed(prefix, value), end or b"\n") for value in wanted[:-1]]
             out += [(_prefixed(prefix, value), end) for value in wanted[-1:]]
-    event.lines = out
+    event.lines = _apart(out) if values else out
+
+
+def _apart(lines: list[Line]) -> list[Line]:
+    """Lines of which some were taken out: a CR that came to stand before an LF would be one end with it."""
+    after = [*lines[1:], (b".", b"")]
+    return [
+        (line, b"\r\n" if end == b"\r" and (next_, next_end) == (b"", b"\n") else end)
+        for (line, end), (next_, next_end) in zip(lines, after, strict=True)
+    ]
 
 
 def _prefixed(prefix: bytes, value: bytes) -> bytes:

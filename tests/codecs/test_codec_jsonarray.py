@@ -212,6 +212,14 @@ def test_limits() -> None:
         JSON_ARRAY.transform(b"[1,2]", NOTHING, Tally.of(NOTHING), Limits(max_body=4))
 
 
+def test_a_guess_lets_no_item_pass_that_is_too_large() -> None:
+    items = ",".join(['{"id":1}'] * 8)
+    body = f'[{items},{{"id":"{"x" * 100}"}},{items}]'.encode()
+    limits = Limits(max_record=99)
+    for size in (1, 60, len(body)):
+        assert refused(body, limits, size).reason == "body_too_large"
+
+
 def test_a_refusal_names_the_place() -> None:
     assert refused(b'[{"a":1},{"a":x}]').place == "what begins at byte 10"
     assert refused(b'{"a":[1],"b":x}').place == "what begins at byte 10"
