@@ -134,7 +134,7 @@ CARRIED: dict[str, Callable[[str], tuple[str, str, dict[str, Any]]]] = {
     "xml in a form": lambda v: (
         "POST",
         "/crm/forms",
-        {"form": (("Card", f"<Dial><Number>&#43;{v[1:]}</Number></Dial>"),)},
+        {"form": (("Card", f"<Dial><Number>{v[:5]}&#{ord(v[5])};{v[6:]}</Number></Dial>"),)},
     ),
     "multipart": lambda v: _typed(
         "multipart/form-data; boundary=b",
