@@ -4,7 +4,8 @@ Not the code that compiles plans, and simpler than it: where several things bear
 only if none of them is against it. What is found to come out although it is not allowed, must not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
 
 from gateway.model import Mask, Policy, Unmapped, View, covers, overlaps
 from gateway.policy.matchers import Situation, obstacle, personal
@@ -17,6 +18,7 @@ class Allowed:
     view: View
     rules: tuple[tuple[tuple[str, ...], Mask], ...]
     unmapped: Unmapped
+    _known: dict[str, float] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, policy: Policy, it: Situation) -> "Allowed":
@@ -31,6 +33,13 @@ class Allowed:
         )
         return cls(policy.views[it.client.role], rules, policy.unmapped)
 
+    def seen(self, category: str) -> float:
+        """How many characters of a value may be seen, from its start: all, or what operators cut off."""
+        known = self._known.get(category)
+        if known is None:
+            known = self._known[category] = inf if self.whole(category) else self._cut(category)
+        return known
+
     def whole(self, category: str) -> bool:
         """Whether values of a category may be seen as they are."""
         if not personal(category):
@@ -41,8 +50,7 @@ class Allowed:
         against = (each for each in self.view.mask if overlaps(each, category))
         return granted > 0 and all(covers(each, category) and len(each) < granted for each in against)
 
-    def shown(self, category: str) -> int:
-        """How many characters from the start operators show by design, of a value that may not be whole."""
+    def _cut(self, category: str) -> int:
         masks = [mask for each, mask in self.view.mask.items() if overlaps(each, category)]
         masks += [mask for masked, mask in self.rules if any(overlaps(each, category) for each in masked)]
         return max((mask.keep for mask in (*masks, self.view.hide_with) if mask.op == "truncate"), default=0)

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from xml.sax.saxutils import escape, quoteattr
 
 from gateway.canary.allowed import Allowed
-from gateway.canary.places import ANYWHERE, Place, Spot, Ways, lines, planted
+from gateway.canary.places import ANYWHERE, Place, Spot, Ways, planted, shape
 from gateway.canary.seeds import Seed, Seeds
 from gateway.codecs.paths import ANY, DEEP, KEY, Link
 from gateway.model import DataMap, Field
@@ -65,10 +65,9 @@ class _Sower:
 
     def plant(self, seed: Seed, place: str, categories: list[str]) -> None:
         """Note a seed: it is hidden where none of the lines that select it lets it be seen."""
-        allowed = self.allowed
-        visible = any(allowed.whole(c) or allowed.shown(c) >= len(seed.value) for c in categories)
+        visible = any(self.allowed.seen(category) >= len(seed.value) for category in categories)
         if not categories:
-            visible = allowed.unmapped != "redact"
+            visible = self.allowed.unmapped != "redact"
         self.planted.append(Planted(seed, place, min(categories, default=""), not visible))
 
     def note(self, place: Place, ways: Ways) -> str:
@@ -143,8 +142,8 @@ def _rest(line: Field) -> Field:
 
 
 def _json_inside(sower: _Sower, inner: list[Field]) -> str:
-    every = list(lines(inner))
-    return json.dumps(sower.tree(planted(every), (), Ways(every)))
+    spot, ways = shape(tuple(inner))
+    return json.dumps(sower.tree(spot, (), ways))
 
 
 def _form_inside(sower: _Sower, inner: list[Field]) -> str:
@@ -167,11 +166,10 @@ def _written(place: Place) -> str:
 
 
 def _json(sower: _Sower, data: DataMap) -> bytes:
-    every = list(lines(data.json))
-    spot = planted(every)
+    spot, ways = shape(data.json)
     if spot.items is None:
         spot.keys.setdefault("canary_also", Spot())
-    return json.dumps(sower.tree(spot, (), Ways(every))).encode()
+    return json.dumps(sower.tree(spot, (), ways)).encode()
 
 
 def _csv(sower: _Sower, data: DataMap) -> bytes:

@@ -5,6 +5,7 @@ Written a second time and as plainly as can be: the canary must not believe the 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from gateway.codecs.paths import ANY, DEEP, ITEMS, KEY, Link, links_of
 from gateway.model import Field
@@ -21,12 +22,19 @@ class Ways:
     def __init__(self, ways: Iterable[Way]) -> None:
         self._named: dict[str, list[Way]] = {}
         self._open: list[Way] = []
+        self._below: dict[str | None, Ways] = {}
         for way in ways:
             named = way[1] and way[1][0][0] is KEY
             (self._named.setdefault(way[1][0][1], []) if named else self._open).append(way)
 
     def onward(self, key: str | None) -> "Ways":
-        """Those that go on below a key (None: an item)."""
+        """Those that go on below a key (None: an item). Remembered: all items of an array have the same."""
+        below = self._below.get(key)
+        if below is None:
+            below = self._below[key] = self._made(key)
+        return below
+
+    def _made(self, key: str | None) -> "Ways":
         out: list[Way] = (
             [] if key is None else [(line, links[1:]) for line, links in self._named.get(key, ())]
         )
@@ -82,3 +90,10 @@ def lines(fields: Iterable[Field]) -> Iterator[Way]:
     """The lines of a JSON data map with their paths read."""
     for line in fields:
         yield line, tuple(links_of(line.path))
+
+
+@lru_cache(maxsize=256)
+def shape(fields: tuple[Field, ...]) -> tuple[Spot, Ways]:
+    """What is planted for a JSON data map, and the ways through it: the same for everybody."""
+    every = list(lines(fields))
+    return planted(every), Ways(every)

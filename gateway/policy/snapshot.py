@@ -104,7 +104,7 @@ class Snapshot:
     def apart(self) -> "Snapshot":
         """The same plans, for exchanges that are no traffic: nothing of them is remembered here."""
         other = copy(self)
-        other.addressed, other.drift = {}, Drift()
+        other.addressed, other.drift = {}, _Blind()
         return other
 
     def keep(self, asked: Hashable, made: object) -> None:
@@ -159,6 +159,15 @@ class Snapshot:
             ground = Ground(policy, key, self.table, self._custom, tokens.masker, tokens)
             self._grounds[tenant] = ground
         return ground
+
+
+class _Blind(Drift):
+    """Looks at nothing: what is made up has paths that no provider answers."""
+
+    __slots__ = ()
+
+    def look(self, *_: object) -> None:
+        """Pass over."""
 
 
 def states_allowed(client: Client, purpose: str) -> bool:
