@@ -39,6 +39,7 @@ from gateway.exchange.facts import Facts
 from gateway.exchange.streaming import Passage
 from gateway.http1.encode import chunk, last_chunk
 from gateway.masking import table as masking
+from gateway.masking.token import Tokens
 from gateway.planes.driver import Driver
 from gateway.planes.reverse.dial import Dialer
 from gateway.planes.reverse.flow import Flow
@@ -46,7 +47,6 @@ from gateway.planes.reverse.pool import Pool
 from gateway.planes.reverse.turn import Turn
 from gateway.planes.reverse.upstream import UpstreamConnection
 from gateway.policy.identity import Directory
-from gateway.policy.mapfile import RESPONSE
 from gateway.policy.operations import OperationIndex
 from gateway.policy.operators import PLAIN
 from gateway.policy.routes import Routes
@@ -87,8 +87,29 @@ STREAMED = {
 }
 
 
+BODIES = {
+    "application/x-www-form-urlencoded": b"name=" + UPSTREAMS.encode(),
+    "application/x-ndjson": LINES,
+    "application/json-seq": b"".join(b"\x1e" + line + b"\n" for line in LINES.splitlines()),
+    "text/event-stream": b"".join(b"data: " + line + b"\n\n" for line in LINES.splitlines()),
+    "text/csv": b"name,email\r\n%b,ana@example.com\r\n" % UPSTREAMS.encode(),
+    "text/tab-separated-values": b"name\temail\r\n%b\tana@example.com\r\n" % UPSTREAMS.encode(),
+    "text/plain": UPSTREAMS.encode(),
+    "application/xml": b"<person><name>%b</name></person>" % UPSTREAMS.encode(),
+}
+"""One of each codec that only reads answers here."""
+
+
+def asking_for(kind: str) -> bytes:
+    """A request that is answered with a body of this type."""
+    return request("GET", f"/crm/contacts/{kind.replace('/', '.')}")
+
+
 def reply(asked: bytes) -> bytes:
     """What the upstream says."""
+    kind = asked.split(b" ")[1].removeprefix(b"/contacts/").replace(b".", b"/", 1).decode()
+    if kind in BODIES:
+        return answer(BODIES[kind], kind=kind.encode())
     if asked.startswith(b"GET /recordings"):
         return answer(UPSTREAMS.encode(), kind=b"audio/wav")
     streamed = STREAMED.get(asked.split(b" ")[1])
@@ -201,7 +222,8 @@ def operator_row(op: str) -> Row:
     required = {"partial": "keep_last: 2", "truncate": "keep: 2", "fixed": "text: hidden"}
     params = op if op in PLAIN else f"{{{op}: {{{required.get(op, '')}}}}}"
     rule = f"rules:\n  - {{id: m, mask: user.name, with: {params}}}\n"
-    return Row(f"operator {op}", broken_masker(op), READ, True, rules=rule)
+    broken = breaking(Tokens, "make") if op == masking.REVERSIBLE else broken_masker(op)
+    return Row(f"operator {op}", broken, READ, True, rules=rule)
 
 
 asking, answering = gateway.exchange.asking, gateway.exchange.answering
@@ -248,6 +270,7 @@ CODEC_ROWS = [
     codec_row("PATH", PATH, "met", READ),
     replace(codec_row("PATH", PATH, "rewrite", READ), rules=MASKED_PATH),
     *(codec_row("HEADERS", HEADERS, m, LIST) for m in ("find", "rewrite")),
+    *(codec_row(kind, CODECS[kind], "transform", asking_for(kind), sent=True) for kind in BODIES),
 ]
 OPERATOR_ROWS = [operator_row(op) for op in masking.OPERATORS]
 STEPS = [
@@ -272,12 +295,12 @@ STEPS = [
     step("normal form", asking, "normalise", MAIL),
     step("contact", asking, "judge", MAIL),
     step("residency", ResidencyGate, "__call__"),
-    step("content type of a request", asking, "codec_for", MAIL),
+    step("content type of a request", asking, "reader_for", MAIL),
     step("encoding of a request", asking, "decode", MAIL),
     step("encoding of a request sent", asking, "encode", MAIL),
     step("request line", exchange, "request_line"),
     step("request fields", exchange, "forward"),
-    step("content type of an answer", answering, "codec_for", sent=True),
+    step("content type of an answer", answering, "reader_for", sent=True),
     step("encoding of an answer", answering, "decode", ZIPPED, sent=True),
     step("encoding of an answer sent", answering, "encode", ZIPPED, sent=True),
     step("answer head", answering, "status_line", sent=True),
@@ -612,11 +635,13 @@ def test_every_command_has_a_row() -> None:
 def test_every_codec_has_its_rows() -> None:
     names = {row.name for row in CODEC_ROWS}
     methods = {name for name, what in vars(Codec).items() if callable(what) and not name.startswith("_")}
-    wanted = {id(CODECS["application/json"]): "JSON", id(CODECS["application/x-www-form-urlencoded"]): "FORM"}
-    assert {id(codec) for codec in CODECS.values()} == set(wanted), "a codec without rows"
+    shown = ("application/json", *BODIES)
+    assert {id(codec) for codec in CODECS.values()} == {id(CODECS[kind]) for kind in shown}, (
+        "a codec without rows"
+    )
+    assert {f"{kind}.transform" for kind in BODIES} <= names
     assert {f"JSON.{method}" for method in methods} <= names
-    # only answers are transformed, and a data map has no form in an answer
-    assert "form" not in {key.name for key in RESPONSE.keys}
+    # only answers are transformed
     assert {f"{name}.{method}" for name in ("FORM", "QUERY") for method in methods - {"transform"}} <= names
 
 
