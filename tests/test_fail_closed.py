@@ -107,9 +107,9 @@ def asking_for(kind: str) -> bytes:
 
 def reply(asked: bytes) -> bytes:
     """What the upstream says."""
-    kind = asked.split(b" ")[1].removeprefix(b"/contacts/").replace(b".", b"/", 1).decode()
-    if kind in BODIES:
-        return answer(BODIES[kind], kind=kind.encode())
+    wanted = asked.split(b" ")[1].removeprefix(b"/contacts/").replace(b".", b"/", 1)
+    if wanted.decode() in BODIES:
+        return answer(BODIES[wanted.decode()], kind=wanted)
     if asked.startswith(b"GET /recordings"):
         return answer(UPSTREAMS.encode(), kind=b"audio/wav")
     streamed = STREAMED.get(asked.split(b" ")[1])
