@@ -135,3 +135,14 @@ def test_a_plugin_is_told_the_category_and_not_the_key() -> None:
     built(make=lambda context: contexts.append(context) or str, key=b"the-tenants-key")  # type: ignore[func-returns-value]
     assert contexts[0].category == "user.name"
     assert "the-tenants-key" not in repr(contexts[0])
+
+
+@pytest.mark.parametrize("size", [30, 256, 257, 500])
+@pytest.mark.parametrize("back", [False, True])
+def test_a_run_of_more_than_half_is_found_in_long_values_too(size: int, back: bool) -> None:
+    value = "".join(chr(0x4E00 + at) for at in range(size))
+    run = size // 2 + 1
+    for at in range(size - run + 1):
+        shown = value[at : at + run]
+        assert shows(value, f"?{shown[::-1] if back else shown}?", partial=True), at
+    assert not shows(value, f"?{value[: size // 8]}?", partial=True)
