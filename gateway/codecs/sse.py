@@ -19,7 +19,10 @@ from gateway.errors import InternalError, PayloadError
 
 MARK = "\ufeff".encode()
 
-_lines = re.compile(rb"([^\r\n]*+)(\r\n|\n|\r)").finditer
+_line = re.compile(rb"([^\r\n]*+)(\r\n|\n|\r)").match
+_NAMED = rb"(?:(?:event|id):[^\r\n\0\x80-\xff]*+\r?\n)*+"
+_usual = re.compile(rb"(" + _NAMED + rb"data: ?)([^\r\n]*+)(\r?\n" + _NAMED + rb"\r?\n)").match
+"""An event with one data line; in groups, what is before, in and after its payload."""
 _data = re.compile(rb"(data(?:: ?|\Z))(.*)", re.DOTALL).fullmatch
 _plain = re.compile(rb"(?:event|id)(?::.*)?|retry: ?[0-9]*", re.DOTALL).fullmatch
 _meant = re.compile(rb"[ \t\r\n]*+(?:\{|\[[ \t\r\n]*+[\[{\"])").match
@@ -45,6 +48,9 @@ class Event:
         return b"".join([part for line in self.lines for part in line])
 
 
+Cut = Event | re.Match[bytes]
+"""An event, or a match of `_usual` that is one."""
+
 Document = tuple[bytes, list[Event]]
 """Byte order mark and events."""
 
@@ -57,7 +63,7 @@ class EventsCodec:
         if len(body) > limits.max_body:
             raise PayloadError("body_too_large", "the body is larger than the limit", "body")
         source = Events(limits)
-        events = [*source.feed(body), *source.finish()]
+        events = map(_event, [*source.feed(body), *source.finish()])
         return source.mark, [_parsed(event, n, limits) for n, event in enumerate(events, 1)]
 
     def find(self, document: Document, program: Program) -> list[Found]:
@@ -107,24 +113,26 @@ class Events:
         self.count = 0
         """events handed out"""
         self._limits = limits
+        self._quick = min(limits.max_record, limits.max_fields)
+        """bytes of an event that needs no counting"""
         self._started = False
         self._held = bytearray()
         self._lines: list[Line] = []
         self._size = 0
         self._after_cr = False
 
-    def feed(self, data: bytes) -> list[Event]:
+    def feed(self, data: bytes) -> list[Cut]:
         """The events that are complete now. Raises PayloadError."""
         return [event for part in slices(data, self._limits) for event in self._part(part)]
 
-    def finish(self) -> list[Event]:
+    def finish(self) -> list[Cut]:
         """What no blank line came after. Raises PayloadError."""
         events = self._part(b"", final=True)
         if self._held:
             self._lines.append((bytes(self._held), b""))
         return [*events, *self._event()] if self._lines else events
 
-    def _part(self, part: bytes, final: bool = False) -> list[Event]:
+    def _part(self, part: bytes, final: bool = False) -> list[Cut]:
         if not self._started:
             self._held += part
             if len(self._held) < len(MARK) and not final:
@@ -137,7 +145,7 @@ class Events:
             return [*self._late(), *self._cut(part[1:])]
         return self._cut(part)
 
-    def _late(self) -> list[Event]:
+    def _late(self) -> list[Cut]:
         """LF came after its CR did. Its event may be gone already: then it goes alone."""
         self._after_cr = False
         if not self._lines:
@@ -145,33 +153,44 @@ class Events:
         self._lines[-1] = self._lines[-1][0], b"\r\n"
         return []
 
-    def _cut(self, part: bytes) -> list[Event]:
-        events: list[Event] = []
+    def _cut(self, part: bytes) -> list[Cut]:
+        events: list[Cut] = []
         at = 0
-        for match in _lines(part):
-            line, end = match[1], match[2]
+        while True:
+            whole = None if self._lines or self._held else _usual(part, at)
+            if whole is not None and whole.end() - at <= self._quick:
+                events.append(whole)
+                self.count += 1
+                self._after_cr = False
+                at = whole.end()
+                continue
+            match = _line(part, at)
+            if match is None:
+                break
             at = match.end()
-            if self._held:
-                line = bytes(self._held) + line
-                self._held.clear()
-            self._size += len(line)
-            self._lines.append((line, end))
-            self._check()
-            if not line:
-                events += self._event()
-            self._after_cr = end == b"\r" and at == len(part)
+            self._after_cr = match[2] == b"\r" and at == len(part)
+            events += self._add(match[1], match[2])
         if at < len(part):
             self._after_cr = False
             self._held += part[at:]
             self._check()
         return events
 
+    def _add(self, line: bytes, end: bytes) -> list[Cut]:
+        if self._held:
+            line = bytes(self._held) + line
+            self._held.clear()
+        self._size += len(line)
+        self._lines.append((line, end))
+        self._check()
+        return [] if line else self._event()
+
     def _check(self) -> None:
         limits = self._limits
         if self._size + len(self._held) > limits.max_record or len(self._lines) > limits.max_fields:
             raise too_large(f"event {self.count + 1}")
 
-    def _event(self) -> list[Event]:
+    def _event(self) -> list[Cut]:
         event = Event(self._lines)
         self._lines, self._size = [], 0
         self.count += 1
@@ -190,19 +209,44 @@ class _EventStream:
     def finish(self) -> bytes:
         return self._out(self._source.finish())
 
-    def _out(self, events: list[Event]) -> bytes:
-        program, tally, limits = self._run
+    def _out(self, events: list[Cut]) -> bytes:
         out = [self._source.mark]
         self._source.mark = b""
         for event in events:
             self._done += 1
-            try:
-                _read(event)
-                _write(event, _masked(event.payload, program, tally, limits), program, tally)
-            except PayloadError as error:
-                raise placed(error, f"event {self._done}") from error
-            out.append(event.raw)
+            quick = None if isinstance(event, Event) else self._quick(event)
+            out.append(self._one(_event(event)) if quick is None else quick)
         return b"".join(out)
+
+    def _quick(self, event: re.Match[bytes]) -> bytes | None:
+        """The usual event with JSON that stays in one line; None leaves it to `_one`."""
+        before, payload, after = event.groups()
+        try:
+            out = json_record(payload, *self._run)
+        except PayloadError:
+            return None
+        return before + out + after
+
+    def _one(self, event: Event) -> bytes:
+        program, tally, limits = self._run
+        try:
+            _read(event)
+            _write(event, _masked(event.payload, program, tally, limits), program, tally)
+        except PayloadError as error:
+            raise placed(error, f"event {self._done}") from error
+        return event.raw
+
+
+def _event(cut: Cut) -> Event:
+    """An event by its lines."""
+    if isinstance(cut, Event):
+        return cut
+    lines: list[Line] = []
+    raw, at = cut[0], 0
+    while match := _line(raw, at):
+        lines.append((match[1], match[2]))
+        at = match.end()
+    return Event(lines)
 
 
 def _read(event: Event) -> None:
