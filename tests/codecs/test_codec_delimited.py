@@ -189,6 +189,15 @@ def test_a_refusal_names_the_line_wherever_it_is_cut() -> None:
                 _ = stream.feed(body[:cut]) + stream.feed(body[cut:])
 
 
+def test_rows_are_counted_however_they_are_read() -> None:
+    program = compile_names([Slot("b", "x", mask=redact)], None)
+    stream = CSV.stream(program, Tally.of(program), LIMITS)
+    for part in (b"a,b\n1,2\n", b'1,2\n"1",2\n', b'"1",2\n\n'):
+        stream.feed(part)
+    with pytest.raises(PayloadError, match="row 7:"):
+        stream.feed(b"1\n")
+
+
 _cell = st.text(st.sampled_from('ab1 ,;"\né'))
 
 
