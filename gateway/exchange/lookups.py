@@ -20,7 +20,7 @@ class Lookups:
         self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
 
     def take(self, tenant: str, client: str, per_minute: int, now: float) -> None:
-        """One lookup at `now` (monotonic seconds). Raises Refused `too_many_lookups` with how long to wait."""
+        """One lookup at `now` (monotonic seconds). Raises Refused `too_many_lookups` and how long to wait."""
         key = (tenant, client)
         left, at = self._buckets.pop(key, (float(per_minute), now))
         rate = per_minute / 60

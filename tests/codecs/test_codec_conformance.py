@@ -62,7 +62,8 @@ SAMPLES = {
     "xml": Sample(
         XML,
         b"<?xml version='1.0' encoding='utf-8'?>\r\n<r><to >+33612345678</to><in token=\"s3cr3t\">"
-        b"<cc><at>a@b.example</at></cc> <cc><at>c@d.example</at></cc></in><name>stays</name><gone kind = 'x'/></r>\n",
+        b"<cc><at>a@b.example</at></cc> <cc><at>c@d.example</at></cc></in>"
+        b"<name>stays</name><gone kind = 'x'/></r>\n",
         "r.in.@token",
         "r.to",
         "r.in.cc.at",
