@@ -298,3 +298,17 @@ def test_limits_say_what_is_large() -> None:
         with Upstream(lambda _: answer(body)) as upstream, gate(upstream, limits=limits) as it:
             assert it.talk(ASKED).count(b"Ana ") == 500
             assert it.records()[0].phase == phase
+
+
+def test_what_a_caller_does_not_read_is_not_gathered() -> None:
+    """Nothing of the upstream is read while the caller is waited for, however much comes."""
+    with Upstream(flood) as upstream, gate(upstream) as it, it.connect() as sock:
+        sock.sendall(ASKED)
+        assert sock.recv(1024)
+        most, end = 0, time.monotonic() + 3.0
+        while time.monotonic() < end:
+            for caller in list(it.worker._callers):
+                flow = caller.turn._flow
+                most = max(most, flow._size if flow else 0)
+            time.sleep(0.001)
+    assert most < 4 << 20

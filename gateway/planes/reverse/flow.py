@@ -47,6 +47,11 @@ class Flow:
         """Whether the caller got the end."""
 
     @property
+    def wants(self) -> bool:
+        """Whether the exchange waits for more of the upstream's body."""
+        return self._enough > 0
+
+    @property
     def waited_for(self) -> bool:
         """Whether the exchange waits for the upstream or the caller, and not for a store."""
         return self._writing or self._enough > 0

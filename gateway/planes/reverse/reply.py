@@ -120,8 +120,8 @@ class Reply:
             self._caller.since = self._worker.lately
             connection = self._connection
             flow.on_data(data)
-            if connection is not None and not flow.waited_for:
-                connection.pause()
+            if connection is not None and not flow.wants:
+                connection.pause()  # a caller that does not read must not fill the memory
             return
         self._answer_size += len(data)
         if self.answering == COLLECT and self._answer_size > self._answer_limit:
