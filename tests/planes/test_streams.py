@@ -242,7 +242,7 @@ def test_a_body_that_is_broken_at_its_beginning_is_refused() -> None:
 # ---- memory ---------------------------------------------------------------------------------------------
 
 SIZE = 64 * 1024 * 1024
-MOST = 30 * 1024 * 1024
+MOST = 40 * 1024 * 1024
 
 
 def resident(pid: int) -> int:
