@@ -126,11 +126,12 @@ class _Sower:
         rest = [f.category for f in fields if f.path == "*"]
         out: dict[str, str] = {}
         for line in named:
-            out[line.path] = self._flat(line.path, [line.category])
-        out[ANYWHERE] = self._flat(ANYWHERE, rest)
+            out[line.path] = self.flat(line.path, [line.category])
+        out[ANYWHERE] = self.flat(ANYWHERE, rest)
         return out
 
-    def _flat(self, name: str, categories: list[str]) -> str:
+    def flat(self, name: str, categories: list[str]) -> str:
+        """The seed of a value that is no document."""
         seed = self.seeds.of(min(categories, default=""))
         self.plant(seed, name, categories)
         return seed.value
@@ -256,8 +257,8 @@ def _heads(sower: _Sower, data: DataMap) -> Iterator[tuple[bytes, bytes]]:
     sower.numbers = False
     for line in data.headers:
         if line.path != "*" and line.format is None:
-            yield line.path.encode(), sower._flat(line.path, [line.category]).encode()  # noqa: SLF001 - ours
+            yield line.path.encode(), sower.flat(line.path, [line.category]).encode()
     for line in data.cookies:
         if line.path != "*":
-            value = sower._flat(line.path, [line.category])  # noqa: SLF001 - ours
+            value = sower.flat(line.path, [line.category])
             yield b"Set-Cookie", f"{line.path}={value}; Path=/".encode()

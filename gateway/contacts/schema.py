@@ -64,9 +64,8 @@ _COLUMNS: Final = "pseudonym, channel, purpose, state, source, at"
 
 
 def _both(condition: str) -> str:
-    # Table names and conditions are the constants of this file.
     return (
-        f"SELECT 's', {_COLUMNS} FROM suppression WHERE tenant = ? AND {condition} "  # noqa: S608
+        f"SELECT 's', {_COLUMNS} FROM suppression WHERE tenant = ? AND {condition} "  # noqa: S608 - constants
         f"UNION ALL SELECT 'c', {_COLUMNS} FROM consent WHERE tenant = ? AND {condition}"
     )
 

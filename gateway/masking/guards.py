@@ -2,11 +2,12 @@
 
 A guard stands in a slot of a request's program where a masker does, so that every codec runs it in its one
 pass. It gives the value back, gives back less of it (a field taken out of a list), or refuses the request.
-A field is named as the provider names it; one that no data map knows is what its `*` is, and hidden without.
+A field that no data map knows is what its `*` is, and hidden without. So that no spelling makes a known field
+an unknown one, names are compared without case, and dotted ones have to be allowed whole and by their end.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,20 +17,36 @@ from gateway.model import GuardKind
 
 REFUSED: Final = "hidden_field_queried"
 
-_word: Final = re.compile(r"\s*[-+]?([^\s,:]+)").match
-"""A field's name in a sort (`-createdate`, `name:desc`)."""
+_words: Final = re.compile(r"\w[\w.\-]*").findall
+"""Fields' names in a sort, whatever is between them (`-createdate`, `name:desc`, `a|b`)."""
+_DIRECTIONS: Final = frozenset(("asc", "desc", "ascending", "descending"))
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Fields by name: those a data map knows, and those that are allowed here. `*` stands for any other."""
+    """Fields, in lower case: those a data map knows, and those allowed here. `*` stands for any other."""
 
     known: frozenset[str]
     allowed: frozenset[str]
 
+    @classmethod
+    def of(cls, known: Iterable[str], allowed: Iterable[str]) -> "Names":
+        """From names as a data map writes them. Of names that differ in case only, all have to be allowed."""
+        known, allowed = set(known), set(allowed)
+        hidden = {name.lower() for name in known - allowed}
+        return cls(frozenset(map(str.lower, known)), frozenset(map(str.lower, allowed)) - hidden)
+
     def allows(self, name: str) -> bool:
         """Whether a name is allowed."""
+        name = name.lower()
+        return self._allows(name) and self._allows(name.rpartition(".")[2])
+
+    def _allows(self, name: str) -> bool:
         return (name if name in self.known else "*") in self.allowed
+
+    def knows(self, name: str) -> bool:
+        """Whether a data map names it so."""
+        return name.lower() in self.known
 
     @property
     def all(self) -> bool:
@@ -63,9 +80,10 @@ def _compared(place: str, shown: Names, _listed: Names) -> Masker:
 
 def _named(place: str, shown: Names, _listed: Names) -> Masker:
     def guard(value: Any) -> Any:
-        for part in str(value).split(","):
-            named = _word(part)
-            if named is not None and not shown.allows(named[1]):
+        for part in map(str.strip, str(value).split(",")):
+            # a name may hold blanks: then it is the whole part
+            names = [part] if shown.knows(part) else [w for w in _words(part) if w.lower() not in _DIRECTIONS]
+            if not all(map(shown.allows, names)):
                 raise _refuse(place)
         return value
 
@@ -86,18 +104,12 @@ def _chosen(_place: str, _shown: Names, listed: Names) -> Masker:
 
 
 def _soql(place: str, shown: Names, listed: Names) -> Masker:
-    shown, listed = _lower(shown), _lower(listed)
-
     def guard(value: Any) -> Any:
         if not isinstance(value, str) or not _reads_only(value, shown, listed):
             raise _refuse(place)
         return value
 
     return guard
-
-
-def _lower(names: Names) -> Names:
-    return Names(frozenset(map(str.lower, names.known)), frozenset(map(str.lower, names.allowed)))
 
 
 _KINDS: Final[Mapping[GuardKind, Callable[[str, Names, Names], Masker]]] = {

@@ -226,10 +226,9 @@ class _Sides:
         treated = {
             name: self._treat(category, "response", self._enforced).mask for name, category in guard.names
         }
-        known = frozenset(treated)
-        shown = frozenset(name for name, mask in treated.items() if mask is None)
-        listed = frozenset(name for name, mask in treated.items() if mask is None or mask.op != "remove")
-        return make_guard(guard.kind, place, Names(known, shown), Names(known, listed))
+        shown = [name for name, mask in treated.items() if mask is None]
+        listed = [name for name, mask in treated.items() if mask is None or mask.op != "remove"]
+        return make_guard(guard.kind, place, Names.of(treated, shown), Names.of(treated, listed))
 
     def _treated(self, field: Field, direction: Direction) -> Slot:
         made = self._treat(field.category, direction, self._enforced)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import pytest
+
 from gateway.codecs.paths import compile_program
 from gateway.codecs.program import REMOVED, Codec, Limits, Program, Slot, Tally
 from gateway.errors import PayloadError
@@ -31,6 +33,20 @@ class Records(Sample):
 
 
 SECRET, SUBJECT, FIRST, SECOND, KEPT = "s3cr3t", "+33612345678", "a@b.example", "c@d.example", "stays"
+
+
+def refusal(codec: Codec, body: bytes, program: Program, limits: Limits = LIMITS) -> tuple[str, str]:
+    """Reason and place with which a body is refused, read by steps and in one go alike."""
+    found = []
+    for read in (
+        lambda: codec.parse(body, limits),
+        lambda: codec.transform(body, program, Tally.of(program), limits),
+    ):
+        with pytest.raises(PayloadError) as caught:
+            read()
+        found.append((caught.value.reason, caught.value.place))
+    assert found[0] == found[1]
+    return found[0]
 
 
 def _program(sample: Sample, **masks: object) -> Program:

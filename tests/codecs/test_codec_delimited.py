@@ -12,6 +12,7 @@ from gateway.codecs.paths import compile_names
 from gateway.codecs.program import REMOVED, Limits, Masker, Slot, Tally
 from gateway.errors import InternalError, PayloadError
 from gateway.masking.operators import redact
+from tests.codecs.conformance import refusal
 
 LIMITS = Limits()
 
@@ -33,17 +34,7 @@ def masked(
 
 
 def refused(body: bytes, codec: DelimitedCodec = CSV, limits: Limits = LIMITS) -> tuple[str, str]:
-    program = compile_names([], None)
-    found = []
-    for read in (
-        lambda: codec.parse(body, limits),
-        lambda: codec.transform(body, program, Tally.of(program), limits),
-    ):
-        with pytest.raises(PayloadError) as caught:
-            read()
-        found.append((caught.value.reason, caught.value.place))
-    assert found[0] == found[1]
-    return found[0]
+    return refusal(codec, body, compile_names([], None), limits)
 
 
 @pytest.mark.parametrize(

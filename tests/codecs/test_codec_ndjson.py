@@ -11,6 +11,7 @@ from gateway.codecs.paths import compile_program
 from gateway.codecs.program import REMOVED, Limits, Slot, Tally
 from gateway.errors import InternalError, PayloadError
 from gateway.masking.operators import redact
+from tests.codecs.conformance import refusal
 
 LIMITS = Limits()
 PROGRAM = compile_program([Slot("a", "x", mask=redact), Slot("to[]", "y", subject="phone")], None)
@@ -21,16 +22,7 @@ def masked(body: bytes, codec: SequenceCodec = NDJSON) -> bytes:
 
 
 def refused(body: bytes, codec: SequenceCodec = NDJSON, limits: Limits = LIMITS) -> tuple[str, str]:
-    found = []
-    for read in (
-        lambda: codec.parse(body, limits),
-        lambda: codec.transform(body, PROGRAM, Tally.of(PROGRAM), limits),
-    ):
-        with pytest.raises(PayloadError) as caught:
-            read()
-        found.append((caught.value.reason, caught.value.place))
-    assert found[0] == found[1]
-    return found[0]
+    return refusal(codec, body, PROGRAM, limits)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from gateway.codecs.sse import SSE
 from gateway.errors import InternalError, PayloadError
 from gateway.masking.detect import detect
 from gateway.masking.operators import redact
+from tests.codecs.conformance import refusal
 
 LIMITS = Limits()
 
@@ -26,17 +27,7 @@ def masked(body: bytes, unmapped: Masker | None = None) -> bytes:
 
 
 def refused(body: bytes, limits: Limits = LIMITS) -> tuple[str, str]:
-    program = compile_program([], None)
-    found = []
-    for read in (
-        lambda: SSE.parse(body, limits),
-        lambda: SSE.transform(body, program, Tally.of(program), limits),
-    ):
-        with pytest.raises(PayloadError) as caught:
-            read()
-        found.append((caught.value.reason, caught.value.place))
-    assert found[0] == found[1]
-    return found[0]
+    return refusal(SSE, body, compile_program([], None), limits)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from gateway.masking.guards import Names, make_guard
 from gateway.model import GuardKind
 
 KNOWN = frozenset(("Name", "Email", "Phone", "Notes", "CreatedDate"))
-SHOWN = Names(KNOWN, frozenset(("Name", "CreatedDate")))
-LISTED = Names(KNOWN, KNOWN - {"Notes"})
-ALL = Names(KNOWN, KNOWN)
+SHOWN = Names.of(KNOWN, frozenset(("Name", "CreatedDate")))
+LISTED = Names.of(KNOWN, KNOWN - {"Notes"})
+ALL = Names.of(KNOWN, KNOWN)
 SECRET = "ana@example.com"
 
 
@@ -42,16 +42,53 @@ def test_fields_that_are_shown_are_named(value: str) -> None:
     assert ask("named", value) is value
 
 
-@pytest.mark.parametrize("value", ["Email", "-Email", "Name,Email", "Name,-Email:desc", "name", "Emai", 7])
+@pytest.mark.parametrize("value", ["Email", "-Email", "Name,Email", "Name,-Email:desc", "Emai", 7])
 def test_a_field_that_is_not_shown_is_not_named(value: object) -> None:
     refused("named", value)
 
 
+ANY = Names.of(KNOWN | {"*"}, frozenset(("Name", "*")))
+"""All but some known fields is shown, those no data map knows too."""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "EMAIL",
+        "Contact.Email",
+        "c.email",
+        "Name Email",
+        "Name|Email",
+        "Name;Email",
+        "custom,--Email",
+        "Name\tEmail",
+    ],
+)
+def test_no_spelling_makes_a_known_field_an_unknown_one(value: str) -> None:
+    refused("named", value, ANY)
+
+
+@pytest.mark.parametrize("value", ["Name desc", "name ASC, custom:descending", "+custom"])
+def test_directions_are_no_fields(value: str) -> None:
+    assert ask("named", value, ANY) is value
+
+
+def test_a_choice_is_no_way_around_either() -> None:
+    removed = Names.of(KNOWN | {"*"}, KNOWN - {"Notes"} | {"*"})
+    assert ask("chosen", "Name,NOTES,Contact.Notes,custom", SHOWN, removed) == "Name,custom"
+
+
+@pytest.mark.parametrize("field", ["Email", "EMAIL", "c.Email", "Contact.Email", "Owner.Contact.Email"])
+def test_a_query_reaches_a_field_by_no_other_path(field: str) -> None:
+    refused("soql", f"SELECT Id FROM Contact c WHERE {field} = 'ana@example.com'", ANY)
+    assert ask("soql", "SELECT Id FROM Contact c WHERE c.Custom__c = 'x'", ANY, ANY)
+
+
 def test_what_no_data_map_knows_is_what_its_star_is() -> None:
-    open_to_others = Names(KNOWN | {"*"}, frozenset(("Name", "*")))
+    open_to_others = Names.of(KNOWN | {"*"}, frozenset(("Name", "*")))
     assert ask("named", "custom_field", open_to_others) == "custom_field"
     refused("named", "Email", open_to_others)
-    refused("named", "custom_field", Names(KNOWN | {"*"}, KNOWN))
+    refused("named", "custom_field", Names.of(KNOWN | {"*"}, KNOWN))
 
 
 @pytest.mark.parametrize(
