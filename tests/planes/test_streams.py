@@ -215,7 +215,7 @@ def test_a_slow_caller_holds_the_upstream_back() -> None:
             yield piece
             sent += 1
 
-    timeouts = replace(TIMEOUTS, progress=2)
+    timeouts = replace(TIMEOUTS, progress=5)  # far longer than the stillness that is waited for
     with Upstream(counted) as upstream, gate(upstream, timeouts=timeouts) as it, it.connect() as sock:
         sock.sendall(ASKED)
         before, still = -1, 0
