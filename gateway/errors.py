@@ -51,6 +51,7 @@ REASONS: Mapping[str, Reason] = {
     "plugin_failed": Reason(500, "A plugin failed and the exchange was refused"),
     "upstream_unreachable": Reason(502, "The upstream could not be reached", 5),
     "upstream_untrusted": Reason(502, "The upstream's certificate was not accepted"),
+    "certificate_unavailable": Reason(503, "The gateway can issue no certificate for this host"),
     "upstream_invalid": Reason(502, "The upstream's answer is not valid"),
     "unparseable_response": Reason(502, "The upstream's answer could not be read and was withheld"),
     "registry_unavailable": Reason(503, "The contact registry is unavailable", 5),
@@ -88,6 +89,10 @@ class PluginError(HushgateError):
 
     def __init__(self, detail: str, plugin: str) -> None:
         super().__init__("plugin_failed", detail, plugin)
+
+
+class CertificateError(HushgateError):
+    """No certificate can be issued: the host is outside the constraints, or the authority cannot sign now."""
 
 
 class InternalError(HushgateError):
