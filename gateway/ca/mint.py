@@ -113,5 +113,5 @@ class Minter:
     def _good(self, leaf: Leaf, issuer: Issuer, now: float) -> bool:
         """Minted by who issues now, and with time left: all there is, where the issuer itself ends soon."""
         left = leaf.span.end - now
-        ends_with_issuer = leaf.span.end >= issuer.span.end
-        return leaf.issuer.pem == issuer.pem and (left > self._validity * FRESH or (ends_with_issuer and left > 0))
+        enough = left > self._validity * FRESH or (leaf.span.end >= issuer.span.end and left > 0)
+        return enough and leaf.issuer.pem == issuer.pem
