@@ -1,6 +1,7 @@
 """Columns of a table, and what a program does with their cells: row by row, or many rows at once. Pure."""
 
 from collections.abc import Sequence
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from gateway.codecs import nested
@@ -73,27 +74,45 @@ def _text(value: Any) -> str:
 
 
 def at_once(columns: Sequence[Column]) -> bool:
-    """Whether `treat_table` finds subjects in the order in which `treat_row` does."""
-    return sum(each.subject for each in columns) <= 1 and not any(each.inner for each in columns)
+    """Whether `treat_table` can do what `treat_row` does."""
+    return not any(each.inner for each in columns)
 
 
-def treat_table(table: list[list[str]], columns: Sequence[Column], dialect: Dialect, tally: Tally) -> None:
-    """The same as `treat_row` for many rows, in place, where nothing is quoted."""
+def treat_table(
+    table: list[Sequence[str]], columns: Sequence[Column], dialect: Dialect, tally: Tally
+) -> None:
+    """The same as `treat_row` for many rows, given by columns, in place. A cell met twice is masked once."""
+    met: list[tuple[int, Sequence[str]]] = []
     for at, slot, mask, subject, _, _ in columns:
-        values = [cells[at] for cells in table]
-        found = len(values) - values.count("")
+        cells = table[at]
+        found = len(cells) - cells.count("") - cells.count(dialect.quote * 2)
         if slot >= 0:
             tally.seen[slot] += found
-        if subject:
-            tally.subjects += [(slot, value) for value in values if value]
-        if mask is None or not found:
+        if not found:
             continue
+        said = list(map(dialect.value, cells)) if dialect.quote in "".join(cells) else cells
+        if subject:
+            met.append((slot, said))
         changed = 0
-        for cells, old in zip(table, values, strict=True):
-            if old and (new := mask(old)) is not old:
-                cells[at] = dialect.cell(_text(new), quoted=False)
-                changed += 1
+        if mask is not None and (made := _masked(cells, said, mask, dialect)):
+            table[at] = list(map(made.get, cells, cells))
+            changed = sum(map(made.__contains__, cells))
         if slot >= 0:
             tally.masked[slot] += changed
         else:
             tally.unmapped += changed
+    if met:
+        # In the order of the rows, and in a row of its columns.
+        rows = zip(*(zip(repeat(slot), said, strict=False) for slot, said in met), strict=True)
+        tally.subjects += [hit for hit in chain.from_iterable(rows) if hit[1]]
+
+
+def _masked(cells: Sequence[str], said: Sequence[str], mask: Masker, dialect: Dialect) -> dict[str, str]:
+    """By each cell that is changed, what is written in its place."""
+    quote = dialect.quote
+    made = {}
+    for cell, old in dict(zip(cells, said, strict=True)).items():
+        if old and (new := mask(old)) is not old:
+            text = new if new.__class__ is str else _text(new)
+            made[cell] = dialect.cell(text, cell[0] == quote)
+    return made

@@ -5,13 +5,13 @@ value, as null is none in JSON, and what is removed leaves an empty cell. Where 
 that a program knows, nobody can tell what is where: every cell, of that row too, goes to the unmapped masker.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from itertools import chain
 
 from gateway.codecs.columns import Column, at_once, column, subjects, treat_row, treat_table
 from gateway.codecs.program import Found, Limits, Program, Stream, Tally
-from gateway.codecs.rows import DELIMITERS, Dialect, Group, Picker, Rows, dialect_of
+from gateway.codecs.rows import DELIMITERS, Dialect, Group, Picker, Pieces, Rows, dialect_of
 from gateway.codecs.steps import Compiled, compiled
 from gateway.codecs.stream import placed, through
 from gateway.errors import InternalError, PayloadError
@@ -42,11 +42,10 @@ class DelimitedCodec:
         reader = Reader(self, source, limits)
         rows: list[list[str]] = []
         ends: list[str] = []
-        steps: tuple[Callable[[], list[Group]], ...] = (partial(source.feed, body), source.finish)
-        for step in steps:
-            groups = step()
-            rows += [reader.cells(text) for lines, _ in groups for text in lines]
-            ends += [end for lines, end in groups for _ in lines]
+        for group in chain(source.feed(body), source.finish()):
+            if isinstance(group, tuple):  # without a finder no rows come in pieces
+                rows += map(reader.cells, group[0])
+                ends += [group[1]] * len(group[0])
         return Table(source.mark, reader.dialect, rows, ends)
 
     def find(self, document: Table, program: Program) -> list[Found]:
@@ -163,20 +162,27 @@ class _DelimitedStream:
         self._begun = False
 
     def feed(self, data: bytes) -> bytes:
-        groups = self._source.feed(data)
-        return self._out(groups) if groups else b""
+        out = self._out(self._source.feed(data))
+        return self._marked(out) if out else b""
 
     def finish(self) -> bytes:
-        return self._out(self._source.finish())
+        return self._marked(self._out(self._source.finish()))
 
-    def _out(self, groups: list[Group]) -> bytes:
+    def _marked(self, out: list[str]) -> bytes:
+        mark, self._source.mark = self._source.mark, b""
+        return mark + "".join(out).encode()
+
+    def _out(self, groups: Iterable[Group | Pieces]) -> list[str]:
         out: list[str] = []
-        for rows, end in groups:
+        for group in groups:
+            if isinstance(group, list):
+                out += self._pieces(group)
+                continue
+            rows, end = group
             done = [] if self._begun else self._first(rows)
             done += self._rows(rows[len(done) :] if done else rows)
             out += [end.join(done), end]
-        mark, self._source.mark = self._source.mark, b""
-        return mark + "".join(out).encode()
+        return out
 
     def _first(self, rows: list[str]) -> list[str]:
         """All rows up to the one that tells the columns."""
@@ -193,7 +199,10 @@ class _DelimitedStream:
         self._begun = True
         named, self._columns = self._codec.columns(names(cells, dialect), self._program)
         self._at_once = at_once(self._columns)
-        self._picked = dialect.picker([each.at for each in self._columns])
+        picked = dialect.picker([each.at for each in self._columns])
+        if picked is not None:
+            self._picked, finder = picked
+            self._source.finder = finder if self._at_once else None
         self._in_pieces = [each._replace(at=2 * n + 1) for n, each in enumerate(self._columns)]
         if named or not treat_row(cells, self._columns, dialect, self._tally):
             return text
@@ -205,12 +214,22 @@ class _DelimitedStream:
         if dialect is None:
             return rows
         if self._at_once and dialect.quote not in "".join(rows):
-            table = [text.split(dialect.delimiter) for text in rows]
-            if set(map(len, table)) == {dialect.width}:
+            split = [text.split(dialect.delimiter) for text in rows]
+            if set(map(len, split)) == {dialect.width}:
+                table: list[Sequence[str]] = list(zip(*split, strict=True))
                 treat_table(table, self._columns, dialect, self._tally)
                 self._reader.row += len(rows)
-                return list(map(dialect.delimiter.join, table))
+                return list(map(dialect.delimiter.join, zip(*table, strict=True)))
         return [self._row(text, dialect) for text in rows]
+
+    def _pieces(self, rows: Pieces) -> Iterable[str]:
+        """Rows that the source's finder found."""
+        dialect = self._reader.dialect
+        table: list[Sequence[str]] = list(zip(*rows, strict=True))
+        if dialect is not None:
+            treat_table(table, self._in_pieces, dialect, self._tally)
+        self._reader.row += len(rows)
+        return chain.from_iterable(zip(*table, strict=True))
 
     def _row(self, text: str, dialect: Dialect) -> str:
         pieces = self._picked(text) if self._picked is not None else None

@@ -22,7 +22,8 @@ from gateway.codecs.steps import Compiled, Step, compiled
 from gateway.codecs.stream import BLANKS, json_record, placed, slices, through, too_large
 from gateway.errors import PayloadError
 
-_opening = re.compile(rb",[ \t\r\n]*+\{[ \t\r\n]*+" + STRING, re.DOTALL).match
+_opening = re.compile(rb",[ \t\r\n]*+(?:\{[ \t\r\n]*+" + STRING + rb"|[\[\"]?+)", re.DOTALL).match
+_closing_at = re.compile(rb"(?:[\]}][ \t\r\n]*+)*+\Z|\"[ \t\r\n]*+\Z").search
 
 GUESS_FROM = 4096
 """bytes to be had before a guess is worth it"""
@@ -72,7 +73,8 @@ class _Items:
         self.limits = limits
         items = self.program.start.items
         # Where a scalar item may be removed, its comma goes with it: then each item is looked at alone.
-        self._at_once = items is None or not any(map(_removes, (items.mask, program.unmapped)))
+        removed = items is not None and any(map(_removes, (items.mask, program.unmapped)))
+        self._at_once = kernel.present() and not removed
 
     def at_once(self, raw: bytes) -> bytes | None:
         """Many items by the kernel, or None: it is not there, declines, or they are no items."""
@@ -266,27 +268,27 @@ class _ArrayStream:
         return True
 
     def _several(self, raw: bytes, cuts: list[int]) -> None:
-        """Items that the scanner has cut."""
-        out = self._items.at_once(raw) if len(raw) <= self._limits.max_record else None
-        if out is None:
-            start = 0
-            for cut in cuts:
-                self._put(self._items.one(self._sized(raw[start:cut])))
-                start = cut + 1
-        else:
-            self._put(out)
-            if not self._hint and len(cuts) > 1:
-                self._learn(raw, cuts[0])
+        """Items that the scanner has cut: by the kernel, but for those that it leaves to the reference."""
+        if len(cuts) > 1 and not self._hint:
+            self._learn(raw, cuts[0])
+        todo = [(0, 0, len(cuts))]
+        while todo:
+            start, first, last = todo.pop()
+            items = raw[start : cuts[last - 1]]
+            out = self._items.at_once(items) if len(items) <= self._limits.max_record else None
+            if out is None and last - first > 1:
+                middle = (first + last) // 2
+                todo += [(cuts[middle - 1] + 1, middle, last), (start, first, middle)]
+            else:
+                self._put(self._items.one(self._sized(items)) if out is None else out)
         self._first = False
 
     # ---- guessing ---------------------------------------------------------------------------------------
 
     def _learn(self, raw: bytes, comma: int) -> None:
-        """What stands around a comma between items: closing brackets, and the next item's first key."""
-        before = raw[max(0, comma - _CLOSING) : comma]
-        closing = before[len(before.rstrip(b"]}" + BLANKS)) :]
-        opening = _opening(raw, comma)
-        if closing.strip(BLANKS) and opening:
+        """What stands around a comma between items: brackets or a quote, and how the next item begins."""
+        closing, opening = _closing(raw[max(0, comma - _CLOSING) : comma]), _opening(raw, comma)
+        if opening:
             self._hint = closing + opening[0]
             self._comma = len(closing)
 
@@ -335,3 +337,9 @@ class _ArrayStream:
 
     def _refusal(self, detail: str = "the body is not valid JSON") -> PayloadError:
         return PayloadError("unparseable_body", detail)
+
+
+def _closing(before: bytes) -> bytes:
+    """The brackets, or the quote, that end an item."""
+    found = _closing_at(before)
+    return found[0] if found else b""

@@ -18,6 +18,11 @@ _kernel = load("jsonkernel")
 _encode = msgspec.json.Encoder().encode
 
 
+def present() -> bool:
+    """Whether there is a kernel to ask."""
+    return _kernel is not None
+
+
 def transform(body: bytes, program: Compiled, tally: Tally, max_depth: int) -> bytes | None:
     """The body rewritten, and tallied; None (and nothing tallied) leaves it to the reference."""
     if _kernel is None:

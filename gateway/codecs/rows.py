@@ -5,8 +5,9 @@ quotes are even in number, and no two readers see different cells.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from gateway.codecs.program import Limits
 from gateway.codecs.stream import Cutter, placed, slices, too_large
@@ -24,6 +25,11 @@ _MOST_PICKED = 30
 
 Group = tuple[list[str], str]
 """Rows without their line ends, and the end they all have (which only the last row may lack)."""
+
+Pieces = list[tuple[str, ...]]
+"""Rows with their line ends, each in the pieces that a Finder makes of it."""
+
+Finder = Callable[[str], Pieces]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +53,9 @@ class Dialect:
         d, q = re.escape(self.delimiter), self.quote
         return f"(?:{q}[^{q}]*+(?:{q}{q}[^{q}]*+)*+{q}|[^{q}{d}\r\n]*+)"
 
-    def picker(self, columns: Sequence[int]) -> Picker | None:
-        """Matches a whole row: groups are the cells of `columns`, and what lies around each.
+    def picker(self, columns: Sequence[int]) -> tuple[Picker, Finder] | None:
+        """Matches a whole row, and finds rows with their ends (LF, CRLF) in a text of many: groups are the
+        cells of `columns`, and what lies around each.
 
         None for so many columns that it is no gain.
         """
@@ -61,7 +68,8 @@ class Dialect:
             apart = d if next_ else ""
             pattern += f"((?:{first}){{{at - next_}}}{apart})({cell})"
             next_ = at + 1
-        return re.compile(f"{pattern}((?:{d}{cell}){{{self.width - next_}}})").fullmatch
+        rest = f"(?:{d}{cell}){{{self.width - next_}}}"
+        return re.compile(f"{pattern}({rest})").fullmatch, re.compile(f"{pattern}({rest}\r?\n)").findall
 
     def split(self, text: str) -> list[str] | None:
         """The cells of a row as they are written; None where quotes are out of place."""
@@ -124,6 +132,8 @@ class Rows:
         self.mark = b""
         """The byte order mark the body opened with."""
         self.quote = '"'
+        self.finder: Finder | None = None
+        """Finds rows in a text with quotes, in pieces; without one all rows are split off one by one."""
         self._limits = limits
         self._first = bytearray()
         """What came before the end of the first row was known."""
@@ -136,36 +146,34 @@ class Rows:
         self._size = 0
         self._lines = 0
 
-    def feed(self, data: bytes) -> list[Group]:
+    def feed(self, data: bytes) -> Iterator[Group | Pieces]:
         """The rows that are complete now. Raises PayloadError with the number of a line."""
-        groups: list[Group] = []
         for part in slices(data, self._limits):
             if self._cutter is not None:
-                groups += self._cut(self._cutter, part)
+                yield from self._cut(self._cutter, part)
             else:
                 self._first += part
-                groups += self._begin(final=False)
-        return groups
+                yield from self._begin(final=False)
 
-    def finish(self) -> list[Group]:
+    def finish(self) -> Iterator[Group | Pieces]:
         """The last row, if there is one without an end. Raises PayloadError."""
-        groups = self._begin(final=True) if self._cutter is None else []
+        if self._cutter is None:
+            yield from self._begin(final=True)
         last = self._text(self._cutter.rest()) if self._cutter is not None else ""
         if last or self._open:
             row = "".join([*self._open, last])
             if row.count(self.quote) % 2:
                 raise self._refusal("a quote is not closed", -len(self._open))
-            groups += self._clean([([row], "")], self._lines + 1 - len(self._open))
+            yield from self._clean([([row], "")], self._lines + 1 - len(self._open))
             self._close()
-        return groups
 
     # ---- the first row ----------------------------------------------------------------------------------
 
-    def _begin(self, final: bool) -> list[Group]:
+    def _begin(self, final: bool) -> Iterator[Group | Pieces]:
         first = self._first
         if self._scanned == 0:
             if not final and len(first) <= len(MARK):
-                return []
+                return
             if first.startswith(MARK):
                 self.mark = MARK
             self._scanned = len(self.mark)
@@ -174,11 +182,14 @@ class Rows:
         if not end:
             if len(first) - len(self.mark) > self._limits.max_record + 1:
                 raise too_large("line 1")
-            return []
+            return
         self._end = end
         self._cutter = Cutter(end.encode(), self._limits)
-        rest, self._first = bytes(first[len(self.mark) :]), bytearray()
-        return [group for part in slices(rest, self._limits) for group in self._cut(self._cutter, part)]
+        # The first row goes alone: what it says of columns decides how all others are read.
+        start, row, self._first = len(self.mark), self._scanned + 1, bytearray()
+        for data in (bytes(first[start:row]), bytes(first[row:])):
+            for part in slices(data, self._limits):
+                yield from self._cut(self._cutter, part)
 
     def _first_end(self, final: bool) -> str:
         """What ends the first row; nothing while that is not known."""
@@ -188,11 +199,13 @@ class Rows:
             if match[0] == self.quote.encode():
                 self._quoted = not self._quoted
             elif not self._quoted:
+                self._scanned = at
                 if match[0] == b"\n":
                     return "\n"
                 if at + 1 < len(first) or final:
-                    return "\n" if first[at + 1 : at + 2] == b"\n" else "\r"
-                self._scanned = at
+                    crlf = first[at + 1 : at + 2] == b"\n"
+                    self._scanned += crlf
+                    return "\n" if crlf else "\r"
                 return ""
             self._scanned = at + 1
         self._scanned = max(self._scanned, len(first))
@@ -200,27 +213,53 @@ class Rows:
 
     # ---- all others -------------------------------------------------------------------------------------
 
-    def _cut(self, cutter: Cutter, part: bytes) -> list[Group]:
+    def _cut(self, cutter: Cutter, part: bytes) -> Iterator[Group | Pieces]:
         try:
             block = cutter.cut(part)
         except PayloadError as error:
             raise placed(error, f"line {self._lines + 1}") from error
         if block is None:
-            return []
+            return
         text = self._text(block)
+        # No row of a block that is no larger than a record is.
+        quick = self._end == "\n" and len(block) < self._limits.max_record and self.quote in text
+        if quick and self.finder is not None:
+            yield from self._found(text, self.finder)
+        else:
+            yield from self._split(text)
+
+    def _found(self, text: str, finder: Finder) -> Iterator[Group | Pieces]:
+        """Many rows at once, those that the finder finds one after another from the first on."""
+        while self._open:
+            line, more, text = text.partition("\n")
+            yield from self._split(line)
+            if not more:
+                return
+        text += "\n"
+        rows = finder(text)
+        found = "".join(chain.from_iterable(rows))
+        if not text.startswith(found):
+            rows = _unbroken(text, rows)
+            found = "".join(chain.from_iterable(rows))
+        if rows:
+            self._lines += found.count("\n")
+            yield rows
+        if len(found) < len(text):
+            yield from self._split(text[len(found) : -1])
+
+    def _split(self, text: str) -> list[Group]:
+        """The rows of whole lines without their last end."""
         first = self._lines + 1 - len(self._open)
         crlf = text.count("\r\n")
         returns = text.count("\r")
         ends = text.count("\n") + 1
         if self._end == "\r":
-            groups = self._clean(self._several(text.split("\r"), "\r"), first)
-        elif returns == ends == crlf + 1 and text[-1] == "\r":
-            groups = self._several(text[:-1].split("\r\n"), "\r\n")
-        elif not returns:
-            groups = self._several(text.split("\n"), "\n")
-        else:
-            groups = self._clean([each for line in text.split("\n") for each in self._mixed(line)], first)
-        return groups
+            return self._clean(self._several(text.split("\r"), "\r"), first)
+        if returns == ends == crlf + 1 and text[-1] == "\r":
+            return self._several(text[:-1].split("\r\n"), "\r\n")
+        if not returns:
+            return self._several(text.split("\n"), "\n")
+        return self._clean([each for line in text.split("\n") for each in self._mixed(line)], first)
 
     def _several(self, lines: list[str], end: str) -> list[Group]:
         """Lines of one end, those of one row put together."""
@@ -279,3 +318,14 @@ class Rows:
     def _refusal(self, detail: str, further: int) -> PayloadError:
         """Something wrong some lines further than the next; fewer than none for one before."""
         return PayloadError("unparseable_body", detail, f"line {self._lines + 1 + further}")
+
+
+def _unbroken(text: str, rows: Pieces) -> Pieces:
+    """The rows that a text begins with, without those that were found behind something else."""
+    at = 0
+    for number, row in enumerate(rows):
+        whole = "".join(row)
+        if not text.startswith(whole, at):
+            return rows[:number]
+        at += len(whole)
+    return rows

@@ -2,11 +2,13 @@
 
 import csv
 import io
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from gateway.codecs import delimited
 from gateway.codecs.delimited import CSV, TSV, DelimitedCodec, with_parameters
 from gateway.codecs.paths import compile_names
 from gateway.codecs.program import REMOVED, Limits, Masker, Slot, Tally
@@ -187,6 +189,61 @@ def test_rows_are_counted_however_they_are_read() -> None:
         stream.feed(part)
     with pytest.raises(PayloadError, match="row 7:"):
         stream.feed(b"1\n")
+
+
+def pieces(body: bytes, monkeypatch: pytest.MonkeyPatch) -> tuple[bytes, int]:
+    """What a body gives, and how many of its rows were treated together with others."""
+    counted = 0
+    whole = delimited._DelimitedStream._pieces
+
+    def count(self: delimited._DelimitedStream, rows: list[tuple[str, ...]]) -> Iterable[str]:
+        nonlocal counted
+        counted += len(rows)
+        return whole(self, rows)
+
+    monkeypatch.setattr(delimited._DelimitedStream, "_pieces", count)
+    return masked(body), counted
+
+
+@pytest.mark.parametrize(
+    ("row", "out"),
+    [
+        (b'1,"2"\n', b'1,"[redacted]"\n'),
+        (b'"x\n5,6\n""",2\r\n', b'"x\n5,6\n""",[redacted]\r\n'),
+        (b'1,"2\n5,6\n7"\n', b'1,"[redacted]"\n'),
+    ],
+)
+def test_rows_with_quotes_are_read_many_at_once(
+    row: bytes, out: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 300_000 // len(row)
+    got, together = pieces(b"a,b\n" + row * count, monkeypatch)
+    assert got == b"a,b\n" + out * count
+    assert together > count * 0.9
+
+
+@pytest.mark.parametrize("odd", [b"\n", b'"1",\n', b'1,""\n', b'"",2\n', b'"\n\r\n1,2",2\n'])
+def test_rows_among_which_one_is_unusual(odd: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = b'"1","2"\n'
+    body = b"a,b\n" + row * 20_000 + odd + row * 20_000
+    got, together = pieces(body, monkeypatch)
+    assert got.count(b'"1","[redacted]"\n') == 40_000 and together > 30_000
+
+
+@pytest.mark.parametrize("odd", [b'"1"2,3\n', b'1,2,"3"\n', b'"1"\n', b'1,"2"\r3,4\n', b'\n1"'])
+def test_what_is_out_of_place_among_rows_that_are_not_is_refused(odd: bytes) -> None:
+    row = b'"1","2"\n'
+    assert refused(b"a,b\n" + row * 7 + odd + row * 2)[0] == "unparseable_body"
+
+
+def test_subjects_of_several_columns_come_row_by_row() -> None:
+    program = compile_names([Slot("to", "x", subject="phone"), Slot("cc", "x", subject="phone")], None)
+    for quote in (b"", b'"'):
+        tally = Tally.of(program)
+        body = b"to,n,cc\n+1,a,\n+2,%bb%b,+3\n,,+1\n" % (quote, quote)
+        assert CSV.transform(body, program, tally, LIMITS) == body
+        assert tally.subjects == [(0, "+1"), (0, "+2"), (1, "+3"), (1, "+1")]
+        assert tally.seen == [2, 2]
 
 
 _cell = st.text(st.sampled_from('ab1 ,;"\né'))

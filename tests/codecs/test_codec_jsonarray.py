@@ -143,6 +143,53 @@ def test_guessing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(asked) <= GUESSES + 3
 
 
+def taken_alone(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The items that are treated one by one from here on."""
+    if not kernel.present():
+        pytest.skip("without a kernel every item is")
+    alone: list[bytes] = []
+    one = jsonarray._Items.one
+
+    def counted(self: jsonarray._Items, raw: bytes) -> bytes:
+        alone.append(raw)
+        return one(self, raw)
+
+    monkeypatch.setattr(jsonarray._Items, "one", counted)
+    return alone
+
+
+@pytest.mark.parametrize(
+    ("item", "out"),
+    [
+        (b"1.10", b"1.10"),
+        (b'"a,\\", b"', b'"a,\\", b"'),
+        (b'[ 1, "x" , [2]]', b'[ 1, "x" , [2]]'),
+        (b'{"id": "s3cret"}', b'{"id": "[redacted]"}'),
+    ],
+)
+@pytest.mark.parametrize("between", [b",", b" ,\n "])
+def test_items_of_any_kind_are_treated_many_at_once(
+    item: bytes, out: bytes, between: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = compile_program([Slot("[].id", "x", mask=redact)], None)
+    alone = taken_alone(monkeypatch)
+    count = 400_000 // len(item)
+    assert fed(b"[%b]" % between.join([item] * count), program, 50_000) == b"[%b]" % between.join(
+        [out] * count
+    )
+    assert not alone
+
+
+def test_one_item_that_the_kernel_declines_does_not_cost_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = compile_program([Slot("[].id", "x", mask=redact)], None)
+    alone = taken_alone(monkeypatch)
+    items = [b'{"id": "s3cret"}'] * 4000
+    items[2000] = b'{"\\u0069d": "s3cret", "n": 1.10}'
+    out = fed(b"[%b]" % b",".join(items), program, 10_000)
+    assert out.count(b'"[redacted]"') == 4000 and b'"n":1.10' in out and b"s3cret" not in out
+    assert alone == [items[2000]]
+
+
 @pytest.mark.parametrize(
     "body",
     [
