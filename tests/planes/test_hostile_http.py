@@ -23,7 +23,7 @@ FRAMING = re.compile(
     rb"|unsupported_encoding)"
 )
 """Refusals of a message itself."""
-IMPATIENT = replace(TIMEOUTS, head=0.4, body=0.4, answer=0.4, progress=0.4, idle=0.6)
+IMPATIENT = replace(TIMEOUTS, head=0.4, body=0.4, answer=0.4, progress=0.4, idle=2.0)
 
 REQUEST_LINE = re.compile(rb"(?m)^([A-Z-]+ +[^ \r\n]+ +HTTP/1\.1\r?\n)")
 

@@ -1,10 +1,12 @@
 """The worker's end: nothing it started outlives it."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 
 from gateway.contacts.model import Standing
-from tests.plane import Gate, Upstream, answer, request
+from tests.plane import TIMEOUTS, Gate, Upstream, answer, request
 
 
 class Silent:
@@ -31,3 +33,16 @@ def test_a_lookup_under_way_ends_with_the_worker() -> None:
                 gate.loop.run(asyncio.sleep(0.01))
             sock.close()
         assert not gate.worker._tasks and not upstream.requests
+
+
+def test_a_stall_of_the_worker_is_not_charged_to_its_callers() -> None:
+    """What arrived while the process did not run is read before its deadline is."""
+    with Upstream(lambda _: answer(b"{}")) as upstream:
+        gate = Gate(upstream, timeouts=replace(TIMEOUTS, idle=0.5))
+        with gate:
+            gate.loop.run(asyncio.sleep(0.05))
+            gate.loop.loop.call_soon_threadsafe(time.sleep, 1.5)
+            sock = gate.connect()
+            sock.sendall(request("GET", "/crm/status"))
+            assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
+            sock.close()

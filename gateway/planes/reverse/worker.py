@@ -48,6 +48,8 @@ class Worker:
         self.tick = clock.monotonic
         self.lately = self.tick() + TICK
         """Now, at most one TICK late or early: deadlines are looked at no more often than that."""
+        self._due = self.lately
+        """When deadlines should be looked at next."""
         self.now = clock.now
         self._config = config
         self._dialer = Dialer(config.head_limits, config.timeouts.connect)
@@ -143,8 +145,10 @@ class Worker:
 
     def _look(self) -> None:
         now = self.tick()
-        self.lately = now + TICK
+        stalled = max(0.0, now - self._due - TICK)
+        self.lately = self._due = now + TICK
         for caller in [*self._callers, *self._refused]:
+            caller.since += stalled  # what came while this process did not run is not read yet
             caller.check(now)
         self.pool.expire(now - self._config.timeouts.pool)
         self.metrics.set("hushgate_connections", value=len(self._callers))
