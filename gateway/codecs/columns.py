@@ -1,13 +1,14 @@
 """Columns of a table, and what a program does with their cells: row by row, or many rows at once. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from gateway.codecs import nested
-from gateway.codecs.json import text_of
-from gateway.codecs.program import REMOVED, Masker, Tally
+from gateway.codecs.owners import masker, named
+from gateway.codecs.program import REMOVED, Masker, Slot, Tally
 from gateway.codecs.rows import Dialect
+from gateway.codecs.scalars import text_of
 from gateway.codecs.steps import Compiled, Inner
 
 
@@ -37,10 +38,34 @@ def subjects(each: Column, value: str) -> list[tuple[int, str]]:
     return [(each.slot, value)] if value else []
 
 
+class Owned(list[Column]):
+    """Columns of which some hold values that are some person's: the one whom the row names."""
+
+    __slots__ = ("slots",)
+
+    def __init__(self, columns: Iterable[Column], slots: tuple[Slot, ...]) -> None:
+        super().__init__(columns)
+        self.slots = slots
+
+    def of(self, cells: list[str], dialect: Dialect) -> list[Column]:
+        """The columns with the maskers of one row's person."""
+        values = [(each.slot, dialect.value(cells[each.at])) for each in self if each.slot >= 0]
+        who = named(values, self.slots)
+        return [each._replace(mask=masker(each.mask, who)) for each in self]
+
+
+def moved(columns: list[Column], positions: Iterable[int]) -> list[Column]:
+    """The same columns at other positions."""
+    made = [each._replace(at=at) for each, at in zip(columns, positions, strict=False)]
+    return Owned(made, columns.slots) if isinstance(columns, Owned) else made
+
+
 def treat_row(cells: list[str], columns: list[Column], dialect: Dialect, tally: Tally) -> bool:
     """Run a program over the cells of one row as they are written, in place; whether any changed."""
     changed = False
     quote = dialect.quote
+    if columns.__class__ is Owned:
+        columns = columns.of(cells, dialect)
     for at, slot, mask, subject, inner, path in columns:
         old = cell = cells[at]
         if not cell:
@@ -75,7 +100,7 @@ def _text(value: Any) -> str:
 
 def at_once(columns: Sequence[Column]) -> bool:
     """Whether `treat_table` can do what `treat_row` does."""
-    return not any(each.inner for each in columns)
+    return not isinstance(columns, Owned) and not any(each.inner for each in columns)
 
 
 def treat_table(

@@ -7,9 +7,9 @@ that a program knows, nobody can tell what is where: every cell, of that row too
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, count
 
-from gateway.codecs.columns import Column, at_once, column, subjects, treat_row, treat_table
+from gateway.codecs.columns import Column, Owned, at_once, column, moved, subjects, treat_row, treat_table
 from gateway.codecs.program import Found, Limits, Program, Stream, Tally
 from gateway.codecs.rows import DELIMITERS, Dialect, Group, Picker, Pieces, Rows, dialect_of
 from gateway.codecs.steps import Compiled, compiled
@@ -94,7 +94,8 @@ class DelimitedCodec:
             named = not program.names.keys().isdisjoint(header)
         indexes = [program.names.get(name, program.rest) if named else program.rest for name in header]
         columns = [column(at, index, program) for at, index in enumerate(indexes)]
-        return named, [each for each in columns if each.slot >= 0 or each.mask is not None]
+        columns = [each for each in columns if each.slot >= 0 or each.mask is not None]
+        return named, Owned(columns, program.slots) if program.per_person else columns
 
     def _columns(self, document: Table, program: Compiled) -> tuple[int, list[Column]]:
         """From which row on there are values, and the columns."""
@@ -203,7 +204,7 @@ class _DelimitedStream:
         if picked is not None:
             self._picked, finder = picked
             self._source.finder = finder if self._at_once else None
-        self._in_pieces = [each._replace(at=2 * n + 1) for n, each in enumerate(self._columns)]
+        self._in_pieces = moved(self._columns, count(1, 2))
         if named or not treat_row(cells, self._columns, dialect, self._tally):
             return text
         return dialect.delimiter.join(cells)

@@ -18,11 +18,12 @@ import msgspec
 from msgspec import Raw
 
 from gateway.codecs import kernel
+from gateway.codecs.owners import settle
 from gateway.codecs.program import REMOVED, Found, Limits, Masker, Program, Tally, by_steps
+from gateway.codecs.scalars import CONTAINERS, text_of
 from gateway.codecs.steps import Compiled, Step, compiled
 from gateway.errors import InternalError, PayloadError
 
-CONTAINERS: frozenset[type] = frozenset((dict, list))
 _STRINGS = {str}
 _FEW = 4
 """Objects below this number are cheaper one by one than as columns (measured)."""
@@ -63,6 +64,8 @@ class JsonCodec:
         ready = compiled(program)
         if drop:
             _drop(document, ready, drop)
+        if ready.per_person:
+            settle(document, ready)
         root = document.__class__
         if root is dict or root is list:
             _run(document, ready, tally)
@@ -152,15 +155,6 @@ def _depth(document: Any, limit: int) -> int:
 
 _Hit = tuple[int, str, list[Any] | None, int]
 """Slot, value, and the nearest array around it with the item's index."""
-
-
-def text_of(value: Any) -> str:
-    """A scalar as the text a subject is known by."""
-    if value.__class__ is str:
-        return value
-    if value.__class__ is Raw:
-        return bytes(value).decode()
-    return {True: "true", False: "false"}[value] if value.__class__ is bool else str(value)
 
 
 def _subjects(document: Any, program: Compiled) -> list[_Hit]:

@@ -1,7 +1,8 @@
 """The compiled one-pass kernel's side of the JSON codec: programs laid out flat, results tallied. Pure.
 
 codecs.json is the reference. The kernel declines whatever is invalid or unusual, and the reference then
-decides; what it takes it treats the same, but for white space and escapes, which it leaves as they came.
+decides; what it takes it treats the same, but for white space and escapes, which it leaves as they came. Of
+programs that treat each person's values in another way it takes none: a value may come before its owner.
 Subjects come in document order. Maskers have to be pure: some may have run when the kernel declines.
 """
 
@@ -25,7 +26,7 @@ def present() -> bool:
 
 def transform(body: bytes, program: Compiled, tally: Tally, max_depth: int) -> bytes | None:
     """The body rewritten, and tallied; None (and nothing tallied) leaves it to the reference."""
-    if _kernel is None:
+    if _kernel is None or program.per_person:
         return None
     if not program.native:
         program.native.append(_Layout(program).compile())

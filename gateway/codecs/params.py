@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote_plus, unquote_to_bytes
 
 from gateway.codecs import nested
+from gateway.codecs.owners import bound, named
 from gateway.codecs.program import REMOVED, Found, Limits, Pattern, Program, Tally, by_steps
 from gateway.codecs.steps import Compiled, compiled
 from gateway.errors import InternalError, PayloadError
@@ -59,6 +60,9 @@ class PairsCodec:
         """A new list; changed pairs are encoded anew, dropped ones are left out and not tallied."""
         ready = compiled(program)
         gone = positions(_hits(document, ready), drop) if drop else {}
+        if ready.per_person:
+            kept = [pair for at, pair in enumerate(document) if gone.get(at, True) is not None]
+            ready = _owned(ready, kept)
         out: list[Pair] = []
         for at, pair in enumerate(document):
             name, value, _ = pair
@@ -210,6 +214,12 @@ def treat(name: str, value: str, program: Compiled, tally: Tally, drop: Collecti
     new = value if slot.mask is None else slot.mask(value)
     tally.masked[index] += new is not value
     return new
+
+
+def _owned(program: Compiled, pairs: list[Pair]) -> Compiled:
+    """The program as it is for the person whom a form names."""
+    indexes = [(program.names.get(name, program.rest), value) for name, value, _ in pairs if name is not None]
+    return bound(program, named([each for each in indexes if each[0] >= 0], program.slots))
 
 
 def _pair(piece: bytes) -> Pair:

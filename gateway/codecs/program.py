@@ -28,6 +28,29 @@ REMOVED: Final = _Removed()
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """What stands in a document for a value until its masker takes it: it is masked already."""
+
+    shown: Any
+
+
+@dataclass(frozen=True, slots=True)
+class PerPerson:
+    """A masker that treats each person's values in another way. Who knows whose a value is asks `of`.
+
+    Called as it is, which is what a codec does that does not know it, it hides the value.
+    """
+
+    hide: Masker
+    of: Callable[[SubjectKind, str], Masker]
+    """(kind of identifier, the identifier as it stands in traffic) -> the masker of that person's values."""
+
+    def __call__(self, value: Any) -> Any:
+        """The value hidden; one that was settled before as it was settled."""
+        return value.shown if value.__class__ is Settled else self.hide(value)
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """What is done with the values at one selected path."""
 
@@ -74,11 +97,14 @@ class Program:
     """What patterns met before come to; answers of one operation look alike. Bounded by `summary`."""
     masks: bool = field(init=False, repr=False, compare=False)
     """Whether any slot changes what it selects."""
+    per_person: bool = field(init=False, repr=False, compare=False)
+    """Whether any slot treats each person's values in another way."""
     kinds: tuple[SubjectKind, ...] = field(init=False, repr=False, compare=False)
     """By slot, what kind of identifier it holds; `record` where that is not said."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "masks", any(slot.mask is not None for slot in self.slots))
+        object.__setattr__(self, "per_person", any(slot.mask.__class__ is PerPerson for slot in self.slots))
         object.__setattr__(self, "kinds", tuple(slot.subject or "record" for slot in self.slots))
 
     def summary(self, pattern: "Pattern") -> "Summary":

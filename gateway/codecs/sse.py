@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from gateway.codecs.json import JSON, text_of
+from gateway.codecs.json import JSON
 from gateway.codecs.program import REMOVED, Found, Limits, Masker, Program, Stream, Tally
+from gateway.codecs.scalars import text_of
 from gateway.codecs.stream import BLANKS, json_record, placed, rewritten, slices, through, too_large
 from gateway.errors import InternalError, PayloadError
 

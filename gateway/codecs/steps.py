@@ -50,6 +50,8 @@ class Compiled(Program):
     """For path parameters by their names: subjects (slot, name) and what is seen: see codecs.params."""
     native: list[object] = field(default_factory=list, compare=False, repr=False)
     """What the compiled kernel made of this program, once it has been asked: see codecs.kernel."""
+    seeks: list[tuple[Step, object]] = field(default_factory=list, compare=False, repr=False)
+    """What is walked, from a first step, to find whose values are: see codecs.owners."""
     inner: "dict[int, Inner]" = field(default_factory=dict)
     """By slot index: values that are documents of their own (flat formats and multipart only)."""
     unread: tuple[tuple[str, bool], ...] = ()

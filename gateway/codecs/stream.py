@@ -5,8 +5,9 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from gateway.codecs import kernel
-from gateway.codecs.json import CONTAINERS, JSON
+from gateway.codecs.json import JSON
 from gateway.codecs.program import Limits, Program, Stream, Tally
+from gateway.codecs.scalars import CONTAINERS
 from gateway.codecs.steps import compiled
 from gateway.errors import PayloadError
 

@@ -7,9 +7,9 @@ personal data in it. What is searched for may span lines, so text is held whole,
 from collections.abc import Collection
 from typing import Any
 
-from gateway.codecs.json import text_of
 from gateway.codecs.params import treat
 from gateway.codecs.program import REMOVED, Found, Limits, Program, Stream, Tally
+from gateway.codecs.scalars import text_of
 from gateway.codecs.steps import compiled
 from gateway.codecs.stream import too_large
 from gateway.errors import InternalError, PayloadError

@@ -10,12 +10,13 @@ somebody out is to leave out the nearest element around that has siblings of its
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from gateway.codecs.program import REMOVED, Found, Limits, Masker, Program, Tally, by_steps
-from gateway.codecs.steps import Step, compiled
+from gateway.codecs.owners import Scope, masker, rank
+from gateway.codecs.program import REMOVED, Found, Limits, Masker, PerPerson, Program, Tally, by_steps
+from gateway.codecs.steps import Compiled, Step, compiled
 from gateway.codecs.xmlpaths import TEXT as OWN_TEXT
 from gateway.codecs.xmlscan import CLOSE, COMMENT, OPEN, TEXT, Event, Scanned, scan
 from gateway.errors import InternalError, PayloadError
@@ -48,6 +49,8 @@ class _Value(NamedTuple):
     """Whether this is all the text that its element has, and no element is in it."""
     comment: bool = False
     subject: bool = False
+    theirs: Masker | None = None
+    """Takes the place of the step's masker where that depends on whose the value is."""
 
 
 class XmlCodec:
@@ -78,7 +81,8 @@ class XmlCodec:
         gone = _dropped(scanned, ready.start, drop) if drop else frozenset[int]()
         edits = [_without(scanned, at) for at in gone]
         unmapped = ready.unmapped
-        for value in _values(scanned, ready.start, gone, all_of_it=True):
+        values: Iterable[_Value] = _values(scanned, ready.start, gone, all_of_it=True)
+        for value in _owned(scanned, list(values), ready) if ready.per_person else values:
             new = _treat(value, unmapped, tally)
             if new is not value.text:
                 edits += _written(scanned, value, new)
@@ -230,6 +234,38 @@ def _dropped(scanned: Scanned, start: Step, drop: Collection[int]) -> frozenset[
     return frozenset(gone)
 
 
+def _owned(scanned: Scanned, values: list[_Value], program: Compiled) -> list[_Value]:
+    """The values, each that is some person's with the masker of that person."""
+    repeated = _repeated(scanned)
+    scopes: dict[int, Scope] = {-1: Scope()}
+    places = [_place(scanned, repeated, scopes, value.at) for value in values]
+    for value, (scope, trail) in zip(values, places, strict=True):
+        slot = program.slots[value.step.slot] if value.subject and not value.comment else None
+        if slot is not None and slot.subject is not None:
+            scope.name(rank(slot), value.step.slot, trail, (slot.subject, value.text))
+    return [
+        value._replace(theirs=masker(value.step.mask, scope.owner(trail)))
+        if value.step.mask.__class__ is PerPerson
+        else value
+        for value, (scope, trail) in zip(values, places, strict=True)
+    ]
+
+
+def _place(
+    scanned: Scanned, repeated: Collection[int], scopes: dict[int, Scope], at: int
+) -> tuple[Scope, tuple[int, ...]]:
+    """The record around an OPEN, and the OPENs that lead from there to it."""
+    trail: list[int] = []
+    while at >= 0:
+        trail.append(at)
+        if at in repeated:
+            break
+        at = scanned.parents[at]
+    if at not in scopes:
+        scopes[at] = Scope(*_place(scanned, repeated, scopes, scanned.parents[at]))
+    return scopes[at], tuple(reversed(trail))
+
+
 # ---- rewriting ------------------------------------------------------------------------------------------
 
 
@@ -243,7 +279,8 @@ def _treat(value: _Value, unmapped: Masker | None, tally: Tally) -> Any:
     tally.seen[step.slot] += 1
     if value.subject:
         tally.subjects.append((step.slot, old))
-    new = old if step.mask is None else step.mask(old)
+    mask = value.theirs or step.mask
+    new = old if mask is None else mask(old)
     tally.masked[step.slot] += new is not old
     return new
 

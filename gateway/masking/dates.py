@@ -10,12 +10,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
-from gateway.codecs.program import Masker
+from gateway.codecs.program import Masker, PerPerson
+from gateway.contacts.normalise import normalise
 from gateway.masking.means import Means
 from gateway.masking.operators import redact, text_of
-from gateway.model import Mask
+from gateway.model import Mask, SubjectKind
 
 _iso: Final = re.compile(
     r"(\s*)([0-9]{4})-([0-9]{2})-([0-9]{2})"
@@ -132,26 +134,36 @@ def _birthday(text: str, month_first: bool) -> date | None:
 # ---- shift ----------------------------------------------------------------------------------------------
 
 
-def make_date_shift(mask: Mask, category: str, means: Means) -> Masker:
+KEPT: Final = 4096
+"""people whose number of days is remembered, by category and plan"""
+
+
+def make_date_shift(mask: Mask, _category: str, means: Means) -> Masker:
     """A date moved by 1 to `days` days, to either side; times of day stay, and so do spans between dates.
 
-    A masker sees a value and not whose it is. So it moves all dates of a category by one number, made of the
-    key and the category: who knows one real date can move all back. Where the subject is known, its attribute
-    `by_subject` makes, of the subject's pseudonym, the masker that moves all dates of that subject alike,
-    whatever their category, and those of others by other numbers.
+    All dates of one person move by one number, made of the key and of the person's identifier in its one
+    spelling: whatever their category, and everywhere that identifier stands. Who knows one real date of a
+    person can move that person's others back, but nobody else's. Of nobody in particular a date is redacted.
 
     >>> shift = make_date_shift(Mask(op="date_shift", days=30), "user.demographic", Means(b"key"))
-    >>> shift("1984-03-07"), shift("1984-03-09T10:00:00Z"), shift("7.3.1984"), shift("1984")
-    ('1984-02-12', '1984-02-14T10:00:00Z', '12.2.1984', '[redacted]')
+    >>> theirs = shift.of("email", "ana@example.org")
+    >>> theirs("1984-03-07"), theirs("1984-03-09T10:00:00Z"), theirs("7.3.1984"), theirs("1984")
+    ('1984-03-18', '1984-03-20T10:00:00Z', '18.3.1984', '[redacted]')
+    >>> shift("1984-03-07")
+    '[redacted]'
     """
-    most, month_first = max(mask.days, 1), means.country == "US"
+    most, country = max(mask.days, 1), means.country
 
-    def by(*whose: str) -> Masker:
-        return _shifting(_days(means.key, "\0".join(whose), most), month_first)
+    def of(kind: SubjectKind, value: str) -> Masker:
+        normal = normalise(kind, value, country)
+        whose = f"subject\0{kind}\0{value.strip().lower() if normal is None else normal}"
+        return _shifting(_days(means.key, whose, most), country == "US")
 
-    masker = by("category", category)
-    masker.__dict__["by_subject"] = lambda subject: by("subject", subject)
-    return masker
+    return PerPerson(_hidden, lru_cache(maxsize=KEPT)(of))
+
+
+def _hidden(value: Any) -> Any:
+    return value if value.__class__ is str and value == "" else redact(value)
 
 
 def _days(key: bytes, whose: str, most: int) -> int:

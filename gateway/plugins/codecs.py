@@ -7,8 +7,9 @@ writes is read again and has to be what was masked, to the last value.
 from collections.abc import Collection
 from typing import Any, Final
 
-from gateway.codecs.json import CONTAINERS, JSON
+from gateway.codecs.json import JSON
 from gateway.codecs.program import Found, Limits, Program, Tally, by_steps
+from gateway.codecs.scalars import CONTAINERS
 from gateway.errors import PayloadError
 from gateway.plugins.api import Codec, Document, Unreadable
 from gateway.plugins.guard import Guard

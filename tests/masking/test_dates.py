@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
+from gateway.codecs.program import PerPerson
 from gateway.masking.dates import TOP, make_age_band, make_date_shift, read_date
 from gateway.masking.means import Means
 from gateway.masking.operators import REDACTED
-from gateway.model import Mask
+from gateway.model import Mask, SubjectKind
 
 TODAY = date(2026, 4, 1)
 
@@ -117,8 +118,16 @@ def test_an_age_grows_on_the_birthday(born: date) -> None:
 # ---- shift ----------------------------------------------------------------------------------------------
 
 
+def shifter(
+    days: int = 180, key: bytes = b"key", category: str = "c", country: str | None = "FR"
+) -> PerPerson:
+    made = make_date_shift(Mask(op="date_shift", days=days), category, Means(key, None, country))
+    assert isinstance(made, PerPerson)
+    return made
+
+
 def shift(value: Any, days: int = 180, key: bytes = b"key", category: str = "c", country: str = "FR") -> Any:
-    return make_date_shift(Mask(op="date_shift", days=days), category, Means(key, None, country))(value)
+    return shifter(days, key, category, country).of("email", "ana@example.org")(value)
 
 
 @pytest.mark.parametrize(
@@ -195,19 +204,41 @@ def test_every_number_of_days_is_as_likely() -> None:
     assert sum(counts.values()) == 600 and min(counts.values()) > 60
 
 
-def test_the_number_depends_on_tenant_and_category() -> None:
-    shown = {shift("2000-01-01", 3650, key, category) for key in (b"a", b"b") for category in ("c", "d")}
-    assert len(shown) == 4
+def test_the_number_depends_on_the_tenant() -> None:
+    assert len({shift("2000-01-01", 3650, key) for key in (b"a", b"b", b"c", b"d")}) == 4
 
 
 def test_of_a_known_subject_all_dates_move_alike() -> None:
     """Whatever their category; and of another subject by another number."""
-    made = [make_date_shift(Mask(op="date_shift", days=3650), c, Means(b"key")) for c in ("birth", "visit")]
-    ana, bo = (
-        [masker.__dict__["by_subject"](who)("2000-01-01") for masker in made] for who in ("p-ana", "p-bo")
-    )
+    made = [shifter(3650, category=category) for category in ("birth", "visit")]
+    ana, bo = ([masker.of("record", who)("2000-01-01") for masker in made] for who in ("7", "8"))
     assert ana[0] == ana[1] != bo[0] == bo[1]
-    assert ana[0] not in {masker("2000-01-01") for masker in made}
+
+
+@pytest.mark.parametrize(
+    ("kind", "spellings"),
+    [
+        ("phone", ("+33612345678", "06 12 34 56 78", "tel:+33-6-12-34-56-78")),
+        ("email", ("ana@example.org", " Ana@Example.ORG ", "ANA@EXAMPLE.ORG")),
+        ("phone", ("unknown", "Unknown ")),
+    ],
+)
+def test_one_identifier_in_any_spelling_is_one_subject(kind: SubjectKind, spellings: tuple[str, ...]) -> None:
+    assert len({shifter(3650).of(kind, who)("2000-01-01") for who in spellings}) == 1
+
+
+def test_a_number_is_not_the_record_of_the_same_digits() -> None:
+    assert shifter(3650).of("record", "33612345678")("2000-01-01") != shifter(3650).of(
+        "phone", "33612345678"
+    )("2000-01-01")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("1984-03-07", REDACTED), ("", ""), (447465600000, None), (True, None), ("x", REDACTED)],
+)
+def test_of_nobody_in_particular_nothing_is_shown(value: Any, shown: Any) -> None:
+    assert shifter()(value) == shown
 
 
 @given(st.text("0123456789-/.T: Z", max_size=30), st.booleans())
