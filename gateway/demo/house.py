@@ -17,7 +17,7 @@ from gateway.sandbox import hubspot, twilio
 from gateway.sandbox.people import PEOPLE
 
 TENANT = "demo"
-CLIENTS = ("helpdesk", "dialer", "backoffice", "phonebank")
+CLIENTS = ("helpdesk", "dialer", "backoffice", "phonebank", "statistics")
 """Applications of the tenant, in the order their keys stand in the rule file."""
 PLACES = {"hubspot": "127.0.0.1", "hubspot-us": "127.0.0.2", "twilio": "127.0.0.3"}
 """Upstream -> loopback address it stands at; `networks` says which country that stands for."""

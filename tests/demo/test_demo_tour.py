@@ -41,7 +41,7 @@ def test_last_line_is_one_json_object() -> None:
 
 
 def test_pointers_hold_a_line_to_copy() -> None:
-    keys = {"helpdesk": "k1", "dialer": "k2", "backoffice": "k3", "phonebank": "k4"}
+    keys = {"helpdesk": "k1", "dialer": "k2", "backoffice": "k3", "phonebank": "k4", "statistics": "k5"}
     house = House(Path("/x"), Path("/x/hushgate.yaml"), "http://127.0.0.1:1", "http://127.0.0.1:2", keys)
     text = "\n".join(pointers(house))
     assert "curl -H 'Hushgate-Key: k1' 'http://127.0.0.1:1/hubspot/crm/v3/objects/contacts/101?" in text
