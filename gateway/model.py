@@ -17,6 +17,7 @@ RevealIn = Literal["mapped", "anywhere"]
 WriteBack = Literal["refuse", "strip", "restore"]
 Unmapped = Literal["redact", "detect", "pass"]
 Format = Literal["json", "form", "csv", "xml", "multipart", "text", "cookies", "set-cookie"]
+Holds = Literal["link", "cursor"]
 GuardKind = Literal["compared", "searched", "named", "chosen", "soql"]
 Requirement = Literal["consent", "double_opt_in", "no_suppression"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -59,6 +60,8 @@ class Field(Struct):
     format: Format | None = None
     """The value is itself a document of this format, with `inner` as its data map."""
     inner: "tuple[Field, ...]" = ()
+    holds: Holds | None = None
+    """The value is a link, or a cursor: a place in a list, for the provider alone to understand."""
     guard: Guard | None = None
     """What keeps the value of a request from being an oracle."""
 
@@ -123,6 +126,8 @@ class Pack(Struct):
     title: str
     hosts: tuple[Host, ...]
     operations: tuple[Operation, ...]
+    links: tuple[Host, ...] = ()
+    """Hosts that are no upstreams, to which answers may lead an application."""
     refusal: dict[str, str | int] = {}
     """JSON members beside RFC 9457's own; `{detail}`, `{status}`, `{reason}`, `{id}` are filled in."""
 

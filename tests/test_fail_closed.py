@@ -47,8 +47,10 @@ from gateway.planes.reverse.pool import Pool
 from gateway.planes.reverse.turn import Turn
 from gateway.planes.reverse.upstream import UpstreamConnection
 from gateway.policy.identity import Directory
+from gateway.policy.linking import Linker
 from gateway.policy.operations import OperationIndex
 from gateway.policy.operators import PLAIN
+from gateway.policy.reach import Reach
 from gateway.policy.routes import Routes
 from gateway.policy.snapshot import Snapshot
 from gateway.residency.judge import Gate as ResidencyGate
@@ -77,6 +79,7 @@ MEDIA = request("GET", "/crm/recordings/7", client="admin")
 CHUNKED = request("GET", "/crm/contacts/chunked")
 EXPORT = request("GET", "/crm/contacts/export")
 BROKEN_EXPORT = request("GET", "/crm/contacts/broken")
+CREATED = request("GET", "/crm/contacts/created")
 
 
 LINES = b"".join(json.dumps({**PERSON, "email": f"{n}@example.com"}).encode() + b"\n" for n in range(20))
@@ -121,6 +124,8 @@ def reply(asked: bytes) -> bytes:
     body = json.dumps({"results": [PERSON]} if listed else PERSON).encode()
     if b"Accept-Encoding: gzip" in asked:
         return answer(gzip.compress(body), extra=b"Content-Encoding: gzip\r\n")
+    if asked.startswith(b"GET /contacts/created"):
+        return answer(body, extra=b"Location: /contacts?email=%b\r\n" % UPSTREAMS.encode())
     return answer(body)
 
 
@@ -305,6 +310,11 @@ STEPS = [
     step("encoding of an answer sent", answering, "encode", ZIPPED, sent=True),
     step("answer head", answering, "status_line", sent=True),
     step("answer fields", answering, "forward", sent=True),
+    step("links in answer fields", answering, "leads", sent=True),
+    step("a link in an answer field", Linker, "lead", CREATED, sent=True),
+    step("what a link is masked by", gateway.policy.compile, "every", CREATED, sent=True),
+    step("where a link leads", Reach, "upstream", CREATED, sent=True),
+    step("programs of an answer", answering, "side_of", sent=True),
     step("answer head of a pass-through", answering, "forward", MEDIA, sent=True),
     step("facts", Facts, "note", LIST),
     step("pool", Pool, "take"),

@@ -126,6 +126,7 @@ class World:
     addresses: tuple[str, ...] = ("127.0.0.1",)
     credential: str | None = None
     now: float = NOON
+    scheme: str | None = "http"
     standings: dict[str, Standing] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     lookups: Lookups = field(default_factory=Lookups)
@@ -207,6 +208,6 @@ class World:
         )
         env = Env(self.snapshot, self.limits, lambda: 0.0, self.lookups)
         exchange = Exchange(
-            env, "d-1", parse_request_head(block.encode(), LIMITS), Peer("127.0.0.1"), self.now
+            env, "d-1", parse_request_head(block.encode(), LIMITS), Peer("127.0.0.1"), self.now, self.scheme
         )
         return Played(play(exchange.run(), script), exchange)

@@ -6,8 +6,8 @@ the one with the most links after its `**` (all of them where it has none); amon
 stands further down; then, from the left, an exact key before `*`.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 
 from gateway.codecs.program import Codec, Masker, Node, Pattern, Program, Slot
 from gateway.errors import InternalError
@@ -101,6 +101,25 @@ def bound(start: Step, slots: tuple[Slot, ...]) -> Step:
         copy.items = copies[id(step.items)] if step.items is not None else None
         copy.hunts = {name: copy.keys[name] for name in step.hunts}
     return copies[id(start)]
+
+
+def remasked(program: Program, change: Callable[[Masker | None], Masker | None]) -> Compiled:
+    """The same program with other maskers, also within values, and for what no path selects."""
+    ready = compiled(program)
+    slots = tuple(replace(slot, mask=change(slot.mask)) for slot in ready.slots)
+    return replace(
+        ready,
+        slots=slots,
+        unmapped=change(ready.unmapped),
+        start=bound(ready.start, slots),
+        inner={
+            index: Inner(each.offset, each.codec, remasked(each.program, change))
+            for index, each in ready.inner.items()
+        },
+        summaries={},
+        templates={},
+        native=[],
+    )
 
 
 class _Builder:

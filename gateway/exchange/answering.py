@@ -9,11 +9,12 @@ from gateway.codecs.program import Limits, Program, Tally
 from gateway.codecs.table import media_type, reader_for
 from gateway.errors import PayloadError
 from gateway.exchange.facts import Facts
+from gateway.exchange.pointing import leads, pointed, side_of
 from gateway.exchange.refused import Refused
 from gateway.http1.encode import forward, status_line
 from gateway.http1.fields import Headers
 from gateway.http1.head import ResponseHead
-from gateway.policy.plan import Plan
+from gateway.policy.plan import Plan, Side
 from gateway.policy.snapshot import Snapshot
 
 VALIDATORS = frozenset(
@@ -115,7 +116,7 @@ def _mask(
         coding = head.get(b"content-encoding")
         body = raw if coding is None else decode(raw, coding.strip().lower(), limits)
         carrier, codec = reader_for(head.get(b"content-type"))
-        program = _program(plan, head, carrier)
+        program = _program(side_of(facts, plan), head, carrier)
         tally = Tally.of(program)
         masked = codec.transform(body, program, tally, limits)
         _count(facts, snapshot, plan, program, tally)
@@ -130,8 +131,7 @@ def _mask(
         raise kind("unparseable_response", f"{error.detail} ({error.place})") from error
 
 
-def _program(plan: Plan, head: ResponseHead, carrier: str) -> Program:
-    side = plan.response
+def _program(side: Side, head: ResponseHead, carrier: str) -> Program:
     program = (side.errors if head.status >= 400 else side.bodies).get(carrier)
     if program is None:
         raise PayloadError("unsupported_media_type", "the data map has nothing of this type", "content-type")
@@ -145,24 +145,15 @@ def _count(facts: Facts, snapshot: Snapshot, plan: Plan, program: Program, tally
 
 
 def _headers(facts: Facts, plan: Plan, head: ResponseHead) -> list[tuple[bytes, bytes]]:
-    program = plan.response.headers
     headers = head.headers
+    if leads(head):
+        headers = pointed(facts, plan, head, headers)
+    program = side_of(facts, plan).headers
     if program:
         tally = Tally.of(program)
         headers = HEADERS.rewrite(headers, program, tally)
         facts.changed += facts.note(program, tally)
-    if 300 <= head.status < 400:
-        headers = [(n, _relocated(plan, v) if n.lower() == b"location" else v) for n, v in headers]
     return headers
-
-
-def _relocated(plan: Plan, location: bytes) -> bytes:
-    """A redirect within the upstream leads back through the gateway, so that it cannot be walked around."""
-    base = plan.upstream.url.rstrip("/").encode()
-    if plan.upstream.prefix is None or not location.startswith(base):
-        return location
-    rest = location[len(base) :]
-    return location if rest[:1] not in (b"/", b"?", b"") else plan.upstream.prefix.rstrip("/").encode() + rest
 
 
 def _finish(

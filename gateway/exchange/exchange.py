@@ -62,15 +62,27 @@ class Env:
 
 class Exchange:
     """One request and its answer. `facts` is open to the plane, which adds to `waited` and `address`, and may
-    say who is asking where that is known before the request (a proxy's own authentication)."""
+    say who is asking where that is known before the request (a proxy's own authentication).
+
+    `scheme`: `http` or `https`, by which callers reach a gateway that they name as the host, so that links in
+    answers lead back to it; None on a plane where they name the provider.
+    """
 
     __slots__ = ("_env", "_head", "facts", "failed")
 
-    def __init__(self, env: Env, identifier: str, head: RequestHead | None, peer: Peer, now: float) -> None:
+    def __init__(
+        self,
+        env: Env,
+        identifier: str,
+        head: RequestHead | None,
+        peer: Peer,
+        now: float,
+        scheme: str | None = None,
+    ) -> None:
         self._env = env
         self._head = head
         self.failed = False
-        self.facts = Facts(identifier, head, peer, now, env.tick)
+        self.facts = Facts(identifier, head, peer, now, env.tick, scheme)
 
     def run(self) -> Generator[Command, Any, None]:
         """The exchange itself; refuses on any error of the house."""
@@ -131,6 +143,7 @@ class Exchange:
         if plan.lookups is not None:
             self._env.lookups.take(plan.tenant, plan.client.id, plan.lookups, facts.started)
         asked = yield from ask(facts, self._env.snapshot, head, addressed, self._env.limits)
+        facts.target = asked.path
         began = facts.tick()
         connected: str | NotPermitted = yield Acquire(plan.upstream, plan.permission)
         facts.waited += facts.tick() - began
@@ -176,7 +189,7 @@ class Exchange:
         try:
             made = unread(facts, plan, got)
             if made is None:
-                if short(got.length, limits) or (way := way_of(plan, got, limits)) is None:
+                if short(got.length, limits) or (way := way_of(facts, plan, got, limits)) is None:
                     raw: bytes = yield CollectAnswer(limits.max_body)
                     made = yield from self._read(plan, got, raw)
                 else:
@@ -200,7 +213,7 @@ class Exchange:
         try:
             return read(self.facts, env.snapshot, plan, got, raw, env.limits)
         except Outgrown:
-            way = way_of(plan, got, env.limits, outgrown=True)
+            way = way_of(self.facts, plan, got, env.limits, outgrown=True)
             if way is None:
                 raise
         yield from self._stream(plan, got, way, raw, True)

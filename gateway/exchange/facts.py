@@ -19,7 +19,8 @@ class Facts:
     `subjects` are pseudonyms in the order they were met. `changed` counts values masked in the answer.
     `more` counts identifiers met when `subjects` was full. `intended`: an intent or stream record was
     accepted, so that what follows is an outcome; `closed`: that was accepted too, or may have been. `shape`
-    are the members a provider's SDK reads in a refusal.
+    are the members a provider's SDK reads in a refusal. `scheme`: by which the caller reaches the gateway, so
+    that links lead back to it; None where it names the upstream's own host. `target`: the path asked of it.
     """
 
     # Written out rather than generated: one of these is made for every request.
@@ -42,23 +43,35 @@ class Facts:
         "request_bytes",
         "response_bytes",
         "rules",
+        "scheme",
         "seen",
         "shadow",
         "shape",
         "started",
         "subjects",
+        "target",
         "tick",
         "unmapped",
         "waited",
     )
 
-    def __init__(self, identifier: str, head: RequestHead | None, peer: Peer, now: float, tick: Tick) -> None:
+    def __init__(
+        self,
+        identifier: str,
+        head: RequestHead | None,
+        peer: Peer,
+        now: float,
+        tick: Tick,
+        scheme: str | None = None,
+    ) -> None:
         self.id = identifier
         self.head = head
         self.peer = peer
         self.now = now
         self.tick = tick
         self.started = tick()
+        self.scheme = scheme
+        self.target = b"/"
         self.identity: Identity | None = None
         self.plan: Plan | None = None
         self.subjects: dict[str, None] = {}

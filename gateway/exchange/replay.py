@@ -199,6 +199,7 @@ def play_case(case: Case, snapshot: Snapshot, client: Client) -> Script:
         parse_request_head(head, LIMITS),
         Peer("127.0.0.1"),
         NOON if case.at is None else case.at,
+        "http",
     )
     script = Script(
         body=case.request.body,

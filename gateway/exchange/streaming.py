@@ -16,6 +16,7 @@ from gateway.errors import HushgateError, PayloadError
 from gateway.exchange.answering import begun
 from gateway.exchange.commands import Begin, Break, Command, Next, Write
 from gateway.exchange.facts import Facts
+from gateway.exchange.pointing import side_of
 from gateway.exchange.recording import recorded
 from gateway.exchange.refused import Refused
 from gateway.http1.head import ResponseHead
@@ -51,7 +52,9 @@ def short(length: int | None, limits: Limits) -> bool:
     return length is not None and length <= WHOLE and length <= limits.max_body
 
 
-def way_of(plan: Plan, head: ResponseHead, limits: Limits, *, outgrown: bool = False) -> Way | None:
+def way_of(
+    facts: Facts, plan: Plan, head: ResponseHead, limits: Limits, *, outgrown: bool = False
+) -> Way | None:
     """How this body streams; None when it has to be read whole, or is refused by what reads it.
 
     `outgrown`: it is here and fits, but not when it is decoded.
@@ -62,7 +65,7 @@ def way_of(plan: Plan, head: ResponseHead, limits: Limits, *, outgrown: bool = F
         carrier, codec = reader_for(head.get(b"content-type"))
     except PayloadError:
         return None
-    streams, program = streaming(codec), plan.response.bodies.get(carrier)
+    streams, program = streaming(codec), side_of(facts, plan).bodies.get(carrier)
     if streams is None or program is None or carrier == "text":  # a text is one record
         return None
     if streams is codec:

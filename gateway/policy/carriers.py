@@ -18,7 +18,7 @@ from gateway.codecs.steps import Inner, compiled
 from gateway.codecs.xml import XML
 from gateway.codecs.xmlpaths import compile_xml
 from gateway.model import DataMap, Direction, Field
-from gateway.policy.datamap import needed
+from gateway.policy.datamap import matters, needed
 from gateway.policy.matchers import personal
 from gateway.policy.plan import Opaque
 
@@ -79,6 +79,11 @@ def flat(fields: tuple[Field, ...], make: Make) -> Program | None:
     return _build(_needed("flat", fields), make, None, compile_names) if _matters(fields) else None
 
 
+def every(fields: tuple[Field, ...], make: Make, unmapped: Masker | None) -> Program:
+    """The program of a path or query in which the rest matters too."""
+    return _build(fields, make, unmapped, compile_names)
+
+
 def headers(data: DataMap, direction: Direction, make: Make) -> Program | None:
     """The program of header fields, with cookies as what one of them holds."""
     if not _matters(data.cookies):
@@ -101,7 +106,7 @@ def whole(data: DataMap, carrier: str, make: Make, unmapped: Masker) -> Program:
 
 def _matters(fields: tuple[Field, ...]) -> bool:
     """Whether any of the fields is personal, or identifies somebody."""
-    return any(personal(f.category) or f.subject or f.guard or _matters(f.inner) for f in fields)
+    return any(matters(f) or _matters(f.inner) for f in fields)
 
 
 def _needed(carrier: str, fields: tuple[Field, ...]) -> Sequence[Field]:

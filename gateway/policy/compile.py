@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from gateway.codecs.program import Masker, Slot
+from gateway.codecs.program import Masker, Program, Slot
 from gateway.contacts.rules import Check
 from gateway.masking.custom import NOTHING_CUSTOM, Custom
 from gateway.masking.detect import detector, redact_all
@@ -29,10 +29,12 @@ from gateway.model import (
     Upstream,
     overlaps,
 )
-from gateway.policy.carriers import bodies, flat, headers
+from gateway.policy.carriers import bodies, every, flat, headers
 from gateway.policy.fields import VIEW, Treatment, treatment
+from gateway.policy.linking import Linker, LinkMasker, Programs
 from gateway.policy.matchers import Situation, categories, obstacle, personal
 from gateway.policy.plan import Considered, Denial, Opaque, Plan, Side
+from gateway.policy.reach import NOWHERE, Reach
 from gateway.policy.restoring import Grant, Restoring
 from gateway.residency.judge import Gate, ResidencyCheck
 from gateway.residency.law import expand
@@ -53,6 +55,8 @@ class Ground:
     custom: Custom = NOTHING_CUSTOM
     tokens: Make = make_redact
     """The maker of the operator `token`; without the tenant's it redacts."""
+    reach: Reach = NOWHERE
+    """Where links in answers can lead."""
     reading: Tokens | None = None
     """What reads tokens that are sent back; without it none is restored."""
 
@@ -89,7 +93,8 @@ def compile_plan(ground: Ground, it: Situation, now: float) -> Plan:
     access = [rule for rule in live if rule.access]
     denied = tuple(rule.id for rule in access if rule.mode == "enforce")
     url = urlsplit(it.upstream.url)
-    compiler = _Sides(ground, it, tuple(rule for rule in live if rule.operator))
+    permission = _permission(ground, it, live)
+    compiler = _Sides(ground, it, tuple(rule for rule in live if rule.operator), permission)
     return Plan(
         tenant=policy.tenant,
         version=policy.version,
@@ -105,9 +110,10 @@ def compile_plan(ground: Ground, it: Situation, now: float) -> Plan:
         denial=Denial("access_denied", denied) if denied else None,
         request=compiler.side("request", it.operation.request),
         response=compiler.side("response", it.operation.response),
+        links=compiler.linker,
         restoring=compiler.restoring(it, live),
         contact=_contact(it, live),
-        permission=_permission(ground, it, live),
+        permission=permission,
         shadow=tuple(rule.id for rule in access if rule.mode == "shadow"),
         country=policy.country,
         considered=considered,
@@ -157,10 +163,14 @@ def _permission(ground: Ground, it: Situation, live: list[Rule]) -> Gate:
     return Gate(checks, ground.table, it.upstream, it.today)
 
 
+def _leads(program: Program) -> bool:
+    return any(isinstance(slot.mask, LinkMasker) for slot in program.slots)
+
+
 class _Sides:
     """Builds the two sides of a plan; treatments are memoised by category."""
 
-    def __init__(self, ground: Ground, it: Situation, masks: tuple[Rule, ...]) -> None:
+    def __init__(self, ground: Ground, it: Situation, masks: tuple[Rule, ...], gate: Gate) -> None:
         self._ground = ground
         self._key = ground.key
         self._custom = ground.custom
@@ -175,22 +185,29 @@ class _Sides:
         self._enforced = tuple(rule for rule in masks if rule.mode == "enforce")
         self._all = masks
         self._slots: dict[tuple[str, Direction], Slot] = {}
+        self._rest = self._unselected(self._unmapped)
+        self._detect = self._unselected("detect") or redact_all
+        self.linker = Linker(
+            ground.reach, ground.policy.tenant, it.upstream, gate, self._programs, self._rest, self._detect
+        )
 
     def side(self, direction: Direction, data: DataMap) -> Side:
         """Compile one direction. Only a response has unmapped values: a request is the client's own data."""
-        unmapped = self._unselected(self._unmapped) if direction == "response" else None
-        detect = (unmapped or self._unselected("detect")) if direction == "response" else None
+        unmapped = self._rest if direction == "response" else None
+        detect = (unmapped or self._detect) if direction == "response" else None
         opaque = tuple(self._opaque(unread, direction) for unread in data.opaque)
         make = self._make(direction)
         made = bodies(data, make, unmapped, opaque)
+        fields = headers(data, direction, make)
         return Side(
             path=flat(data.path, make),
             query=flat(data.query, make),
-            headers=headers(data, direction, make),
+            headers=fields,
             bodies=made,
             errors=bodies(data, make, detect, opaque) if detect else {},
             opaque=opaque,
             body=bool(made) or not all(each.shown for each in opaque),
+            links=any(_leads(program) for program in (*made.values(), *filter(None, (fields,)))),
         )
 
     def restoring(self, it: Situation, live: list[Rule]) -> Restoring:
@@ -219,7 +236,14 @@ class _Sides:
             treated = self._slots[key] = self._treated(field, direction)
         if field.guard is not None and direction == "request":
             treated = replace(treated, mask=self._guarded(field.path, field.guard))
+        if field.holds == "link" and direction == "response":
+            treated = replace(treated, mask=LinkMasker(self.linker, treated.mask))
         return replace(treated, path=field.path, subject=field.subject, role=field.role)
+
+    def _programs(self, operation: Operation) -> Programs:
+        """What masks links to an operation: what it would be asked, as it is shown in answers."""
+        data, make = operation.request, self._make("response")
+        return Programs(every(data.path, make, self._rest), every(data.query, make, self._rest))
 
     def _guarded(self, place: str, guard: Guard) -> Masker:
         """What a caller's view hides of the fields a guard is about, in answers."""

@@ -12,7 +12,7 @@ def needed(fields: tuple[Field, ...]) -> list[Field]:
     `properties.*: user` with `properties.createdate: system.operations` needs both; `paging.next.after:
     system.operations` alone is not needed: nothing would happen there anyway.
     """
-    wanted = [field for field in fields if personal(field.category) or field.subject or field.guard]
+    wanted = [field for field in fields if matters(field)]
     paths = {field.path for field in wanted}
     globs = [_glob(field.path) for field in wanted if "*" in field.path]
     return [
@@ -22,6 +22,11 @@ def needed(fields: tuple[Field, ...]) -> list[Field]:
         or any(prefix in paths for prefix in _prefixes(field.path))
         or any(fnmatchcase(_plain(field.path), glob) for glob in globs)
     ]
+
+
+def matters(field: Field) -> bool:
+    """Whether anything is done with a line's value: personal, or somebody, or a guard, or a link."""
+    return bool(personal(field.category) or field.subject or field.guard or field.holds)
 
 
 def _prefixes(path: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Final, get_args
 
 from gateway.codecs.paths import validate_path
 from gateway.codecs.xmlpaths import validate_xml_path
-from gateway.model import Format, GuardKind, SubjectKind, SubjectRole, Unread
+from gateway.model import Format, GuardKind, Holds, SubjectKind, SubjectRole, Unread
 from gateway.policy.packtypes import Draft, Entries, Entry, canonical
 from gateway.policy.taxonomy import CATEGORIES, CATEGORY
 from gateway.strict.document import Node, Scalar, describe
@@ -23,6 +23,7 @@ def _entry(
     type: str | None = None,  # noqa: A002 - the key's name in the file
     guard: GuardKind | None = None,
     of: str | None = None,
+    holds: Holds | None = None,
     **inner: Entries,
 ) -> Entry | Fault:
     if guard in _OF and of is None:
@@ -33,6 +34,10 @@ def _entry(
         return Fault("role", "a role without subject", "'subject' beside 'role'")
     if type and subject:
         return Fault("subject", "a subject beside a type", "'subject' beside 'is'")
+    if holds and (subject or guard or type or inner):
+        return Fault(
+            "holds", f"'holds: {holds}' beside what a value of people needs", "'holds' beside 'is' alone"
+        )
     if len(inner) > 1:
         return Fault(max(inner), f"{listed(inner)} for one value", "one of them: a value is of one format")
     for name, fields in inner.items():
@@ -41,7 +46,7 @@ def _entry(
         if guard:
             return Fault("guard", f"a guard beside {name!r}", "guards among what the value holds")
         return Entry(category, format=_FORMATS[name], inner=fields)
-    return Entry(category, subject, role or "person", type, guard=guard, of=of)
+    return Entry(category, subject, role or "person", type, guard=guard, of=of, holds=holds)
 
 
 _FORMATS: Final[Mapping[str, Format]] = {"json": "json", "xml": "xml", "form": "form", "csv": "csv"}
@@ -65,11 +70,18 @@ _WHO: Final = (
     Key("role", one_of(*get_args(SubjectRole)), "What that person is in the call (`person` when left out)."),
 )
 
+_HOLDS: Final = Key(
+    "holds",
+    one_of(*get_args(Holds)),
+    "The value is a `link`, or a `cursor` that only the provider has to understand.",
+)
+
 FIELD: Final = Table(
     "field",
     (
         _IS,
         *_WHO,
+        _HOLDS,
         Key("type", NAME, "Name of one of `types`, whose fields are put in below this path."),
         *_GUARD,
     ),
@@ -79,7 +91,7 @@ FIELD: Final = Table(
 )
 FLAT_FIELD: Final = Table(
     "parameter",
-    (Key("is", CATEGORY, "The data category of the value.", True, to="category"), *_WHO),
+    (Key("is", CATEGORY, "The data category of the value.", True, to="category"), *_WHO, _HOLDS),
     _entry,
     doc="A path parameter, header, cookie, column, XML value or text of a data map.",
 )
@@ -162,6 +174,7 @@ VALUE: Final = Table(
     (
         Key("is", CATEGORY, "The data category of the value, and of all in it.", True, to="category"),
         *_WHO,
+        _HOLDS,
         *_GUARD,
         Key("json", JSON, "The value is JSON: what is where in it."),
         Key("xml", _XML, "The value is XML: what is where in it."),

@@ -1,6 +1,6 @@
 """Which operation of a provider a method and a path stand for. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.codecs.template import Segment, split_path, split_template, validate_template
@@ -19,6 +19,10 @@ class _Place:
     """Operations that end here, with the names of their parameters in order."""
 
 
+_Methods = Mapping[str, tuple[Operation, tuple[str, ...]]]
+_NONE: _Methods = {}
+
+
 class OperationIndex:
     """Finds operations by path. A literal beats a parameter, more literal text beats less.
 
@@ -33,19 +37,26 @@ class OperationIndex:
 
     def match(self, method: str, path: bytes) -> tuple[Operation, dict[str, str]] | None:
         """The operation with its decoded path parameters, or None. Raises PayloadError for a bad path."""
+        methods, values = self._find(path)
+        found = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)
+        if found is None:
+            return None
+        return found[0], dict(zip(found[1], values, strict=True))
+
+    def leads(self, path: bytes) -> tuple[Operation, dict[str, str]] | None:
+        """The operation a link leads to: by GET, else the first by any method. Raises PayloadError."""
+        methods, values = self._find(path)
+        found = methods.get("GET") or next(iter(methods.values()), None)
+        return (found[0], dict(zip(found[1], values, strict=True))) if found else None
+
+    def _find(self, path: bytes) -> "tuple[_Methods, list[str]]":
         segments = split_path(path)
         values: list[str] = []
         place = _straight(self._root, segments, values)
         if place is None:
             values = []
             place = _walk(self._root, segments, 0, values)
-            if place is None:
-                return None
-        methods = place.methods
-        found = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)
-        if found is None:
-            return None
-        return found[0], dict(zip(found[1], values, strict=True))
+        return (_NONE if place is None else place.methods), values
 
     def _add(self, operation: Operation) -> None:
         wrong = validate_template(operation.path)

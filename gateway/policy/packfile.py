@@ -116,13 +116,16 @@ def _pack(
     operations: tuple[Plan, ...],
     types: dict[str, Entries] | None = None,
     refusal: dict[str, str | int] | None = None,
+    links: tuple[Host, ...] = (),
 ) -> Pack | Fault:
     spread = Spread(types or {})
     try:
         built = tuple(spread.operation(plan) for plan in operations)
     except TooMuchError as error:
         return Fault("types", str(error), f"types that end, and at most {MAX_FIELDS} fields in one place")
-    return Pack(provider=provider, title=title, hosts=hosts, operations=built, refusal=refusal or {})
+    return Pack(
+        provider=provider, title=title, hosts=hosts, operations=built, refusal=refusal or {}, links=links
+    )
 
 
 PACK: Final = Table(
@@ -133,6 +136,7 @@ PACK: Final = Table(
         Key("hosts", ListOf(HOST), "Every host the provider is reached at.", True),
         Key("operations", ListOf(OPERATION), "Every call that is allowed at all.", True),
         Key("types", MapOf(NAME, JSON), "Field lists that several operations share."),
+        Key("links", ListOf(HOST), "Hosts that are no upstreams, to which answers may lead an application."),
         Key("refusal", MapOf(PARAMETER, Member()), "Members added to refusals, for the provider's SDK."),
     ),
     _pack,
@@ -159,6 +163,7 @@ DOCUMENT: Final = Document(
     (
         Unique("operation id", "operations[].id"),
         Unique("host", "hosts[].name"),
+        Unique("host of links", "links[].name"),
         Refers("type", tuple(f"{path}.*.type" for path in _MAPS), "types{}"),
         Refers("type", tuple(f"operations[].{place}.*.of" for place in (*TYPED, *GUARDED)), "types{}"),
         collisions,

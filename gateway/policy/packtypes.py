@@ -14,6 +14,7 @@ from gateway.model import (
     Format,
     Guard,
     GuardKind,
+    Holds,
     Operation,
     SubjectKind,
     SubjectRole,
@@ -38,6 +39,7 @@ class Entry:
     format: Format | None = None
     inner: "Mapping[str, Entry]" = MappingProxyType({})
     guard: GuardKind | None = None
+    holds: Holds | None = None
     of: str | None = None
     """The type whose fields a guard is about; none: the value's own category."""
 
@@ -124,6 +126,7 @@ class Spread:
             format=entry.format,
             inner=self._fields(entry.inner) if entry.inner else (),
             guard=self._guard(entry),
+            holds=entry.holds,
         )
 
     def _guard(self, entry: Entry) -> Guard | None:

@@ -3,8 +3,8 @@
 The hot path runs plans and never looks at a policy.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from gateway.model import Channel, Client, Operation, Upstream
 from gateway.residency.judge import Gate
 
 if TYPE_CHECKING:  # it is made of programs, whose makers know plans
+    from gateway.policy.linking import Linker
     from gateway.policy.restoring import Restoring
 
 
@@ -42,6 +43,17 @@ class Side:
     opaque: tuple[Opaque, ...] = ()
     body: bool = False
     """Whether a body of this side has to be read."""
+    links: bool = False
+    """Whether any program knows a link, which depends on the way a caller came by."""
+
+    def changed(self, change: Callable[[Program], Program]) -> "Side":
+        """The same with other programs for headers and bodies."""
+        return replace(
+            self,
+            headers=self.headers and change(self.headers),
+            bodies={name: change(program) for name, program in self.bodies.items()},
+            errors={name: change(program) for name, program in self.errors.items()},
+        )
 
     @property
     def json(self) -> Program | None:
@@ -101,6 +113,8 @@ class Plan:
     denial: Denial | None
     request: Side
     response: Side
+    links: "Linker"
+    """What is shown of links in answers."""
     restoring: "Restoring"
     """What tokens of a request stand for, and which masks may not be written."""
     contact: Mapping[Channel, tuple[Check, ...]]

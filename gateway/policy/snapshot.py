@@ -18,6 +18,7 @@ from gateway.policy.compile import Ground, compile_plan, situation
 from gateway.policy.identity import Directory, Identity
 from gateway.policy.operations import OperationIndex
 from gateway.policy.plan import Plan
+from gateway.policy.reach import Reach
 from gateway.policy.routes import Routes
 from gateway.residency.locate import AddressTable
 
@@ -70,6 +71,7 @@ class Snapshot:
         self._secrets = secrets
         self._custom = custom
         self._operations = {name: OperationIndex(pack.operations) for name, pack in self.packs.items()}
+        self._reach = Reach(self.packs, self.upstreams, self._operations)
         self._grounds: dict[str, Ground] = {}
         self._pseudonymisers: dict[str, Pseudonymise] = {}
         self._tokens: dict[str, Tokens] = {}
@@ -156,7 +158,7 @@ class Snapshot:
                 self._grounds.clear()
             policy, key = self.tenants[tenant].policy(), self._secrets.masking_key(tenant)
             tokens = self.tokens(tenant)
-            ground = Ground(policy, key, self.table, self._custom, tokens.masker, tokens)
+            ground = Ground(policy, key, self.table, self._custom, tokens.masker, self._reach, tokens)
             self._grounds[tenant] = ground
         return ground
 

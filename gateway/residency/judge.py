@@ -11,7 +11,7 @@ from typing import Final
 
 from gateway.model import Location, Mode, Residency, Upstream
 from gateway.residency.law import expand, inside
-from gateway.residency.locate import AddressTable, locate
+from gateway.residency.locate import DECLARED, AddressTable, locate
 
 REGION: Final = "region_not_allowed"
 OPERATOR: Final = "operator_not_allowed"
@@ -77,6 +77,10 @@ class Gate:
         """Where the address is when data may go there, None when it may not."""
         explanation = self.explain(address)
         return None if explanation.reason else explanation.location
+
+    def declared(self, region: str, operator: str) -> Explanation:
+        """The same, of a host that is not asked: by what its pack says of it."""
+        return self._judge((Location(country=region, operator=operator, evidence=DECLARED),))
 
     def _judge(self, locations: tuple[Location, ...]) -> Explanation:
         if not locations:

@@ -45,7 +45,7 @@ class People:
                 "national_format": number,
                 "carrier": _carrier("name") if "carrier" in kinds else None,
                 "add_ons": None,
-                "url": f"https://lookups.twilio.com/v1/PhoneNumbers/{number}",
+                "url": f"{request.base_url}v1/PhoneNumbers/{number}",
             }
         )
 
@@ -61,7 +61,7 @@ class People:
             "national_format": number,
             "valid": True,
             "validation_errors": [],
-            "url": f"https://lookups.twilio.com/v2/PhoneNumbers/{number}",
+            "url": f"{request.base_url}v2/PhoneNumbers/{number}",
         }
         empty = dict.fromkeys(
             ("sim_swap", "call_forwarding", "line_status", "identity_match", "reassigned_number")
@@ -92,7 +92,7 @@ class People:
             "role_sid": text(form, "RoleSid") or None,
             "date_created": now,
             "date_updated": now,
-            "url": f"https://conversations.twilio.com/v1/Conversations/{conversation}/Participants/{sid}",
+            "url": f"{request.base_url}v1/Conversations/{conversation}/Participants/{sid}",
             "last_read_message_index": None,
             "last_read_timestamp": None,
         }
@@ -102,7 +102,7 @@ class People:
         """Everybody in a conversation."""
         conversation = request.path_params["conversation"]
         found = [p for p in self._store.participants.values() if p["conversation_sid"] == conversation]
-        url = f"https://conversations.twilio.com{request.url.path}?PageSize=50&Page=0"
+        url = f"{request.base_url}{request.url.path[1:]}?PageSize=50&Page=0"
         links = {"first_page_url": url, "next_page_url": None, "previous_page_url": None, "url": url}
         return JSONResponse(
             {"meta": {**links, "key": "participants", "page": 0, "page_size": 50}, "participants": found}

@@ -42,6 +42,7 @@ class Caller(asyncio.Protocol):
         "gone",
         "held",
         "peer",
+        "scheme",
         "since",
         "transport",
         "turn",
@@ -53,6 +54,7 @@ class Caller(asyncio.Protocol):
         self.turn = Turn(self)
         self.transport: Any = None
         self.peer = Peer("")
+        self.scheme = "http"
         self.busy = False
         self.gone = False
         self.body_begun = False
@@ -76,6 +78,7 @@ class Caller(asyncio.Protocol):
         self.transport = transport
         self.transport.set_write_buffer_limits(high=BUFFER)
         self.peer = Peer(_address(transport), _sans(transport))
+        self.scheme = "http" if transport.get_extra_info("sslcontext") is None else "https"
         self.expect("idle")
         if not self.worker.admit(self):
             self._close = True
@@ -203,7 +206,8 @@ class Caller(asyncio.Protocol):
         self.busy = True
         self.expect("answer")
         self.turn.reset(head)
-        self.turn.driver.start(Exchange(worker.env, worker.identifier(), head, self.peer, worker.now()))
+        exchange = Exchange(worker.env, worker.identifier(), head, self.peer, worker.now(), self.scheme)
+        self.turn.driver.start(exchange)
         return True
 
     def _read_body(self) -> bool:
