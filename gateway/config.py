@@ -12,8 +12,9 @@ import msgspec
 
 import gateway
 from gateway import keys
+from gateway.certificateschema import DraftCertificates
 from gateway.configschema import BUILTIN, DOCUMENT, Credential, Draft, DraftUpstream
-from gateway.deployment import Audit, Config, Listener, Tls
+from gateway.deployment import Audit, Certificates, Config, Listener, Tls
 from gateway.errors import ConfigError, Problem
 from gateway.model import Upstream
 from gateway.secret import Missing, Secret, resolve
@@ -30,7 +31,18 @@ Check = Callable[[Node, Report], None]
 _CREDENTIALS: Final = tuple(
     f"upstreams[].credential{key}" for key in ("", ".bearer", ".value", ".basic.user", ".basic.password")
 )
-_TLS_FILES: Final = (*(f"listeners[].tls.{key}" for key in ("cert", "key", "client_ca")), "upstreams[].ca")
+_CLIENT: Final = "upstreams[].client_certificate"
+_PASSPHRASES: Final = ("certificates.passphrase", f"{_CLIENT}.passphrase")
+_PRIVATE: Final = {
+    "keyring": "keyring",
+    **dict.fromkeys(_PASSPHRASES, "passphrase"),
+    f"{_CLIENT}.key": "key",
+}
+"""Files that only their owner may read, and what they hold."""
+_TLS_FILES: Final = (
+    *(f"listeners[].tls.{key}" for key in ("cert", "key", "client_ca")),
+    *("upstreams[].ca", f"{_CLIENT}.cert", f"{_CLIENT}.key"),
+)
 _PRINTABLE = re.compile(r"[!-~]([ -~]*[!-~])?")
 
 
@@ -46,7 +58,7 @@ def load_config(path: Path, environ: Mapping[str, str] | None) -> Config:
     secrets: Secrets = {}
     checks = [*DOCUMENT.checks, _folders(base), _extensions(base), _providers(base), _tenants(base)]
     if environ is not None:
-        checks += [_resolver(environ, base, secrets), _tls_files(base)]
+        checks += [_resolver(environ, base, secrets), _tls_files(base), _authority(base)]
     draft = Document(DOCUMENT.root, tuple(checks)).take(root, report)
     return _finished(draft, path, base, secrets)
 
@@ -74,11 +86,12 @@ def pack_folder(written: str, base: Path) -> Path:
 
 def _resolver(environ: Mapping[str, str], base: Path, secrets: Secrets) -> Check:
     def check(root: Node, report: Report) -> None:
-        for node in scalars(root, ("keyring", *_CREDENTIALS)):
+        for node in scalars(root, ("keyring", *_CREDENTIALS, *_PASSPHRASES)):
             if re.match("(env|file):.", node.text):
                 _resolve(node, resolve(node.text, environ, base), secrets, report)
-        for node in scalars(root, ("keyring",)):
-            _private(node, base, report)
+        for path, what in _PRIVATE.items():
+            for node in scalars(root, (path,)):
+                _private(node, base, what, report)
         for node in scalars(root, _CREDENTIALS):
             if node.text in secrets and not _PRINTABLE.fullmatch(secrets[node.text]):
                 report.add(node, "a secret with line ends or other unprintable signs", "one line of ASCII")
@@ -86,15 +99,16 @@ def _resolver(environ: Mapping[str, str], base: Path, secrets: Secrets) -> Check
     return check
 
 
-def _private(node: Scalar, base: Path, report: Report) -> None:
-    """The keyring's file: who can read it can name everybody behind a pseudonym."""
-    scheme, _, rest = node.text.partition(":")
+def _private(node: Scalar, base: Path, what: str, report: Report) -> None:
+    """A file whose reader could name everybody behind a pseudonym, or pose as the gateway."""
+    if node.text.startswith("env:"):
+        return
     try:
-        mode = stat.S_IMODE((base / rest).stat().st_mode) if scheme == "file" else 0
+        mode = stat.S_IMODE((base / node.text.removeprefix("file:")).stat().st_mode)
     except OSError:
         return  # its absence is a problem of its own
     if mode & keys.EXPOSED:
-        report.add(node, f"a keyring of mode {mode:04o}", "mode 0600: nobody but its owner may read it")
+        report.add(node, f"a {what} of mode {mode:04o}", "mode 0600: nobody but its owner may read it")
 
 
 def _resolve(node: Scalar, value: Secret | Missing, secrets: Secrets, report: Report) -> None:
@@ -132,6 +146,16 @@ def _tls_files(base: Path) -> Check:
             file = base / node.text
             if not file.is_file():
                 report.add(node, f"{node.text!r}, which is no file", f"a file (looked for {file})")
+
+    return check
+
+
+def _authority(base: Path) -> Check:
+    def check(root: Node, report: Report) -> None:
+        for node in scalars(root, ("certificates.dir",)):
+            if not (base / node.text).is_dir():
+                expected = f"a folder that `hushgate ca init` made (looked for {base / node.text})"
+                report.add(node, f"{node.text!r}, which is no folder", expected)
 
     return check
 
@@ -185,7 +209,15 @@ def _finished(draft: Draft, path: Path, base: Path, secrets: Secrets) -> Config:
         log=draft.log,
         extensions=tuple(replace(e, file=str(base / e.file) if e.file else None) for e in draft.extensions),
         canary=draft.canary,
+        certificates=_certificates(draft.certificates, base, secrets),
     )
+
+
+def _certificates(draft: DraftCertificates | None, base: Path, secrets: Secrets) -> Certificates | None:
+    if draft is None:
+        return None
+    passphrase = secrets.get(draft.passphrase) if draft.passphrase else None
+    return Certificates(str(base / draft.dir), draft.validity, draft.cache, passphrase)
 
 
 def _listener(listener: Listener, base: Path) -> Listener:
@@ -198,7 +230,15 @@ def _listener(listener: Listener, base: Path) -> Listener:
 def _upstream(draft: DraftUpstream, base: Path, secrets: Secrets) -> Upstream:
     ca = str(base / draft.upstream.ca) if draft.upstream.ca else None
     value = _header_value(draft.credential, secrets) if draft.credential and secrets else None
-    return msgspec.structs.replace(draft.upstream, ca=ca, credential=value)
+    shown = draft.client
+    return msgspec.structs.replace(
+        draft.upstream,
+        ca=ca,
+        credential=value,
+        client_cert=str(base / shown.cert) if shown else None,
+        client_key=str(base / shown.key) if shown else None,
+        client_passphrase=secrets.get(shown.passphrase) if shown and shown.passphrase else None,
+    )
 
 
 def _header_value(credential: Credential, secrets: Secrets) -> Secret:

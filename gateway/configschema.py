@@ -11,6 +11,14 @@ from typing import Final, Literal, get_args
 from urllib.parse import urlsplit
 
 from gateway.boundsschema import LIMITS, LOG, TIMEOUTS
+from gateway.certificateschema import (
+    CERTIFICATES,
+    CLIENT_CERTIFICATE,
+    PINS,
+    TLS,
+    ClientCertificate,
+    DraftCertificates,
+)
 from gateway.codecs.program import Limits
 from gateway.deployment import (
     Audit,
@@ -50,15 +58,6 @@ BUILTIN: Final = "builtin"
 """Among `plugins`: the packs that come with the gateway."""
 
 _BIND: Final = Key("bind", BIND, "Address and port.", True)
-TLS: Final = Table(
-    "tls",
-    (
-        Key("cert", PATH, "Certificate chain (PEM file).", True),
-        Key("key", PATH, "Its private key (PEM file).", True),
-        Key("client_ca", PATH, "CA of client certificates (PEM file); asks every caller for one."),
-    ),
-    Tls,
-)
 
 
 def _workers(text: str) -> int | None:
@@ -162,6 +161,7 @@ class DraftUpstream:
 
     upstream: Upstream
     credential: Credential | None
+    client: ClientCertificate | None = None
 
 
 def _upstream(
@@ -175,9 +175,13 @@ def _upstream(
     credential: Credential | None = None,
     ca: str | None = None,
     connect: tuple[str, ...] = (),
+    client_certificate: ClientCertificate | None = None,
+    pins: tuple[str, ...] = (),
 ) -> DraftUpstream | Fault:
     if url.startswith("http:") and not _loopback(url, connect):
         return Fault("url", f"{url!r} without TLS", "https:// (http:// only to this machine's loopback)")
+    if url.startswith("http:") and (pins or client_certificate):
+        return Fault("url", f"{url!r} without TLS", "https://, as pins and certificates are TLS's")
     upstream = Upstream(
         name=name,
         provider=provider,
@@ -190,8 +194,9 @@ def _upstream(
         credential_header=credential.header if credential else "Authorization",
         ca=ca,
         connect=connect,
+        pins=pins,
     )
-    return DraftUpstream(upstream, credential)
+    return DraftUpstream(upstream, credential, client_certificate)
 
 
 def _loopback(url: str, connect: tuple[str, ...]) -> bool:
@@ -219,6 +224,12 @@ UPSTREAM: Final = Table(
         Key("tenants", ListOf(NAME), "Only for these tenants; every tenant when left out."),
         Key("credential", CREDENTIAL, "What the gateway adds to requests: applications never hold it."),
         Key("ca", PATH, "CA file (PEM) to trust instead of the system's."),
+        Key(
+            "client_certificate",
+            CLIENT_CERTIFICATE,
+            "Shown to a provider that asks for one.",
+        ),
+        Key("pins", PINS, "Keys of which one must be in the verified chain; any is good when left out."),
         Key("connect", ListOf(ADDRESS), "Addresses to connect to instead of resolving the URL's host."),
     ),
     _upstream,
@@ -271,6 +282,7 @@ class Draft:
     networks: tuple[Network, ...] = ()
     extensions: tuple[Extension, ...] = ()
     canary: float | None = None
+    certificates: DraftCertificates | None = None
 
 
 def _state(text: str) -> str | None:
@@ -297,6 +309,7 @@ ROOT: Final = Table(
         Key("state", STATE, "The contact registry and caches: `sqlite:///var/lib/hushgate/state.db`.", True),
         Key("audit", AUDIT, "The access log.", True),
         Key("keyring", SECRET, "The master key of pseudonyms and hashes (`hushgate init` makes one).", True),
+        Key("certificates", CERTIFICATES, "The gateway's own certificate authority; none when left out."),
         Key("networks", ListOf(NETWORK), "Where addresses stand and who runs them."),
         Key("admin", ADMIN, "Health and metrics; off when left out."),
         Key("limits", LIMITS, "Bounds; what is beyond them is refused.", default="{}"),

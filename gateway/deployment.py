@@ -30,6 +30,19 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
+class Certificates:
+    """The gateway's own certificate authority: its folder, what opens its keys, and its leaves.
+
+    `validity` is seconds, `cache` a number of leaves; `passphrase` is None for keys in clear.
+    """
+
+    dir: str
+    validity: float
+    cache: int
+    passphrase: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Listener:
     """Where applications connect. `workers` 0: one per CPU."""
 
@@ -118,6 +131,7 @@ class Config:
     extensions: tuple[Extension, ...] = ()
     canary: float | None = None
     """Seconds between two rounds of the canary; None runs none."""
+    certificates: Certificates | None = None
 
     @property
     def database(self) -> str:

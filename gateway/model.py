@@ -301,6 +301,12 @@ class Upstream(Struct):
     credential: str | None = None
     credential_header: str = "Authorization"
     ca: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    client_passphrase: str | None = None
+    """Files (PEM) of what is shown to an upstream that asks for a certificate, and what opens the key."""
+    pins: tuple[str, ...] = ()
+    """Of keys (gateway.ca.pins); if there are any, the upstream's verified chain must hold one of them."""
     connect: tuple[str, ...] = ()
     """Addresses to connect to instead of resolving the URL's host (still checked for residency)."""
 

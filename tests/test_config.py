@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from gateway.codecs.program import Limits
 from gateway.config import load_config
 from gateway.configschema import DOCUMENT
+from gateway.deployment import Certificates
 from gateway.errors import ConfigError
 from gateway.http1.head import HeadLimits
 from gateway.policy.check import check_paths
@@ -259,3 +260,72 @@ def test_a_keyring_that_others_can_read_is_refused(home: Path, mode: int) -> Non
     (home / "keyring").chmod(mode)
     [problem] = told(home, CONFIG)
     assert f"a keyring of mode {mode:04o}, expected mode 0600" in problem
+
+
+# ---- certificates ----------------------------------------
+
+PIN = "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+SECURE = (
+    CONFIG.replace(
+        "route: {prefix: /hubspot},",
+        "route: {prefix: /hubspot}, pins: [" + PIN + "],"
+        " client_certificate: {cert: c.pem, key: c.key, passphrase: env:OPENS},",
+    )
+    + "certificates: {dir: certs, passphrase: file:opens, validity: 12h, cache: 50}\n"
+)
+
+
+@pytest.fixture
+def secure(home: Path) -> Path:
+    (home / "certs").mkdir(0o700)
+    for name in ("c.pem", "c.key", "opens"):
+        (home / name).write_text("a long passphrase\n")
+        (home / name).chmod(0o600)
+    return home
+
+
+OPENS = {**ENVIRON, "OPENS": "open sesame"}
+
+
+def test_certificates_and_pins(secure: Path) -> None:
+    it = load_config(put(secure, SECURE), OPENS)
+    up = it.upstreams[0]
+    assert (up.client_cert, up.client_key) == (str(secure / "c.pem"), str(secure / "c.key"))
+    assert (up.client_passphrase, up.pins) == ("open sesame", (PIN,))
+    assert it.certificates == Certificates(str(secure / "certs"), 12 * 3600, 50, Secret("a long passphrase"))
+    assert "sesame" not in repr(it) and "a long" not in repr(it)
+    assert it.upstreams[1].client_cert is None and it.upstreams[1].pins == ()
+
+
+def test_without_an_environment_no_certificate_is_needed(home: Path) -> None:
+    it = load_config(put(home, SECURE), None)
+    assert it.certificates == Certificates(str(home / "certs"), 12 * 3600, 50)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("validity: 12h", "validity: 5m", "found '5m', expected a duration from 10m to 720h"),
+        ("validity: 12h", "validity: 721h", "found '721h', expected a duration"),
+        ("cache: 50", "cache: 0", "found '0', expected a whole number from 1"),
+        ("cache: 50", "cache: 100001", "found '100001', expected a whole number from 1"),
+        ("dir: certs", "dir: cert", "which is no folder, expected a folder that `hushgate ca init` made"),
+        ("passphrase: file:opens", "passphrase: opens", "a text that is not shown, expected a reference"),
+        (PIN, PIN.replace("//", ":"), "expected a pin such as sha256//"),
+        (", key: c.key", "", "expected"),
+        ("key: c.key", "key: d.key", "'d.key', which is no file"),
+        ("env:OPENS", "env:OPEN", "the environment variable OPEN, which is not set"),
+        ("https://api.hubapi.com", "http://127.0.0.1", "without TLS, expected https://, as pins"),
+    ],
+)
+def test_mistakes_about_certificates(secure: Path, old: str, new: str, message: str) -> None:
+    assert old in SECURE
+    [problem] = told(secure, SECURE.replace(old, new), OPENS)
+    assert message in problem
+
+
+@pytest.mark.parametrize(("file", "what"), [("c.key", "key"), ("opens", "passphrase")])
+def test_a_key_that_others_can_read_is_refused(secure: Path, file: str, what: str) -> None:
+    (secure / file).chmod(0o644)
+    [problem] = told(secure, SECURE, OPENS)
+    assert f"a {what} of mode 0644, expected mode 0600" in problem

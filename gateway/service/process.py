@@ -157,7 +157,7 @@ def context_of(tls: Tls | None) -> ssl.SSLContext | None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(tls.cert, tls.key)
+    context.load_cert_chain(tls.cert, tls.key, password="")  # a key that is encrypted must not ask a terminal
     context.set_alpn_protocols(["http/1.1"])
     if tls.client_ca:
         context.load_verify_locations(tls.client_ca)

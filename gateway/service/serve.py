@@ -3,7 +3,6 @@
 import logging
 import os
 import socket
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +12,7 @@ from gateway import clock
 from gateway.contacts.sqlite import SqliteRegistry
 from gateway.deployment import Bind, Config
 from gateway.errors import ConfigError, Problem
+from gateway.planes.reverse.trust import context_for
 from gateway.policy.load import Progress
 from gateway.service import boot
 from gateway.service.admin import serve as serve_admin
@@ -64,7 +64,7 @@ def _check_tls(config: Config) -> None:
     files: list[tuple[str, Callable[[], object]]] = [
         (listener.name, partial(context_of, listener.tls)) for listener in config.listeners
     ]
-    files += [(up.name, partial(ssl.create_default_context, cafile=up.ca)) for up in config.upstreams]
+    files += [(up.name, partial(context_for, up)) for up in config.upstreams]
     problems = []
     for name, attempt in files:
         try:

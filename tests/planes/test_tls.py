@@ -1,6 +1,7 @@
 """TLS on both sides: callers known by certificate, and upstreams that must be trusted to get a byte."""
 
 import json
+import os
 import socket
 import ssl
 import warnings
@@ -12,7 +13,10 @@ from pathlib import Path
 import msgspec
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
+from gateway.ca.pins import pin_of
 from gateway.deployment import Tls
 from gateway.model import Upstream as UpstreamModel
 from gateway.service.process import context_of
@@ -163,6 +167,130 @@ def test_an_answer_that_ends_with_the_connection_needs_an_orderly_end(
     ):
         reply = gate.talk(request("GET", "/crm/contacts/7"))
         assert reply.startswith(b"HTTP/1.1 200 " if orderly else b"HTTP/1.1 502 ")
+
+
+# ---- pins and our own certificate, towards upstreams ----------------------------------------
+
+
+def pinned(ca: trustme.CA, folder: Path, *pins: str) -> Callable[[UpstreamModel], UpstreamModel]:
+    change = towards(ca, folder)
+    return lambda upstream: msgspec.structs.replace(change(upstream), pins=pins)
+
+
+def pin(pem: bytes) -> str:
+    return pin_of(x509.load_pem_x509_certificate(pem))
+
+
+OTHER_PIN = "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+
+
+@pytest.mark.parametrize("which", ["leaf", "intermediate", "root"])
+def test_a_pinned_key_anywhere_in_the_chain(which: str, ca: trustme.CA, tmp_path: Path) -> None:
+    below = ca.create_child_ca()
+    leaf = below.issue_cert(NAME)
+    keys = {
+        "leaf": leaf.cert_chain_pems[0].bytes(),
+        "intermediate": below.cert_pem.bytes(),
+        "root": ca.cert_pem.bytes(),
+    }
+    change = pinned(ca, tmp_path, OTHER_PIN, pin(keys[which]))
+    with Encrypted(serving(leaf)) as upstream, Gate(upstream, change=change) as gate:
+        assert gate.talk(request("GET", "/crm/contacts/7")).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_trusted_upstream_without_a_pinned_key_gets_nothing(ca: trustme.CA, tmp_path: Path) -> None:
+    change = pinned(ca, tmp_path, OTHER_PIN, pin(ca.issue_cert(NAME).cert_chain_pems[0].bytes()))
+    with Encrypted(serving(ca.issue_cert(NAME))) as upstream, Gate(upstream, change=change) as gate:
+        refused(gate)
+        assert not upstream.requests
+
+
+def test_a_pin_does_not_replace_verification(ca: trustme.CA, tmp_path: Path) -> None:
+    stranger = trustme.CA().issue_cert(NAME)
+    change = pinned(ca, tmp_path, pin(stranger.cert_chain_pems[0].bytes()))
+    with Encrypted(serving(stranger)) as upstream, Gate(upstream, change=change) as gate:
+        refused(gate)
+        assert not upstream.requests
+
+
+def asking(ca: trustme.CA) -> ssl.SSLContext:
+    """A server that asks for a client certificate, and takes none but this CA's."""
+    context = serving(ca.issue_cert(NAME))
+    ca.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # there, a missing certificate ends the handshake
+    return context
+
+
+def showing(
+    ca: trustme.CA, folder: Path, certificate: trustme.LeafCert, passphrase: str | None = None
+) -> Callable[[UpstreamModel], UpstreamModel]:
+    change = towards(ca, folder)
+    put(folder, certificate)
+    if passphrase:
+        key = serialization.load_pem_private_key(certificate.private_key_pem.bytes(), None)
+        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
+        sealed = serialization.BestAvailableEncryption(passphrase.encode())
+        (folder / "client.key").write_bytes(key.private_bytes(*form, sealed))
+    files = {"client_cert": str(folder / "client.pem"), "client_key": str(folder / "client.key")}
+    return lambda up: msgspec.structs.replace(change(up), **files, client_passphrase=passphrase)
+
+
+def put(folder: Path, certificate: trustme.LeafCert) -> None:
+    (folder / "client.pem").write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+    (folder / "client.key").write_bytes(certificate.private_key_pem.bytes())
+
+
+@pytest.mark.parametrize("passphrase", [None, "opens it"])
+def test_an_upstream_that_asks_for_a_certificate(
+    passphrase: str | None, ca: trustme.CA, tmp_path: Path
+) -> None:
+    change = showing(ca, tmp_path, ca.issue_cert("gateway.acme.example"), passphrase)
+    with Encrypted(asking(ca)) as upstream, Gate(upstream, change=change) as gate:
+        assert gate.talk(request("GET", "/crm/contacts/7")).startswith(b"HTTP/1.1 200 ")
+
+
+def test_without_the_certificate_it_asks_for_nothing_is_sent(ca: trustme.CA, tmp_path: Path) -> None:
+    with Encrypted(asking(ca)) as upstream, Gate(upstream, change=towards(ca, tmp_path)) as gate:
+        refused(gate)
+        assert not upstream.requests
+
+
+def test_the_certificate_of_another_ca_is_not_taken(ca: trustme.CA, tmp_path: Path) -> None:
+    change = showing(ca, tmp_path, trustme.CA().issue_cert("gateway.acme.example"))
+    with Encrypted(asking(ca)) as upstream, Gate(upstream, change=change) as gate:
+        refused(gate)
+        assert not upstream.requests
+
+
+def test_a_client_certificate_that_was_renewed_is_read_again(ca: trustme.CA, tmp_path: Path) -> None:
+    change = showing(ca, tmp_path, trustme.CA().issue_cert("gateway.acme.example"))
+    with Encrypted(asking(ca)) as upstream, Gate(upstream, change=change) as gate:
+        assert gate.talk(request("GET", "/crm/contacts/7")).startswith(b"HTTP/1.1 502 ")
+        put(tmp_path, ca.issue_cert("gateway.acme.example"))
+        for file in ("client.pem", "client.key"):
+            os.utime(tmp_path / file, ns=(10**18, 10**18))
+        assert gate.talk(request("GET", "/crm/contacts/7")).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("wrong", ["no file", "wrong passphrase", "another key", "no passphrase"])
+def test_a_client_certificate_that_cannot_be_used(wrong: str, ca: trustme.CA, tmp_path: Path) -> None:
+    """Never without it instead, and never a question on the terminal."""
+    certificate = ca.issue_cert("gateway.acme.example")
+    change = showing(ca, tmp_path, certificate, "opens it" if "passphrase" in wrong else None)
+    if wrong == "no file":
+        (tmp_path / "client.pem").unlink()
+    elif wrong == "another key":
+        key = ca.issue_cert("gateway.acme.example").private_key_pem
+        (tmp_path / "client.key").write_bytes(key.bytes())
+    given = {"wrong passphrase": "opens it not", "no passphrase": None}.get(wrong)
+
+    def other(upstream: UpstreamModel) -> UpstreamModel:
+        return msgspec.structs.replace(change(upstream), client_passphrase=given)
+
+    with Encrypted(serving(ca.issue_cert(NAME))) as upstream, Gate(upstream, change=other) as gate:
+        refused(gate)
+        assert not upstream.requests
 
 
 # ---- callers ----------------------------------------

@@ -5,10 +5,12 @@ import ssl
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from gateway.ca.pins import agree
 from gateway.errors import UpstreamError
 from gateway.exchange.commands import NotPermitted, Permit
 from gateway.http1.head import HeadLimits
 from gateway.model import Upstream
+from gateway.planes.reverse.trust import Contexts, chain_of
 from gateway.planes.reverse.upstream import UpstreamConnection
 
 _PORTS = {"http": 80, "https": 443}
@@ -30,12 +32,12 @@ class Origin:
 
 
 class Dialer:
-    """Opens connections. TLS contexts are made once per CA file; verification is always on."""
+    """Opens connections. Verification is always on."""
 
     def __init__(self, limits: HeadLimits, timeout: float) -> None:
         self._limits = limits
         self._timeout = timeout
-        self._contexts: dict[str | None, ssl.SSLContext] = {}
+        self._contexts = Contexts()
 
     async def dial(self, upstream: Upstream, permit: Permit) -> UpstreamConnection | NotPermitted:
         """Connect to the first permitted address that answers.
@@ -86,21 +88,15 @@ class Dialer:
             lambda: UpstreamConnection(upstream, address, self._limits),
             address,
             origin.port,
-            ssl=self._context(upstream.ca) if origin.tls else None,
+            ssl=self._contexts.of(upstream) if origin.tls else None,
             server_hostname=origin.host if origin.tls else None,
         )
         peer = str(transport.get_extra_info("peername")[0])
         if peer != address and permit(peer) is None:
             transport.abort()
             return NotPermitted((peer,))
+        if upstream.pins and not agree(chain_of(transport.get_extra_info("ssl_object")), upstream.pins):
+            transport.abort()
+            raise UpstreamError("upstream_untrusted", "no key of its certificates is one that is pinned")
         made.address = peer
         return made
-
-    def _context(self, ca: str | None) -> ssl.SSLContext:
-        context = self._contexts.get(ca)
-        if context is None:
-            context = ssl.create_default_context(cafile=ca)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            context.set_alpn_protocols(["http/1.1"])
-            self._contexts[ca] = context
-        return context
