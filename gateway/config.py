@@ -210,7 +210,13 @@ def _finished(draft: Draft, path: Path, base: Path, secrets: Secrets) -> Config:
         extensions=tuple(replace(e, file=str(base / e.file) if e.file else None) for e in draft.extensions),
         canary=draft.canary,
         certificates=_certificates(draft.certificates, base, secrets),
+        keyring_file=_file(draft.keyring, base),
     )
+
+
+def _file(reference: str, base: Path) -> str:
+    scheme, _, path = reference.partition(":")
+    return str(base / path) if scheme == "file" else ""
 
 
 def _certificates(draft: DraftCertificates | None, base: Path, secrets: Secrets) -> Certificates | None:

@@ -132,6 +132,8 @@ class Config:
     canary: float | None = None
     """Seconds between two rounds of the canary; None runs none."""
     certificates: Certificates | None = None
+    keyring_file: str = ""
+    """Where the keyring is read again; empty for one from the environment, which nothing can change."""
 
     @property
     def database(self) -> str:

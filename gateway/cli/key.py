@@ -20,8 +20,8 @@ PREFIX = "hgk_"
 DESCRIPTION = """\
 key new                     prints a client's key, once, and the line the rule file holds in its place
 key new --keyring FILE      writes the gateway's own master key to a new file that only you can read
-key rotate --keyring FILE   adds a key epoch: it issues tokens from the next start on, and tokens of
-                            earlier epochs are still read
+key rotate --keyring FILE   adds a key epoch: it issues tokens from the next reload (SIGHUP)
+                            on, and tokens of earlier epochs are still read
 key rotate --env NAME       prints what the variable should hold from now on"""
 
 
@@ -96,7 +96,7 @@ def rotate_file(file: Path, as_json: bool) -> int:
         return exits.FAILED
     beside.replace(file)
     _sync(file.parent)
-    done = f"epoch {epoch} is in {file}; copy it to the backups, then restart the gateways"
+    done = f"epoch {epoch} is in {file}; copy it to the backups, then reload the gateways (SIGHUP)"
     print(json.dumps({"keyring": str(file), "epoch": epoch}) if as_json else done)
     return exits.OK
 

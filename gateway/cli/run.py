@@ -20,7 +20,8 @@ def register(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
     parser = subparsers.add_parser(
         "run",
         help=VERBS["run"].help,
-        description="Serve as the deployment file says. SIGHUP reloads rules, SIGTERM drains and stops.",
+        description="Serve as the deployment file says. "
+        "SIGHUP reloads rules and keyring, SIGTERM drains and stops.",
     )
     parser.add_argument("-c", "--config", type=Path, default=Path("hushgate.yaml"), help="deployment file")
     parser.add_argument("--json", action="store_true", help="announce the ports as one JSON line")

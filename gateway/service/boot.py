@@ -8,12 +8,14 @@ from gateway import clock, keys
 from gateway.codecs.table import install
 from gateway.deployment import Config
 from gateway.errors import ConfigError, Problem
+from gateway.keyfile import content
 from gateway.model import Pack
 from gateway.plugins.load import NO_PLUGINS, Plugins, load_plugins
 from gateway.policy.load import LoadedRules, Progress, load_rules, quiet, reload
 from gateway.policy.packs import load_packs
 from gateway.policy.snapshot import Secrets, Snapshot, Tenant
 from gateway.residency.locate import AddressTable
+from gateway.secret import Secret
 
 log = logging.getLogger("hushgate.rules")
 
@@ -58,16 +60,34 @@ def load(config: Config, progress: Progress = quiet) -> Loaded:
 
 
 def again(loaded: Loaded) -> tuple[Loaded, tuple[Problem, ...]]:
-    """Read the rules again: a bad file leaves its tenant's old rules in force and is among the problems.
+    """Read rules and keyring again: what is wrong with a file leaves what it said before in force.
 
-    When the folder itself cannot be read, everything stays as it is.
+    When the folder of rules itself cannot be read, all rules stay as they are.
     """
+    config, problems = _rekeyed(loaded.config)
+    loaded = replace(loaded, config=config)
     folder, cache = Path(loaded.config.rules), _cache(loaded.config)
     try:
         rules = reload(loaded.rules, folder, cache, loaded.packs, quiet, log.warning, loaded.plugins.maskers)
     except ConfigError as error:
-        return loaded, error.problems
-    return replace(loaded, rules=rules), rules.problems
+        return loaded, (*problems, *error.problems)
+    return replace(loaded, rules=rules), (*problems, *rules.problems)
+
+
+def _rekeyed(config: Config) -> tuple[Config, tuple[Problem, ...]]:
+    """The keyring as its file is now. Its first key cannot change: the registry finds people by it."""
+    file = config.keyring_file
+    if not file:
+        return config, ()
+    try:
+        text = content(Path(file))
+        ring, before = keys.load(text, file), keys.load(config.keyring.encode(), file)
+        if ring.derive("", "pseudonym") != before.derive("", "pseudonym"):
+            expected = "the one this gateway started with"
+            raise ConfigError((Problem(file, 1, 1, "another first key", expected),))
+    except ConfigError as error:
+        return config, error.problems
+    return replace(config, keyring=Secret(text.decode())), ()
 
 
 def _cache(config: Config) -> Path:

@@ -86,7 +86,7 @@ class _Held:
         """Read the rules again. A bad file leaves its tenant's old rules in force; both are said loudly."""
         self.loaded, problems = boot.again(self.loaded)
         for problem in problems:
-            log.error("the old rules of this file stay in force: %s", problem)
+            log.error("the old rules (or keys) of this file stay in force: %s", problem)
         log.warning("rules reloaded, %d problems, %d tenants", len(problems), len(self.loaded.rules.entries))
         return True
 
