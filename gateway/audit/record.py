@@ -14,9 +14,9 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
 
     Times: `at` seconds since the epoch; `added_us` microseconds the gateway itself spent, `total_us` with
     the upstream. Sizes are body bytes. `seen`/`masked` count values by data category, `paths` masked ones by
-    data-map path. `subjects` are keyed pseudonyms; of a stream the first, and `subjects_more` counts the
-    identifiers met after those, the same ones again included. `policy` is the SHA-256 of the rule file in
-    force.
+    data-map path, `restored` tokens of the request that became what they stand for, by data category.
+    `subjects` are keyed pseudonyms; of a stream the first, and `subjects_more` counts the identifiers met
+    after those, the same ones again included. `policy` is the SHA-256 of the rule file in force.
     """
 
     phase: Phase
@@ -40,6 +40,7 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     seen: dict[str, int] = {}
     masked: dict[str, int] = {}
     paths: dict[str, int] = {}
+    restored: dict[str, int] = {}
     unmapped: int = 0
     dropped: int = 0
     address: str = ""

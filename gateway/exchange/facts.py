@@ -42,6 +42,7 @@ class Facts:
         "plan",
         "request_bytes",
         "response_bytes",
+        "restored",
         "rules",
         "scheme",
         "seen",
@@ -79,6 +80,7 @@ class Facts:
         self.seen: dict[str, int] = {}
         self.masked: dict[str, int] = {}
         self.paths: dict[str, int] = {}
+        self.restored: dict[str, int] = {}
         self.rules: dict[str, None] = {}
         self.shadow: dict[str, None] = {}
         self.unmapped = 0
@@ -104,6 +106,11 @@ class Facts:
         self.shadow.update(summary.shadow)
         return tally.unmapped + summary.total
 
+    def note_restored(self, counts: Mapping[str, int]) -> None:
+        """Add tokens of the request that became what they stand for, by category."""
+        if counts:
+            _add(self.restored, counts)
+
     def record(self, phase: Phase, status: int, *, reason: str = "", rules: tuple[str, ...] = ()) -> Record:
         """The audit record as things stand."""
         total = self.tick() - self.started
@@ -122,6 +129,7 @@ class Facts:
             seen=self.seen,
             masked=self.masked,
             paths=self.paths,
+            restored=self.restored,
             unmapped=self.unmapped,
             dropped=self.dropped,
             address=self.address,
@@ -155,7 +163,7 @@ class Facts:
             record.policy = plan.version
 
 
-def _add(counts: dict[str, int], more: dict[str, int]) -> None:
+def _add(counts: dict[str, int], more: Mapping[str, int]) -> None:
     if not counts:
         counts.update(more)
         return

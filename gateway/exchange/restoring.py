@@ -76,7 +76,7 @@ def restored_path(
         return path, params
     program = plan.restoring.program("path")
     tally = Tally.of(program)
-    made: dict[str, str] = _run(lambda: PATH.rewrite(params, program, tally))
+    made: dict[str, str] = _run(facts, plan, lambda: PATH.rewrite(params, program, tally))
     if made == params:
         return path, params
     _noted(facts, program, tally)
@@ -108,7 +108,7 @@ def restored_headers(facts: Facts, plan: Plan, headers: Headers) -> Headers:
     looked = [field for field in headers if field[0].lower() not in UNTOUCHED]
     program = plan.restoring.program("headers")
     tally = Tally.of(program)
-    made = _run(lambda: HEADERS.rewrite(looked, program, tally))
+    made = _run(facts, plan, lambda: HEADERS.rewrite(looked, program, tally))
     if not _noted(facts, program, tally):
         return headers
     rest = iter(made)
@@ -153,7 +153,7 @@ def _through(facts: Facts, plan: Plan, carrier: str, codec: Codec, raw: bytes, l
     tally = Tally.of(program)
     document = codec.parse(raw, limits)
     whole = document.__class__ not in (dict, list) and codec is not QUERY
-    made: bytes = _run(lambda: codec.dump(codec.rewrite(document, program, tally)))
+    made: bytes = _run(facts, plan, lambda: codec.dump(codec.rewrite(document, program, tally)))
     if not _noted(facts, program, tally):
         return raw
     if whole and made == b"null":
@@ -161,10 +161,13 @@ def _through(facts: Facts, plan: Plan, carrier: str, codec: Codec, raw: bytes, l
     return made
 
 
-def _run(rewrite: Callable[[], Any]) -> Any:
+def _run(facts: Facts, plan: Plan, rewrite: Callable[[], Any]) -> Any:
     """What `rewrite` gives. A token that a rule withholds is a decision of that rule."""
+    plan.restoring.take()  # of a request that was refused half way nothing was restored
     try:
-        return rewrite()
+        made = rewrite()
+        facts.note_restored(plan.restoring.take())
+        return made
     except SealedError as error:
         raise Refused(error.reason, f"{error.detail} ({error.place})", error.rules) from error
 

@@ -76,7 +76,7 @@ Treat = Callable[[str], Mask | None]
 class Restoring:
     """The request side of tokens and masks for one plan. What it makes is kept, and depends on that alone."""
 
-    __slots__ = ("_data", "_grant", "_needles", "_programs", "_tokens", "_treat", "_unmapped")
+    __slots__ = ("_counts", "_data", "_grant", "_needles", "_programs", "_tokens", "_treat", "_unmapped")
 
     def __init__(
         self, grant: Grant, data: DataMap, treat: Treat, tokens: Tokens | None, unmapped: Unmapped
@@ -87,6 +87,8 @@ class Restoring:
         self._tokens = tokens
         self._unmapped = unmapped
         self._programs: dict[str, Program] = {}
+        self._counts: dict[str, int] = {}
+        """Tokens restored since `take`, by category. A program is run, and this taken, in one go."""
         self._needles: Callable[[bytes], object] | None = None
 
     @property
@@ -121,6 +123,11 @@ class Restoring:
             made = whole(self._data, carrier, lambda field: self._slot(field, carrier), self._rest(carrier))
             self._programs[carrier] = made
         return made
+
+    def take(self) -> dict[str, int]:
+        """How many tokens of each category were restored since this was last asked."""
+        counts, self._counts = self._counts, {}
+        return counts
 
     def _slot(self, field: Field, carrier: str) -> Slot:
         known = personal(field.category)
@@ -169,6 +176,7 @@ class Restoring:
             if revealed is None:
                 continue
             self._allow(revealed, category, place, carrier)
+            self._counts[revealed.category] = self._counts.get(revealed.category, 0) + 1
             if (start, end) == (0, len(text)):
                 return _as_it_was(value, revealed, carrier)
             parts += (text[at:start], revealed.value)

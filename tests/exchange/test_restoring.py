@@ -96,6 +96,28 @@ def test_the_record_names_the_same_person_as_for_the_number_itself() -> None:
     assert NUMBER not in repr(by_token.records)
 
 
+def test_the_record_counts_what_was_restored_and_nothing_of_what_it_is() -> None:
+    w = world()
+    assert [record.restored for record in sms(w, TOKEN).records] == [{PHONE: 1}] * 2
+    assert [record.restored for record in sms(w, NUMBER).records] == [{}] * 2
+    query, card = f"/crm/contacts?email={quote(MAIL)}", {"X-Person": MAIL, "Cookie": f"who={TOKEN}"}
+    found = w.ask("GET", query, client="caller", answer=json_answer({"results": []}))
+    assert found.records[-1].restored == {EMAIL: 1}
+    found = w.ask("GET", "/crm/people", client="caller", headers=card)
+    assert found.records[-1].restored == {EMAIL: 1, PHONE: 1}
+    found = w.ask("GET", f"/crm/lookups/{quote(TOKEN)}.json", client="caller")
+    assert found.records[-1].restored == {PHONE: 1}
+
+
+def test_of_a_refused_value_nothing_was_restored() -> None:
+    w = world()
+    document = {"phone": TOKEN, "email": FOREIGN[1]}
+    played = w.ask("POST", "/crm/contacts", client="caller", json_body=document)
+    refused(played, "token_invalid", NUMBER, TOKEN)
+    assert played.records[-1].restored == {}
+    assert [record.restored for record in sms(w, TOKEN).records] == [{PHONE: 1}] * 2
+
+
 def test_contact_rules_judge_the_person_and_not_the_token() -> None:
     w = world()
     w.know("phone", NUMBER, Suppression())
