@@ -5,9 +5,11 @@ out, nothing here may find. Whoever changes a detector runs the tests that compa
 """
 
 import re
+import unicodedata
 from typing import Final
 
 from gateway.masking.detectors.address import addresses
+from gateway.masking.detectors.budget import Budget, Crowded
 from gateway.masking.detectors.card import cards
 from gateway.masking.detectors.hit import Find, Hit
 from gateway.masking.detectors.iban import ibans
@@ -17,13 +19,14 @@ from gateway.masking.detectors.phone import phones
 
 _any = re.compile(r"[@:\d\uff20\ufe6b]").search
 _word = re.compile(
-    r"(?<![A-Za-z0-9])(?=[0-9]*[A-Za-z])(?=(?:[A-Za-z]*+[0-9]){4})[A-Za-z0-9]{8}", re.ASCII
+    r"(?<![A-Za-z0-9])(?=[0-9]*+[A-Za-z])(?=(?:[A-Za-z]*+[0-9]){4})[A-Za-z0-9]{8}", re.ASCII
 ).search
 """A word of 8 and more with a letter and 4 digits and more: how numbers with letters look."""
-_APART: Final = r"[\s.()/+\-\u0080-\U0010ffff]{0,4}"
+_APART: Final = r"[\s.()/+\-\u0080-\U0010ffff]{0,4}+"
 """What may stand between two digits of one number, and more."""
 _iso = re.compile(r"(?<![0-9A-Za-z])(?:19|20)\d\d-[01]\d-[0-3]\d(?!\d)", re.ASCII).sub
 _uuid = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE).fullmatch
+_foreign = re.compile(r"(?![0-9])\d").search
 UUID_SIZE: Final = 36
 MIN_CARD: Final = 13
 
@@ -39,39 +42,44 @@ class Finder:
         of_ids, self._ids = national_ids(wanted)
         self.least = min(self._phones.least, of_ids)
         """digits in a row, blanks and punctuation between them allowed, below which no number is found"""
-        self._chained = re.compile(rf"\d(?:{_APART}\d){{{self.least - 1}}}").search
+        self._chained = re.compile(rf"[0-9](?<![0-9][0-9])(?:{_APART}[0-9]){{{self.least - 1}}}").search
 
-    def find(self, text: str) -> list[Hit]:
-        """Every hit, in no order; they may overlap."""
-        hits: list[Hit] = []
+    def find(self, text: str, budget: Budget | None = None) -> list[Hit]:
+        """Every hit, in no order; they may overlap. All of the text is one where the budget does not last."""
         if not _any(text) or (len(text) == UUID_SIZE and _uuid(text)):
-            return hits
-        if text.isdigit() and text.isascii():
-            self._digits(hits, text)
-            return hits
+            return []
+        hits: list[Hit] = []
+        budget = Budget() if budget is None else budget
+        if text.isascii():
+            if text.isdigit():
+                self._digits(hits, text, budget)
+                return hits
+            plain = text
+        else:
+            plain = _in_ascii(text) if _foreign(text) else text
         if "@" in text or "%40" in text or "\uff20" in text or "\ufe6b" in text:
-            _take(hits, "email", emails, text)
+            _take(hits, "email", emails, text, budget)
         if text.count(".") >= 3 or text.count(":") >= 2:
-            _take(hits, "ip", addresses, text)
-        if len(text) >= self.least and (self._has_chain(text) or _word(text)):
-            self._numbers(hits, text)
+            _take(hits, "ip", addresses, text, budget)
+        if len(text) >= self.least and (self._has_chain(plain) or _word(text)):
+            self._numbers(hits, plain, budget)
         return hits
 
-    def _digits(self, hits: list[Hit], text: str) -> None:
+    def _digits(self, hits: list[Hit], text: str, budget: Budget) -> None:
         """What `_numbers` finds in digits alone: record ids are many, and want to be quick."""
         if len(text) >= self.least:
             if self._phones.is_phone(text):
                 hits.append(Hit(0, len(text), "phone"))
-            _take(hits, "national_id", self._ids, text)
+            _take(hits, "national_id", self._ids, text, budget)
             if len(text) >= MIN_CARD:
-                _take(hits, "card", cards, text)
+                _take(hits, "card", cards, text, budget)
 
-    def _numbers(self, hits: list[Hit], text: str) -> None:
-        _take(hits, "phone", self._phones.find, text)
-        _take(hits, "national_id", self._ids, text)
+    def _numbers(self, hits: list[Hit], text: str, budget: Budget) -> None:
+        _take(hits, "phone", self._phones.find, text, budget)
+        _take(hits, "national_id", self._ids, text, budget)
         if len(text) >= MIN_CARD:
-            _take(hits, "card", cards, text)
-            _take(hits, "iban", ibans, text)
+            _take(hits, "card", cards, text, budget)
+            _take(hits, "iban", ibans, text, budget)
 
     def _has_chain(self, text: str) -> bool:
         """Whether enough digits stand together once dates are out of sight."""
@@ -80,5 +88,17 @@ class Finder:
         return "-" not in text or self._chained(_iso("|", text)) is not None
 
 
-def _take(hits: list[Hit], kind: str, detect: Find, text: str) -> None:
-    hits += [Hit(start, end, kind) for start, end in detect(text)]
+def _in_ascii(text: str) -> str:
+    """Digits of every script as ours, each in its place."""
+    for digit in filter(str.isdecimal, set(text).difference("0123456789")):
+        text = text.replace(digit, str(unicodedata.decimal(digit)))
+    return text
+
+
+def _take(hits: list[Hit], kind: str, detect: Find, text: str, budget: Budget) -> None:
+    if budget.left < 0:
+        return
+    try:
+        hits += [Hit(start, end, kind) for start, end in detect(text, budget)]
+    except Crowded:
+        hits[:] = [Hit(0, len(text), kind)]

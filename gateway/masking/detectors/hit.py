@@ -3,9 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
+from gateway.masking.detectors.budget import Budget
+
 Span = tuple[int, int]
-Find = Callable[[str], Iterable[Span]]
-"""Text -> places (start, end), in no order; they may overlap. Never raises; time is linear in the text."""
+Find = Callable[[str, Budget], Iterable[Span]]
+"""Text -> places (start, end), in no order; they may overlap. Raises Crowded alone.
+
+What patterns do is linear in the text; whatever else is done per candidate is spent from the budget first.
+"""
 
 
 class Hit(NamedTuple):

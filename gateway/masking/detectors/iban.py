@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from gateway.masking.detectors.budget import Budget
 from gateway.masking.detectors.hit import Span
 
 _BY_SIZE: Final[Mapping[int, str]] = {
@@ -42,9 +43,10 @@ _characters = re.compile(r"[A-Za-z0-9]").finditer
 _joined = re.compile(r"[A-Za-z0-9](?:[ \-\u00a0]?[A-Za-z0-9]){14,32}").match
 
 
-def ibans(text: str) -> Iterator[Span]:
+def ibans(text: str, budget: Budget) -> Iterator[Span]:
     """Where account numbers stand, in one piece or in groups apart by a blank or hyphen."""
     for begun in _start(text):
+        budget.spend()
         size = SIZES.get(begun[1].upper())
         run = _joined(text, begun.start()) if size else None
         if run is None or size is None:

@@ -5,7 +5,7 @@ looked for in the tenant's own regions; what has letters, or a strong checksum, 
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,6 +42,7 @@ from stdnum.th import pin
 from stdnum.tr import tckimlik
 from stdnum.us import itin, ssn
 
+from gateway.masking.detectors.budget import Budget
 from gateway.masking.detectors.hit import Find, Span
 
 Check = Callable[[str], bool]
@@ -179,19 +180,36 @@ SHAPES: Final = (
 def national_ids(regions: tuple[str, ...]) -> tuple[int, Find]:
     """(the least digits in a row of what is looked for, what finds it)."""
     wanted = [shape for shape in SHAPES if not shape.regions or set(shape.regions.split()) & set(regions)]
-    ready = tuple((_compiled(shape.pattern).finditer, shape.check) for shape in wanted)
-    possible = _compiled("|".join(f"(?:{shape.pattern})" for shape in wanted)).search
+    ready = tuple((_compiled(shape.pattern).match, shape.check) for shape in wanted)
+    places = _places(shape.pattern for shape in wanted)
 
-    def find(text: str) -> Iterator[Span]:
-        if not possible(text):
-            return
-        for search, check in ready:
-            for match in search(text):
-                if check(match[0].upper()):
-                    yield match.span()
+    def find(text: str, budget: Budget) -> Iterator[Span]:
+        for place in places(text):
+            budget.spend()
+            for match_at, check in ready:
+                match = match_at(text, place.start())
+                if match is not None:
+                    budget.spend()
+                    if check(match[0].upper()):
+                        yield match.span()
 
     return min(shape.chain for shape in wanted if shape.chain), find
 
 
+_END: Final = "(?![0-9A-Za-z])"
+
+
+def _places(patterns: Iterable[str]) -> Callable[[str], Iterator[re.Match[str]]]:
+    """Where a word begins with which one of the patterns begins.
+
+    A search skips to a first character it is told; all else stands behind it, looking back. One character
+    wide, so that where one number overlaps the next, both are met.
+    """
+    words = "|".join(rf"{pattern}{_END}" for pattern in patterns)
+    return re.compile(
+        rf"[0-9A-Za-z](?<![0-9A-Za-z][0-9A-Za-z])(?<=(?={words})[0-9A-Za-z])", re.IGNORECASE | re.ASCII
+    ).finditer
+
+
 def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![0-9A-Za-z])(?:{pattern})(?![0-9A-Za-z])", re.IGNORECASE | re.ASCII)
+    return re.compile(rf"(?<![0-9A-Za-z])(?:{pattern}){_END}", re.IGNORECASE | re.ASCII)

@@ -6,19 +6,30 @@ of its country, since record ids and times look much like it.
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
+from gateway.masking.detectors.budget import Budget
+from gateway.masking.detectors.chain import chain
 from gateway.masking.detectors.dialling import MAX_DIGITS, dialling, international
 from gateway.masking.detectors.hit import Find, Span
 
 IsPhone = Callable[[str], bool]
 _ABROAD: Final = r"00[1-9]\d*"
 _SEPARATORS: Final = r"\s.()/\-\u2010-\u2015\u2212\u00ad\u200b\u2060"
-_plus_run = re.compile(rf"(?:(?<!\d)[+\uff0b]|%2[Bb])[\d{_SEPARATORS}]*").finditer
-_zeros = re.compile(rf"(?<!\d)00[\d{_SEPARATORS}]*").search
-_run = re.compile(rf"\d[\d{_SEPARATORS}]*").finditer
+MIN_PHONE: Final = 8
+MAX_GROUPS: Final = 7
+"""groups of digits in one number, its international prefix and calling code included"""
+MAX_GAP: Final = 4
+_NO_DATE: Final = (
+    r"(?!(?:(?<=1)9|(?<=2)0)[0-9]{2}-[01][0-9]-[0-3][0-9]"
+    rf"(?![{_SEPARATORS}]{{0,{MAX_GAP}}}[0-9](?![0-9]?:)))"
+)
+"""After a first digit: no date that stands alone or before a time of day. Logs are full of them."""
+_plus_run = re.compile(
+    rf"(?:\+(?<!\d\+)|\uff0b(?<!\d\uff0b)|%2[Bb])(?=(?:[{_SEPARATORS}]*+\d){{6}})[\d{_SEPARATORS}]*+"
+).finditer
+"""No calling code with the shortest of its numbers has fewer than six digits."""
 _group = re.compile(r"\d+").finditer
 _date = re.compile(
     r"(?<!\d)(?:\d{1,2}[/.\-]\d{1,2}[/.\-](?:19|20)\d\d|(?:19|20)\d\d[/.\-]\d{1,2}[/.\-]\d{1,2})(?!\d)"
@@ -28,10 +39,6 @@ _word_end = re.compile(r"[0-9A-Za-z]*").match
 _latin = re.compile(r"[A-Za-z_]").match
 _extension = re.compile(r"\s?(?:x|ext)\.?\s?[0-9]").match
 _TRIM: Final = " \t\r\n.()/-\u00a0\u2010\u2011\u2012\u2013\u2014\u2015\u202f\u2009\u200b\u00ad\u2060\u2212"
-MIN_PHONE: Final = 8
-MAX_GROUPS: Final = 7
-"""groups of digits in one number, its international prefix and calling code included"""
-MAX_GAP: Final = 4
 
 
 class Phones(NamedTuple):
@@ -45,12 +52,27 @@ class Phones(NamedTuple):
     is_phone: IsPhone
 
 
+class _Asked(NamedTuple):
+    """What is asked at each group of digits, the cheapest first."""
+
+    begins: Callable[[str, int], object]
+    """Whether any number may begin there."""
+    sizes: range
+    """The longest first."""
+    is_phone: IsPhone
+    cost: int
+    """checks that one call of `is_phone` counts for"""
+
+
 def phones(regions: tuple[str, ...]) -> Phones:
     """Of regions by their ISO 3166 codes; one that has no numbering plan is left out."""
     ways = tuple(way for way in map(dialling, regions) if way)
     least = min((way.least for way in ways), default=MIN_PHONE)
-    outlines = (_ABROAD, *dict.fromkeys(way.outline for way in ways))
-    possible = re.compile("|".join(f"(?:{outline})" for outline in outlines)).fullmatch
+    outline = "|".join(f"(?:{each})" for each in (_ABROAD, *dict.fromkeys(way.outline for way in ways)))
+    possible = re.compile(outline).fullmatch
+    chains = re.compile(
+        rf"[0-9](?<![0-9][0-9]){_NO_DATE}(?:[{_SEPARATORS}]{{0,{MAX_GAP}}}+\d){{{least - 1},}}+"
+    ).finditer
 
     def is_phone(digits: str) -> bool:
         if not least <= len(digits) <= MAX_DIGITS or possible(digits) is None:
@@ -59,48 +81,44 @@ def phones(regions: tuple[str, ...]) -> Phones:
             return True
         return any(way.writes(digits) for way in ways)
 
-    def find(text: str) -> Iterator[Span]:
-        yield from _with_plus(text)
-        if ways or _zeros(text):
-            for run in _run(text):
-                if len(run[0]) >= least:
-                    yield from _at_home(text, run.span(), is_phone)
+    def find(text: str, budget: Budget) -> Iterator[Span]:
+        yield from _with_plus(text, budget)
+        if ways or "00" in text:
+            for found in chains(text):
+                yield from _at_home(text, found.span(), budget, asked)
 
+    # What some first digits of a row fit may still be followed by more: no end is asked for.
+    begins = re.compile(outline.replace("$", "")).match
+    asked = _Asked(begins, range(MAX_DIGITS, least - 1, -1), is_phone, 1 + len(ways) // 2)
     return Phones(least, find, is_phone)
 
 
-def _with_plus(text: str) -> Iterator[Span]:
+def _with_plus(text: str, budget: Budget) -> Iterator[Span]:
     for run in _plus_run(text):
+        budget.spend()
         number = run[0].rstrip(_TRIM)
-        digits = _ascii("".join(m[0] for m in _group(number.removeprefix("%2B").removeprefix("%2b"))))
+        digits = "".join([m[0] for m in _group(number.removeprefix("%2B").removeprefix("%2b"))])
         if len(digits) >= MIN_PHONE or international(digits):
             yield run.start(), run.start() + len(number)
 
 
-def _at_home(text: str, run: Span, is_phone: IsPhone) -> Iterator[Span]:
-    groups = [(m.start(), m.end()) for m in _group(text, *run)]
+def _at_home(text: str, part: Span, budget: Budget, asked: _Asked) -> Iterator[Span]:
+    # More groups than checks are left cannot all be begun at.
+    digits, starts, ends = chain(text, part, budget.left + MAX_GROUPS)
     done = 0
-    for first, (start, _) in enumerate(groups):
-        if start < done or not _may_begin(text, start):
+    for number, (at, start) in enumerate(starts):
+        budget.spend()
+        if start < done or asked.begins(digits, at) is None or not _may_begin(text, start):
             continue
-        end = _longest(text, groups[first : first + MAX_GROUPS], is_phone)
-        if end:
-            done = end
-            opened = start - 1 if start and text[start - 1] == "(" else start
-            yield opened, end
-
-
-def _longest(text: str, groups: list[Span], is_phone: IsPhone) -> int:
-    """The end of the most groups that are one number; 0 for none."""
-    joined, found, before = "", 0, groups[0][0]
-    for begin, end in groups:
-        if begin - before > MAX_GAP or len(joined) + end - begin > MAX_DIGITS:
-            break
-        joined += text[begin:end]
-        before = end
-        if is_phone(_ascii(joined)) and _may_stand(text, groups[0][0], end):
-            found = end
-    return found
+        for size in asked.sizes:
+            end, last = ends.get(at + size, (0, number + MAX_GROUPS))
+            if last - number >= MAX_GROUPS:
+                continue
+            budget.spend(asked.cost)
+            if asked.is_phone(digits[at : at + size]) and _may_stand(text, start, end):
+                done = end
+                yield start - 1 if start and text[start - 1] == "(" else start, end
+                break
 
 
 def _may_begin(text: str, start: int) -> bool:
@@ -123,7 +141,3 @@ def _may_stand(text: str, start: int, end: int) -> bool:
     if _latin(text, end) and not _extension(text, end):
         return False
     return not _date(text[start:end]) and not _fraction(text, start, end)
-
-
-def _ascii(digits: str) -> str:
-    return digits if digits.isascii() else "".join(str(unicodedata.decimal(c)) for c in digits)
