@@ -31,6 +31,7 @@ REASONS: Mapping[str, Reason] = {
     "contact_without_consent": Reason(403, "A recipient has not given the consent that is required"),
     "contact_outside_hours": Reason(403, "A recipient must not be contacted at this time"),
     "contact_unknown_recipient": Reason(403, "A recipient could not be identified"),
+    "record_withheld": Reason(403, "A record is that of a person who is to be left alone"),
     "unknown_upstream": Reason(404, "No upstream of this client is at this address"),
     "request_timeout": Reason(408, "The request did not arrive in time"),
     "body_too_large": Reason(413, "The body is larger than the limit"),

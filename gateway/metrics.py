@@ -38,7 +38,7 @@ METRICS: Mapping[str, Metric] = {
         ("provider", "operation", "path", "category"),
         "Values that look personal at paths no data map names, in sampled answers",
     ),
-    "hushgate_dropped_recipients": Metric("counter", (), "Recipients left out of a request"),
+    "hushgate_dropped_recipients": Metric("counter", (), "Recipients and records left out"),
     "hushgate_added_seconds": Metric("histogram", (), "Time the gateway itself added to an exchange"),
     "hushgate_total_seconds": Metric("histogram", (), "Time from request head to answer"),
     "hushgate_connections": Metric("gauge", (), "Open connections of callers"),

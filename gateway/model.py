@@ -95,6 +95,24 @@ class DataMap(Struct):
     """The first line whose types a body's fits decides about it."""
 
 
+class Partial(Struct):
+    """How a provider answers that some records of several were left out. Paths are keys from the root down.
+
+    `inputs` and `results` end in `[]`: the records of a request, and of its answer. `status` is the answer's
+    when somebody was left out. `entry` (JSON text with placeholders) tells of records: appended to `errors`,
+    one for each reason, or put in their places among `results` where there is no `errors`. `count` is the
+    number of `errors`; `total` that of all results.
+    """
+
+    inputs: str | None = None
+    results: str | None = None
+    status: int | None = None
+    errors: str | None = None
+    count: str | None = None
+    total: str | None = None
+    entry: str | None = None
+
+
 class Operation(Struct):
     """One API call of a provider. `path` is a template: `/crm/v3/objects/contacts/{contactId}`."""
 
@@ -107,6 +125,7 @@ class Operation(Struct):
     """True when it can reach a person or change data upstream: any unsafe method, any channel."""
     lookup: bool = False
     """True when it finds people by what a caller knows of them; lookups are limited in their rate."""
+    partial: Partial | None = None
     request: DataMap = DataMap()
     response: DataMap = DataMap()
 
@@ -220,8 +239,14 @@ class Residency(Struct):
     operators: tuple[str, ...] = ()
 
 
+class Records(Struct):
+    """Whose records are left alone: people who are suppressed, on these channels if any are named."""
+
+    suppressed_on: tuple[Channel, ...] = ()
+
+
 class Rule(Struct):
-    """One restriction: exactly one of mask, contact, residency, access, seal. It can only tighten.
+    """One restriction: exactly one of mask, contact, residency, access, seal, records. It can only tighten.
 
     `since`/`until` are dates (ISO 8601), inclusive and exclusive, at 00:00 UTC. `consents` are tenant
     consents any of which lifts the rule (`unless`).
@@ -243,6 +268,7 @@ class Rule(Struct):
     access: bool = False
     seal: tuple[str, ...] = ()
     """Categories whose tokens are not restored."""
+    records: Records | None = None
 
 
 class Instruction(Struct):

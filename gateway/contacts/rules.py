@@ -91,7 +91,7 @@ def judge(
 
     A suppression that covers channel and purpose refuses whatever the rules are (rule id `registry`).
     """
-    suppressed = any(_hits(entry, channel, purposes) for entry in standing.suppressions)
+    suppressed = any(hits(entry, channel, purposes) for entry in standing.suppressions)
     failed: list[tuple[Check, str]] = []
     shadow: tuple[str, ...] = ()
     for check in checks:
@@ -154,7 +154,8 @@ def _failure(
     return ""
 
 
-def _hits(entry: Suppression, channel: Channel | None, purposes: tuple[str, ...]) -> bool:
+def hits(entry: Suppression, channel: Channel | None, purposes: tuple[str, ...]) -> bool:
+    """Whether a suppression is one for this channel and any of these purposes (None, empty: unknown)."""
     return _meets_channel(entry.channel, channel) and _meets_purpose(entry.purpose, purposes)
 
 

@@ -9,6 +9,7 @@ from gateway.codecs.program import Limits, Program, Tally
 from gateway.codecs.table import media_type, reader_for
 from gateway.errors import PayloadError
 from gateway.exchange.facts import Facts
+from gateway.exchange.partial import tell
 from gateway.exchange.pointing import leads, pointed, side_of
 from gateway.exchange.refused import Refused
 from gateway.http1.encode import forward, status_line
@@ -32,6 +33,10 @@ VALIDATORS = frozenset(
 OURS = frozenset((b"hushgate-decision", b"hushgate-masked", b"hushgate-dropped"))
 LENGTH = frozenset((b"content-length",))
 _REPLACED = VALIDATORS | OURS | LENGTH
+
+
+PHRASES = {200: b"OK", 207: b"Multi-Status"}
+"""Of a status that a provider answers with when somebody was left out."""
 
 
 class Answer(NamedTuple):
@@ -67,7 +72,6 @@ def read(
     facts: Facts, snapshot: Snapshot, plan: Plan, head: ResponseHead, raw: bytes, limits: Limits
 ) -> Answer:
     """The answer with its body masked. Raises Refused, Withheld."""
-    facts.response_bytes = len(raw)
     body = _mask(facts, snapshot, plan, head, raw, limits) if raw else raw
     return Answer(_finish(facts, plan, head, _REPLACED, [(b"Content-Length", b"%d" % len(body))]), body)
 
@@ -119,6 +123,8 @@ def _mask(
         program = _program(side_of(facts, plan), head, carrier)
         tally = Tally.of(program)
         masked = codec.transform(body, program, tally, limits)
+        if facts.leaving is not None and codec is JSON and head.status < 400:
+            masked = _told(facts, plan, masked, limits)
         _count(facts, snapshot, plan, program, tally)
         if codec is JSON and head.status < 400:
             name = plan.upstream.provider, plan.operation.id
@@ -129,6 +135,15 @@ def _mask(
             raise Withheld from error
         kind = Outgrown if error.reason == "body_too_large" else Refused
         raise kind("unparseable_response", f"{error.detail} ({error.place})") from error
+
+
+def _told(facts: Facts, plan: Plan, masked: bytes, limits: Limits) -> bytes:
+    """A masked body in which its provider's own words tell of the records that were left out."""
+    leaving, partial = facts.leaving, plan.operation.partial
+    if leaving is None or partial is None or not leaving.left:
+        return masked
+    document = JSON.parse(masked, limits)
+    return JSON.dump(document) if tell(document, partial, leaving, facts.id) else masked
 
 
 def _program(side: Side, head: ResponseHead, carrier: str) -> Program:
@@ -172,4 +187,6 @@ def _finish(
         extra.append((b"Hushgate-Masked", b"%d" % facts.changed))
     if facts.dropped:
         extra.append((b"Hushgate-Dropped", b"%d" % facts.dropped))
-    return forward(status_line(head.status, head.reason), headers, drop, extra)
+    told = facts.leaving.status if facts.leaving is not None else 0
+    line = status_line(told, PHRASES.get(told, b"")) if told else status_line(head.status, head.reason)
+    return forward(line, headers, drop, extra)

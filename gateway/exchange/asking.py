@@ -1,12 +1,12 @@
 """The request side: read what the plan wants read, find people, judge contact, rewrite. Pure."""
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.codecs.encodings import decode, encode
 from gateway.codecs.params import HEADERS, PATH, QUERY
-from gateway.codecs.program import Codec, Found, Limits, Program, Tally
+from gateway.codecs.program import Found, Limits, Tally
 from gateway.codecs.table import media_type, reader_for
 from gateway.codecs.unread import NOTHING, UNREAD
 from gateway.contacts.model import Standing
@@ -16,6 +16,7 @@ from gateway.errors import HushgateError, PayloadError, StoreError
 from gateway.exchange.commands import Collect, Command, Lookup
 from gateway.exchange.facts import Facts
 from gateway.exchange.finding import Addressed
+from gateway.exchange.leaving import Carried, leave_out
 from gateway.exchange.refused import Refused
 from gateway.exchange.restoring import restored_body, restored_headers, restored_query, restored_unread
 from gateway.http1.fields import Headers
@@ -23,18 +24,6 @@ from gateway.http1.head import RequestHead
 from gateway.model import Channel
 from gateway.policy.plan import Plan, Side
 from gateway.policy.snapshot import Snapshot
-
-
-@dataclass(slots=True)
-class Carried:
-    """One carrier of a request that is looked into: its document, and what was found in it."""
-
-    name: str
-    codec: Codec
-    program: Program
-    document: Any
-    found: list[Found]
-    drop: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -77,6 +66,8 @@ def ask(
                 unread = raw if made is body else encode(made, coding)
     if plan.channel:
         yield from _contact(facts, snapshot, plan, carriers)
+    if plan.records or facts.dropped:
+        yield from leave_out(facts, snapshot, plan, carriers, limits)
     _remember(facts, snapshot, plan, carriers)
     asked = Asked(addressed.path, query, headers, b"" if side.body else unread)
     for carried in carriers:
@@ -88,7 +79,7 @@ def _parameters(
     side: Side, query: bytes, headers: Headers, addressed: Addressed, limits: Limits
 ) -> list[Carried]:
     carriers: list[Carried] = []
-    if side.path and (side.path.masks or addressed.plan.channel):
+    if side.path and (side.path.masks or addressed.plan.channel or addressed.plan.records):
         params = addressed.params
         carriers.append(Carried("path", PATH, side.path, params, PATH.find(params, side.path)))
     if side.query and query:
@@ -116,7 +107,7 @@ def _body(facts: Facts, plan: Plan, head: RequestHead, body: bytes, limits: Limi
             "unsupported_media_type", f"{kind} is not what this operation takes", "content-type"
         )
     document = codec.parse(restored_body(facts, plan, body, content_type, reader, limits), limits)
-    return Carried(name, codec, program, document, codec.find(document, program))
+    return Carried(name, codec, program, document, codec.find(document, program), came=body)
 
 
 @dataclass(slots=True)
@@ -172,7 +163,7 @@ def _standings(plan: Plan, recipients: list[_Recipient]) -> Generator[Command, A
 def _leave_out(recipient: _Recipient, verdict: Verdict) -> None:
     if not (verdict.on_refusal == "drop" and recipient.found.droppable):
         raise Refused(verdict.reason, rules=verdict.rules, retry_after=verdict.retry_after)
-    recipient.carried.drop.add(recipient.found.ordinal)
+    recipient.carried.drop[recipient.found.ordinal] = verdict.reason
 
 
 def _recipients(snapshot: Snapshot, plan: Plan, carriers: list[Carried]) -> list[_Recipient]:

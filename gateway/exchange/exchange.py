@@ -16,6 +16,7 @@ from typing import Any
 from gateway.audit.record import Phase
 from gateway.codecs.program import Limits
 from gateway.errors import HushgateError, PayloadError, StoreError
+from gateway.exchange.alone import enforced, sifted
 from gateway.exchange.answering import OURS, Answer, Outgrown, Withheld, read, unread
 from gateway.exchange.asking import Asked, ask
 from gateway.exchange.commands import (
@@ -189,8 +190,9 @@ class Exchange:
         try:
             made = unread(facts, plan, got)
             if made is None:
-                if short(got.length, limits) or (way := way_of(facts, plan, got, limits)) is None:
+                if short(got.length, limits) or (way := self._way(plan, got)) is None:
                     raw: bytes = yield CollectAnswer(limits.max_body)
+                    facts.response_bytes = len(raw)
                     made = yield from self._read(plan, got, raw)
                 else:
                     made = yield from self._large(plan, got, way)
@@ -201,7 +203,8 @@ class Exchange:
             return
         if made is None:
             return
-        yield from recorded(facts.record(phase, got.status))
+        told = facts.leaving.status if facts.leaving is not None else 0
+        yield from recorded(facts.record(phase, told or got.status))
         if made.body is not None:
             yield Release(made.head, made.body)
             return
@@ -210,14 +213,22 @@ class Exchange:
     def _read(self, plan: Plan, got: ResponseHead, raw: bytes) -> Generator[Command, Any, Answer | None]:
         """A whole body; None when it was streamed after all. Raises Refused, Withheld."""
         env = self._env
+        if plan.records:
+            raw = yield from sifted(self.facts, env.snapshot, plan, got, raw, env.limits)
         try:
             return read(self.facts, env.snapshot, plan, got, raw, env.limits)
         except Outgrown:
-            way = way_of(self.facts, plan, got, env.limits, outgrown=True)
+            way = self._way(plan, got, outgrown=True)
             if way is None:
                 raise
         yield from self._stream(plan, got, way, raw, True)
         return None
+
+    def _way(self, plan: Plan, got: ResponseHead, *, outgrown: bool = False) -> Way | None:
+        """How an answer streams. Records are left out of a whole one alone, and told of in one."""
+        if self.facts.leaving is not None or enforced(plan, "response"):
+            return None
+        return way_of(self.facts, plan, got, self._env.limits, outgrown=outgrown)
 
     def _large(self, plan: Plan, got: ResponseHead, way: Way) -> Generator[Command, Any, Answer | None]:
         """A body that may be streamed; None when it was. Raises Refused, Withheld."""
@@ -225,6 +236,7 @@ class Exchange:
         if way.look:
             data, whole = yield Next(way.look)
         if whole and way.whole:
+            self.facts.response_bytes = len(data)
             return (yield from self._read(plan, got, data))
         yield from self._stream(plan, got, way, data, whole)
         return None

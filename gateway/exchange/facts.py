@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from gateway.audit.record import Phase, Record
 from gateway.codecs.program import Program, Tally
+from gateway.exchange.partial import Leaving
 from gateway.http1.head import RequestHead
 from gateway.model import Location
 from gateway.policy.identity import Identity, Peer
@@ -21,6 +22,7 @@ class Facts:
     accepted, so that what follows is an outcome; `closed`: that was accepted too, or may have been. `shape`
     are the members a provider's SDK reads in a refusal. `scheme`: by which the caller reaches the gateway, so
     that links lead back to it; None where it names the upstream's own host. `target`: the path asked of it.
+    `dropped` counts who was left out and is told of, `withheld` records that are missing without a word.
     """
 
     # Written out rather than generated: one of these is made for every request.
@@ -33,6 +35,7 @@ class Facts:
         "id",
         "identity",
         "intended",
+        "leaving",
         "location",
         "masked",
         "more",
@@ -54,6 +57,7 @@ class Facts:
         "tick",
         "unmapped",
         "waited",
+        "withheld",
     )
 
     def __init__(
@@ -86,6 +90,8 @@ class Facts:
         self.unmapped = 0
         self.changed = 0
         self.dropped = 0
+        self.withheld = 0
+        self.leaving: Leaving | None = None
         self.address = ""
         self.location: Location | None = None
         self.request_bytes = 0
@@ -131,7 +137,7 @@ class Facts:
             paths=self.paths,
             restored=self.restored,
             unmapped=self.unmapped,
-            dropped=self.dropped,
+            dropped=self.dropped + self.withheld,
             address=self.address,
             request_bytes=self.request_bytes,
             response_bytes=self.response_bytes,

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.codecs.program import Masker, Program, Slot
+from gateway.contacts.alone import RecordCheck
 from gateway.contacts.rules import Check
 from gateway.masking.custom import NOTHING_CUSTOM, Custom
 from gateway.masking.detect import detector, redact_all
@@ -95,6 +97,8 @@ def compile_plan(ground: Ground, it: Situation, now: float) -> Plan:
     url = urlsplit(it.upstream.url)
     permission = _permission(ground, it, live)
     compiler = _Sides(ground, it, tuple(rule for rule in live if rule.operator), permission)
+    contact, records = _contact(it, live), _records(live)
+    leaves_out = it.operation.partial is not None and bool(records or any(contact.values()))
     return Plan(
         tenant=policy.tenant,
         version=policy.version,
@@ -109,10 +113,11 @@ def compile_plan(ground: Ground, it: Situation, now: float) -> Plan:
         channel=it.operation.channel,
         denial=Denial("access_denied", denied) if denied else None,
         request=compiler.side("request", it.operation.request),
-        response=compiler.side("response", it.operation.response),
+        response=compiler.side("response", it.operation.response, read=leaves_out),
         links=compiler.linker,
         restoring=compiler.restoring(it, live),
-        contact=_contact(it, live),
+        contact=contact,
+        records=records,
         permission=permission,
         shadow=tuple(rule.id for rule in access if rule.mode == "shadow"),
         country=policy.country,
@@ -124,7 +129,9 @@ def compile_plan(ground: Ground, it: Situation, now: float) -> Plan:
 
 def _consider(rule: Rule, it: Situation, policy: Policy) -> Considered:
     why = obstacle(rule, it, policy.consents)
-    kind = next(k for k in ("operator", "contact", "residency", "access", "seal") if getattr(rule, k))
+    kind = next(
+        k for k in ("operator", "contact", "residency", "access", "seal", "records") if getattr(rule, k)
+    )
     if why is None and kind == "contact" and it.operation.channel is None:
         why = "the operation reaches nobody"
     return Considered(
@@ -150,6 +157,26 @@ def _contact(it: Situation, live: list[Rule]) -> dict[Channel, tuple[Check, ...]
         )
         for c in possible
     }
+
+
+_BOTH: tuple[Direction, ...] = ("request", "response")
+
+
+def _records(live: list[Rule]) -> dict[Direction, tuple[RecordCheck, ...]]:
+    """Checks of the people named in a request, and in its answer; only directions that have any."""
+    made = {
+        direction: tuple(
+            RecordCheck(rule.id, rule.mode, rule.records.suppressed_on, rule.on_refusal)
+            for rule in live
+            if rule.records and rule.scope.direction in (None, direction)
+        )
+        for direction in _BOTH
+    }
+    return {direction: checks for direction, checks in made.items() if checks}
+
+
+def _unchanged(value: Any) -> Any:
+    return value
 
 
 def _permission(ground: Ground, it: Situation, live: list[Rule]) -> Gate:
@@ -191,13 +218,18 @@ class _Sides:
             ground.reach, ground.policy.tenant, it.upstream, gate, self._programs, self._rest, self._detect
         )
 
-    def side(self, direction: Direction, data: DataMap) -> Side:
-        """Compile one direction. Only a response has unmapped values: a request is the client's own data."""
+    def side(self, direction: Direction, data: DataMap, *, read: bool = False) -> Side:
+        """Compile one direction. Only a response has unmapped values: a request is the client's own data.
+
+        `read`: its body has to be read although nothing in it may have to be changed.
+        """
         unmapped = self._rest if direction == "response" else None
         detect = (unmapped or self._detect) if direction == "response" else None
         opaque = tuple(self._opaque(unread, direction) for unread in data.opaque)
         make = self._make(direction)
         made = bodies(data, make, unmapped, opaque)
+        if read and not made:
+            made = bodies(data, make, _unchanged, opaque)
         fields = headers(data, direction, make)
         return Side(
             path=flat(data.path, make),

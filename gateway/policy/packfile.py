@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final, get_args
 
-from gateway.model import Channel, Host, Operation, Pack
+from gateway.model import Channel, Host, Operation, Pack, Partial
 from gateway.policy.calls import CALL, SAFE, Call, collisions, parse_call
 from gateway.policy.mapfile import GUARDED, JSON, PARAMETER, REQUEST, RESPONSE, TYPED
 from gateway.policy.packtypes import (
@@ -18,6 +18,7 @@ from gateway.policy.packtypes import (
     Spread,
     TooMuchError,
 )
+from gateway.policy.partialfile import PARTIAL, PLACEHOLDERS, misplaced
 from gateway.policy.taxonomy import OPERATOR_NAME, REGION, USE
 from gateway.strict.checks import Refers, Unique, scalars, select
 from gateway.strict.document import Node, Scalar, read
@@ -34,6 +35,7 @@ def _operation(
     purpose: str | None = None,
     act: bool | None = None,
     lookup: bool = False,
+    partial: str | None = None,
     request: Draft = NOTHING,
     response: Draft = NOTHING,
 ) -> Plan | Fault:
@@ -52,7 +54,7 @@ def _operation(
         act=acts,
         lookup=lookup,
     )
-    return Plan(operation, request, response)
+    return Plan(operation, request, response, partial)
 
 
 OPERATION: Final = Table(
@@ -69,6 +71,7 @@ OPERATION: Final = Table(
         Key("purpose", USE, "The data use it always serves."),
         Key("act", FLAG, "Whether it reaches a person or changes data (true for unsafe methods, channels)."),
         Key("lookup", FLAG, "Whether it finds people by what a caller knows of them: limited in its rate."),
+        Key("partial", NAME, "Name of one of `partials`: how it answers when records are left out."),
         Key("request", REQUEST, "Where which data is in what is sent."),
         Key("response", RESPONSE, "Where which data is in what comes back."),
     ),
@@ -87,8 +90,6 @@ HOST: Final = Table(
     doc="A host of the provider.",
 )
 
-_PLACEHOLDERS: Final = ("detail", "status", "reason", "id")
-
 
 @dataclass(frozen=True, slots=True)
 class Member(Kind[str | int]):
@@ -103,8 +104,8 @@ class Member(Kind[str | int]):
         if node.plain and re.fullmatch(r"0|-?[1-9][0-9]{0,14}", node.text):
             return int(node.text)
         for name in re.findall(r"\{(.*?)\}", node.text):
-            if name not in _PLACEHOLDERS:
-                report.add(node, f"placeholder {{{name}}}", self.expected, nearest(name, _PLACEHOLDERS))
+            if name not in PLACEHOLDERS:
+                report.add(node, f"placeholder {{{name}}}", self.expected, nearest(name, PLACEHOLDERS))
                 return INVALID
         return node.text
 
@@ -117,12 +118,17 @@ def _pack(
     types: dict[str, Entries] | None = None,
     refusal: dict[str, str | int] | None = None,
     links: tuple[Host, ...] = (),
+    partials: dict[str, Partial] | None = None,
 ) -> Pack | Fault:
-    spread = Spread(types or {})
+    spread = Spread(types or {}, partials or {})
     try:
         built = tuple(spread.operation(plan) for plan in operations)
     except TooMuchError as error:
         return Fault("types", str(error), f"types that end, and at most {MAX_FIELDS} fields in one place")
+    wrong_one = misplaced(built)
+    if wrong_one:
+        found = f"a partial of {wrong_one!r}, which has no JSON there"
+        return Fault("partials", found, "partials of operations with JSON in request and answer")
     return Pack(
         provider=provider, title=title, hosts=hosts, operations=built, refusal=refusal or {}, links=links
     )
@@ -137,6 +143,7 @@ PACK: Final = Table(
         Key("operations", ListOf(OPERATION), "Every call that is allowed at all.", True),
         Key("types", MapOf(NAME, JSON), "Field lists that several operations share."),
         Key("links", ListOf(HOST), "Hosts that are no upstreams, to which answers may lead an application."),
+        Key("partials", MapOf(NAME, PARTIAL), "How answers tell of records that were left out, by name."),
         Key("refusal", MapOf(PARAMETER, Member()), "Members added to refusals, for the provider's SDK."),
     ),
     _pack,
@@ -166,6 +173,7 @@ DOCUMENT: Final = Document(
         Unique("host of links", "links[].name"),
         Refers("type", tuple(f"{path}.*.type" for path in _MAPS), "types{}"),
         Refers("type", tuple(f"operations[].{place}.*.of" for place in (*TYPED, *GUARDED)), "types{}"),
+        Refers("partial", ("operations[].partial",), "partials{}"),
         collisions,
         _template_parameters,
     ),

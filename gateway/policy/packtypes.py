@@ -16,6 +16,7 @@ from gateway.model import (
     GuardKind,
     Holds,
     Operation,
+    Partial,
     SubjectKind,
     SubjectRole,
     Unread,
@@ -60,11 +61,12 @@ NOTHING: Final = Draft({})
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """An operation whose data maps still name types."""
+    """An operation whose data maps still name types; `partial` is a name too."""
 
     operation: Operation
     request: Draft
     response: Draft
+    partial: str | None = None
 
 
 class TooMuchError(Exception):
@@ -95,13 +97,17 @@ def join(prefix: str, path: str) -> str:
 class Spread:
     """Puts types in where they are named. A type that does not exist adds nothing (it is noted elsewhere)."""
 
-    def __init__(self, types: Mapping[str, Entries]) -> None:
+    def __init__(self, types: Mapping[str, Entries], partials: Mapping[str, Partial]) -> None:
         self._types = types
+        self._partials = partials
 
     def operation(self, plan: Plan) -> Operation:
         """The operation with its data maps. Raises TooMuchError."""
         return msgspec.structs.replace(
-            plan.operation, request=self._map(plan.request), response=self._map(plan.response)
+            plan.operation,
+            partial=self._partials.get(plan.partial or ""),
+            request=self._map(plan.request),
+            response=self._map(plan.response),
         )
 
     def _map(self, draft: Draft) -> DataMap:

@@ -9,8 +9,9 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from gateway.codecs.program import Program
+from gateway.contacts.alone import RecordCheck
 from gateway.contacts.rules import Check
-from gateway.model import Channel, Client, Operation, Upstream
+from gateway.model import Channel, Client, Direction, Operation, Upstream
 from gateway.residency.judge import Gate
 
 if TYPE_CHECKING:  # it is made of programs, whose makers know plans
@@ -119,6 +120,8 @@ class Plan:
     """What tokens of a request stand for, and which masks may not be written."""
     contact: Mapping[Channel, tuple[Check, ...]]
     """Checks per channel a recipient can turn out to be on; empty when the operation has no channel."""
+    records: Mapping[Direction, tuple[RecordCheck, ...]]
+    """Checks of the people named in a direction; without any the registry is not asked about them."""
     permission: Gate
     shadow: tuple[str, ...]
     """Shadow rules that would have denied the operation."""

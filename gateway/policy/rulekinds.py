@@ -1,4 +1,4 @@
-"""The five kinds of rules and what narrows them, as tables. Pure."""
+"""The six kinds of rules and what narrows them, as tables. Pure."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +14,7 @@ from gateway.model import (
     Mask,
     Mode,
     OnRefusal,
+    Records,
     Requirement,
     Residency,
     Rule,
@@ -63,6 +64,7 @@ class Part:
     narrow: Narrow
     contact: Contact | None = None
     residency: Residency | None = None
+    records: Records | None = None
 
 
 @cache
@@ -172,6 +174,25 @@ RESIDENCY: Final = Table(
 )
 
 
+def _records(suppressed_on: tuple[Channel, ...] = (), **narrow: tuple[str, ...] | str) -> Part:
+    return Part(narrow, records=Records(suppressed_on=suppressed_on))
+
+
+RECORDS: Final = Table(
+    "records",
+    (
+        Key(
+            "suppressed_on",
+            many(_CHANNEL),
+            "Only people who are suppressed on one of these channels; on any when left out.",
+        ),
+        *NARROWING,
+    ),
+    _records,
+    doc="Records of suppressed people, which are neither sent nor answered.",
+)
+
+
 def _access(**narrow: tuple[str, ...] | str) -> Part:
     return Part(narrow)
 
@@ -227,6 +248,7 @@ def _rule(
     contact: Part | None = None,
     residency: Part | None = None,
     access: Part | None = None,
+    records: Part | None = None,
     seal: tuple[str, ...] = (),
     operator: Mask | None = None,
     to: Part | None = None,
@@ -235,10 +257,8 @@ def _rule(
     unless: tuple[str, ...] = (),
     **narrow: tuple[str, ...] | str,
 ) -> Rule | Fault:
-    parts = [part for part in (contact, residency, access, to) if part]
-    scope = _merged([narrow, *(part.narrow for part in parts)])
-    fault = _misfit(mask, contact, operator, to, on_refusal) or _backwards(since, until)
-    if fault:
+    scope = _merged([narrow, *(part.narrow for part in (contact, residency, access, records, to) if part)])
+    if fault := _misfit(mask, contact or records, operator, to, on_refusal) or _backwards(since, until):
         return fault
     if isinstance(scope, Fault):
         return scope
@@ -257,14 +277,15 @@ def _rule(
         residency=residency.residency if residency else None,
         access=access is not None,
         seal=tuple(dict.fromkeys(seal)),
+        records=records.records if records else None,
     )
 
 
 def _misfit(
-    mask: tuple[str, ...], contact: Part | None, operator: Mask | None, to: Part | None, on_refusal: OnRefusal
+    mask: tuple[str, ...], people: Part | None, operator: Mask | None, to: Part | None, on_refusal: OnRefusal
 ) -> Fault | None:
-    if on_refusal == "drop" and not contact:
-        return Fault("on_refusal", "'drop' without contact", "'drop' only where recipients can be dropped")
+    if on_refusal == "drop" and not people:
+        return Fault("on_refusal", "'drop' without contact or records", "'drop' where people can be left out")
     misplaced = "with" if operator and not mask else "to" if to and not mask else None
     if misplaced:
         return Fault(misplaced, f"{misplaced!r} without mask", f"{misplaced!r} only in a mask rule")
@@ -286,6 +307,7 @@ RULE: Final = Table(
         Key("residency", RESIDENCY, "Where personal data may go."),
         Key("access", ACCESS, "Calls that are refused."),
         Key("seal", many(CATEGORY), "Data categories whose tokens are not restored."),
+        Key("records", RECORDS, "Whose records are neither sent nor answered."),
         Key("with", OPERATOR, "How to mask (mask rules; `redact` when left out).", to="operator"),
         Key("to", TO, "Masks requests to these instead of responses (mask rules)."),
         Key("mode", one_of(*get_args(Mode)), "`shadow` only records what it would do.", default="enforce"),
@@ -294,14 +316,14 @@ RULE: Final = Table(
         Key(
             "on_refusal",
             one_of(*get_args(OnRefusal)),
-            "`drop` leaves the refused recipient out and sends the rest (contact rules).",
+            "`drop` leaves the refused recipient or record out and goes on with the rest (contact, records).",
             default="refuse",
         ),
         Key("unless", UNLESS, "What lifts the rule."),
         *NARROWING,
     ),
     _rule,
-    exactly=("mask", "contact", "residency", "access", "seal"),
+    exactly=("mask", "contact", "residency", "access", "seal", "records"),
     lines=True,
     doc="One restriction. It can only tighten what views grant.",
 )

@@ -1,5 +1,7 @@
 """The HubSpot pack against the generated sources of the provider's own SDK."""
 
+import json
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -111,3 +113,47 @@ def test_searches_are_reads_and_everything_else_unsafe_is_an_act() -> None:
 
 def test_refusal_does_not_clash_with_the_problem_document() -> None:
     assert not set(PACK.refusal) & {"type", "title", "status", "detail", "instance", "rules"}
+
+
+BATCHES = {
+    "contacts.batch_create": "crm.contacts.models.batch_response_simple_public_object_with_errors",
+    "contacts.batch_read": "crm.contacts.models.batch_response_simple_public_object_with_errors",
+    "contacts.batch_update": "crm.contacts.models.batch_response_simple_public_object_with_errors",
+    "contacts.batch_upsert": "crm.contacts.models.batch_response_simple_public_upsert_object_with_errors",
+    "associations.batch_create": (
+        "crm.associations.v4.models.batch_response_labels_between_object_pair_with_errors"
+    ),
+    "associations.batch_read": (
+        "crm.associations.v4.models.batch_response_public_association_multi_with_label_with_errors"
+    ),
+}
+"""Where the SDK says what a batch answers with 207."""
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_whoever_is_left_out_is_told_of_as_the_sdk_reads_it(name: str) -> None:
+    partial = BY_ID[name].partial
+    assert partial and partial.entry and partial.status == 207
+    envelope = _members(BATCHES[name])
+    assert {partial.errors, partial.count, "results"} <= envelope.keys()
+    error = _members(BATCHES[name].rpartition(".")[0] + ".standard_error")
+    entry = json.loads(partial.entry)
+    assert entry.keys() <= error.keys()
+    needed = {"status", "category", "message", "context", "links", "errors"}
+    assert needed <= entry.keys(), "the SDK raises for a StandardError without them"
+    assert error["context"] == "dict[str, list[str]]"
+    assert all(isinstance(each, list) for each in entry["context"].values())
+
+
+def _members(module: str) -> dict[str, str]:
+    """Members of the one model in a module of the SDK, by their name in JSON, with their types."""
+    every = vars(import_module(f"hubspot.{module}")).values()
+    (model,) = (each for each in every if hasattr(each, "attribute_map"))
+    return {name: model.openapi_types[member] for member, name in model.attribute_map.items()}
+
+
+def test_whatever_answers_with_errors_beside_results_says_so() -> None:
+    with_errors = {
+        o.id for o in PACK.operations if o.request.json and "batch" in o.id and o.id[-7:] != "archive"
+    }
+    assert {o.id for o in PACK.operations if o.partial and o.partial.entry} == with_errors == set(BATCHES)

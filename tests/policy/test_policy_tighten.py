@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from gateway.audit.record import Record
 from gateway.contacts.model import Consent, Suppression
+from gateway.exchange.commands import Lookup
 from gateway.masking.table import OPERATORS, stricter
 from gateway.masking.token import Tokens
 from gateway.model import Channel, Mask, Rule, Scope, View
@@ -132,12 +133,18 @@ accesses = st.just({"access": {"operations": ["*.delete_batch", "crm.status"]}})
 
 
 seals = some(*SUBJECTS).map(lambda categories: {"seal": categories})
+left_alone = st.builds(
+    lambda terms, refusal, direction: {"records": terms, "on_refusal": refusal, **direction},
+    optional(suppressed_on=some("call", "sms", "email")),
+    st.sampled_from(("refuse", "drop")),
+    st.sampled_from(({}, {"direction": "request"}, {"direction": "response"})),
+)
 
 
 @st.composite
 def rules(draw: st.DrawFn) -> Json:
     """One rule of any kind, narrowed, timed."""
-    kind: Json = draw(masks | contacts | residencies | accesses | seals)
+    kind: Json = draw(masks | contacts | residencies | accesses | seals | left_alone)
     inside: Json = kind.get("access", {})
     narrow = {k: v for k, v in draw(narrowing).items() if k not in inside}
     if "to" in kind:
@@ -346,7 +353,9 @@ def decided(played: Played) -> tuple[object, ...]:
     if not allowed(played) and played.body:
         body = {k: v for k, v in played.json.items() if k != "rules"}
     records = [plain(record) for record in played.records]
-    return sent, body, played.status, played.kinds, records
+    # to report what a shadow rule would do, the registry may be asked
+    kinds = [kind for kind in played.kinds if kind is not Lookup]
+    return sent, body, played.status, kinds, records
 
 
 def plain(record: Record) -> Record:
