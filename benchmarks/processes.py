@@ -68,6 +68,14 @@ def cpu_seconds(pid: int) -> float:
     return total / TICK
 
 
+def peak_bytes(pid: int) -> int:
+    """The most memory that was ever resident of a process. Raises OSError."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise OSError("the kernel does not say how much memory a process had")
+
+
 def rss_bytes(pid: int) -> int:
     """Resident memory of one process; 0 when it is gone."""
     with contextlib.suppress(OSError):

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.processes import RunError, rss_bytes, unwind_on_terminate
+from benchmarks.processes import RunError, cpu_seconds, peak_bytes, rss_bytes, unwind_on_terminate
 from tests.service.house import House, running
 from tests.world import KEYS
 
@@ -104,19 +104,20 @@ def measure(name: str, mib: int) -> bool:
         (Path(folder) / "packs" / "crm" / "pack.yaml").write_bytes(PACK)
         with running(house), socket.create_connection(house.apps, 30) as sock:
             [worker] = house.pids()
-            before = most = rss_bytes(worker)
+            before, spent = rss_bytes(worker), cpu_seconds(worker)
             began = time.monotonic()
             key = KEYS["support"]
             sock.sendall(b"GET /crm/export HTTP/1.1\r\nHost: gw.test\r\nHushgate-Key: %b\r\n\r\n" % key)
             taken, tail = 0, b""
             while not tail.endswith(b"\r\n0\r\n\r\n") and (data := sock.recv(1 << 20)):
                 taken, tail = taken + len(data), (tail + data)[-16:]
-                most = max(most, rss_bytes(worker))
             seconds = time.monotonic() - began
+            most, spent = peak_bytes(worker), cpu_seconds(worker) - spent
     whole = tail.endswith(b"\r\n0\r\n\r\n")
     came = f"{taken / MIB:.0f} MiB came" if whole else "NOT WHOLE"
-    size, speed = upstream.size / MIB, upstream.size / 1e6 / seconds
-    print(f"{name}: {size:.0f} MiB in {seconds:.0f} s, {speed:.1f} MB/s, {came}")
+    size = upstream.size
+    print(f"{name}: {size / MIB:.0f} MiB in {seconds:.0f} s, {size / 1e6 / seconds:.1f} MB/s, {came}")
+    print(f"worker: {size / 1e6 / spent:.1f} MB for each second of its processor time")
     print(f"worker memory: {before / MIB:.1f} MiB before, {most / MIB:.1f} at most")
     return whole and most < LIMIT
 
