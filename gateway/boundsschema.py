@@ -22,6 +22,13 @@ LIMITS: Final = Table(
         ),
         Key("depth", Number(1, 1000), "Most nested containers in a body.", default="100", to="max_depth"),
         Key("fields", Number(1, 10**6), "Most form or query fields.", default="10000", to="max_fields"),
+        Key(
+            "record",
+            SIZE,
+            "Largest record of a body masked as it comes: a line, an event, a row, an item of an array.",
+            default="1MiB",
+            to="max_record",
+        ),
         Key("target", SIZE, "Longest request target.", default="8KiB", to="max_target"),
         Key("head", SIZE, "Largest head.", default="64KiB", to="max_head"),
         Key("headers", Number(1, 10_000), "Most header lines.", default="100", to="max_headers"),

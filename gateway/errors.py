@@ -56,6 +56,9 @@ REASONS: Mapping[str, Reason] = {
     "upstream_invalid": Reason(502, "The upstream's answer is not valid"),
     "unparseable_response": Reason(502, "The upstream's answer could not be read and was withheld"),
     "link_withheld": Reason(502, "The upstream leads to where the gateway may not let a caller go"),
+    "response_too_large": Reason(
+        502, "The upstream's answer is larger than the limit, and not of a kind that is masked as it comes"
+    ),
     "registry_unavailable": Reason(503, "The contact registry is unavailable", 5),
     "audit_unavailable": Reason(503, "The audit log is unavailable", 5),
     "overloaded": Reason(503, "The gateway has too many connections", 1),

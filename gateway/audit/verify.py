@@ -21,7 +21,7 @@ BACKWARDS = 300.0
 
 _BEGINS: Mapping[Phase, str] = {
     "intent": "an intent without an outcome",
-    "stream": "a stream without an outcome",
+    "stream": "a stream under way or cut off",
 }
 """Phases that wait for an outcome, and what is said when it is missing."""
 _GOES_ON = frozenset((("intent", "outcome"), ("stream", "outcome"), ("intent", "stream")))
@@ -30,7 +30,7 @@ _GOES_ON = frozenset((("intent", "outcome"), ("stream", "outcome"), ("intent", "
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it should be. `open` is an intent or stream without an outcome.
+    """One thing that is not as it should be. `open` is a beginning without an outcome, of the phase `begun`.
 
     `id` is a record's.
     """
@@ -41,6 +41,7 @@ class Finding:
     found: str
     expected: str
     id: str = ""
+    begun: str = ""
 
     def __str__(self) -> str:
         about = f" (id {self.id})" if self.id else ""
@@ -67,7 +68,7 @@ class Report:
 
     @property
     def verified(self) -> bool:
-        """Whether nothing failed. Warnings and open intents are not failures."""
+        """Whether nothing failed. Warnings, and what is under way, are not failures."""
         return not any(finding.kind == "failure" for finding in self.findings)
 
 
@@ -186,7 +187,12 @@ class Verifier:
                 "failure", f"{record.phase} with an id that was there before", "an id of its own", record.id
             )
         elif phase == "outcome":
-            self._find("failure", "an outcome without an intent", "an intent before it", record.id)
+            self._find(
+                "failure",
+                "an outcome without an intent or stream",
+                "an intent or stream before it",
+                record.id,
+            )
         elif phase in _BEGINS:
             chain.begun[record.id] = phase, chain.file, chain.line
         self._ids.add(record.id)
@@ -194,7 +200,7 @@ class Verifier:
     def _end(self, name: str) -> None:
         chain = self._chain
         for about, (phase, file, line) in chain.begun.items():
-            self._findings.append(Finding("open", file, line, _BEGINS[phase], "its outcome", about))
+            self._findings.append(Finding("open", file, line, _BEGINS[phase], "its outcome", about, phase))
         for head in sorted(chain.expect):
             self._find("failure", f"no line with the noted hash {head}", "it: lines were cut off or replaced")
         self._heads[name] = chain.prev

@@ -96,10 +96,11 @@ def as_text(report: Report, directory: Path) -> str:
     lines = [str(finding) for finding in report.findings]
     lines += [f"head: {chain}={head}" for chain, head in report.heads.items()]
     kinds = [finding.kind for finding in report.findings]
+    begun = [finding.begun for finding in report.findings]
     lines.append(
         f"{'verified' if report.verified else 'NOT VERIFIED'}: {report.records:,} records in {report.chains} "
         f"chains, {kinds.count('failure')} failures, {kinds.count('warning')} warnings, "
-        f"{kinds.count('open')} open intents"
+        f"{begun.count('intent')} open intents, {begun.count('stream')} open streams"
     )
     return "\n".join(lines)
 

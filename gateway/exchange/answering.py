@@ -134,7 +134,12 @@ def _mask(
         if head.status >= 400:
             raise Withheld from error
         kind = Outgrown if error.reason == "body_too_large" else Refused
-        raise kind("unparseable_response", f"{error.detail} ({error.place})") from error
+        raise kind(withheld(error), f"{error.detail} ({error.place})") from error
+
+
+def withheld(error: PayloadError) -> str:
+    """The reason why an answer that a codec does not read is withheld."""
+    return "response_too_large" if error.reason == "body_too_large" else "unparseable_response"
 
 
 def _told(facts: Facts, plan: Plan, masked: bytes, limits: Limits) -> bytes:

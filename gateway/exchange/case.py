@@ -30,11 +30,15 @@ class CaseRequest(Struct):
 
 
 class CaseResponse(Struct):
-    """What the upstream answers; `body` is encoded already."""
+    """What the upstream answers; `body` is encoded already.
+
+    `chunks`: the same body in the parts in which it comes, its length untold.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    chunks: tuple[bytes, ...] = ()
 
 
 class SentExpectation(Struct):

@@ -76,10 +76,19 @@ def _request(
 
 
 def _response(
-    status: int, headers: dict[str, str] | None = None, body: str | None = None, json: str | None = None
+    status: int,
+    headers: dict[str, str] | None = None,
+    body: str | None = None,
+    json: str | None = None,
+    chunks: tuple[str, ...] = (),
 ) -> CaseResponse | Fault:
-    made = _message(headers, body, json)
-    return made if isinstance(made, Fault) else CaseResponse(status=status, headers=made[0], body=made[1])
+    if chunks and not (body is None and json is None):
+        return Fault("chunks", "'chunks' beside 'body' or 'json'", "one of body, json, chunks")
+    made = _message(headers, "".join(chunks) if chunks else body, json)
+    if isinstance(made, Fault):
+        return made
+    parts = tuple(chunk.encode() for chunk in chunks)
+    return CaseResponse(status=status, headers=made[0], body=made[1], chunks=parts)
 
 
 def _suppression(**values: str) -> Suppression:
@@ -143,6 +152,11 @@ _RESPONSE: Final = Table(
         Key("headers", _HEADERS, "Header fields."),
         Key("body", _BODY, "The body as text."),
         Key("json", JsonText(), "The body as a JSON document."),
+        Key(
+            "chunks",
+            ListOf(_BODY, unique=False),
+            "The body as texts that come one after another, its length untold.",
+        ),
     ),
     _response,
 )

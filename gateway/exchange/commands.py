@@ -71,7 +71,10 @@ class Send:
 
 @dataclass(slots=True)
 class CollectAnswer:
-    """Read the whole response body, at most `limit` bytes. Answer: bytes. Throws UpstreamError."""
+    """Read the whole response body, at most `limit` bytes. Answer: bytes.
+
+    Throws UpstreamError, for a longer body `response_too_large`.
+    """
 
     limit: int
 

@@ -6,6 +6,7 @@ The same Exchange as on any plane, given the same kinds of answers; what it aske
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import accumulate
 from typing import Any
 
 from gateway.audit.record import Record
@@ -51,7 +52,7 @@ class Script:
     """The world an exchange meets: the request body, standings by pseudonym, addresses, the answer.
 
     `failures` maps a command type to an error thrown instead of its answer. `part`: bytes of the answer's
-    body that come at once where the exchange takes it in parts (0: all).
+    body that come at once where the exchange takes it in parts (0: all); `ends`: where its parts end instead.
     """
 
     body: bytes = b""
@@ -62,6 +63,7 @@ class Script:
     failures: Mapping[type, HushgateError] = field(default_factory=dict)
     commands: list[Command] = field(default_factory=list)
     part: int = 0
+    ends: tuple[int, ...] = ()
     _taken: int = 0
 
     def answer_to(self, command: Command) -> Any:
@@ -92,7 +94,10 @@ class Script:
 
     def _next(self, enough: int) -> tuple[bytes, bool]:
         body, at = self.answer_body, self._taken
-        self._taken = min(len(body), at + max(enough, self.part)) if self.part else len(body)
+        wanted = min(len(body), at + max(enough, self.part)) if self.part else len(body)
+        if self.ends:
+            wanted = next((end for end in self.ends if end >= at + enough), len(body))
+        self._taken = wanted
         return body[at : self._taken], self._taken == len(body)
 
     @property
@@ -189,12 +194,12 @@ def upstream_for(
     )
 
 
-def play_case(case: Case, snapshot: Snapshot, client: Client) -> Script:
+def play_case(case: Case, snapshot: Snapshot, client: Client, limits: Limits | None = None) -> Script:
     """Play a case's request and answer through a real Exchange."""
     (tenant,) = snapshot.tenants.values()
     head = _request_block(case, client)
     exchange = Exchange(
-        Env(snapshot, Limits(), lambda: 0.0),
+        Env(snapshot, limits or Limits(), lambda: 0.0),
         "case",
         parse_request_head(head, LIMITS),
         Peer("127.0.0.1"),
@@ -207,6 +212,7 @@ def play_case(case: Case, snapshot: Snapshot, client: Client) -> Script:
         addresses=(case.address or ADDRESS,),
         answer=_answer(case.response, case.request.method) if case.response else None,
         answer_body=case.response.body if case.response else b"",
+        ends=tuple(accumulate(map(len, case.response.chunks))) if case.response else (),
     )
     return play(exchange.run(), script)
 
@@ -252,7 +258,9 @@ def _key_hash(client: Client) -> str:
 
 def _answer(response: CaseResponse, method: str) -> ResponseHead:
     headers = [(name.encode(), value.encode()) for name, value in response.headers]
-    if not any(name.lower() == b"transfer-encoding" for name, _ in headers):
+    if response.chunks:
+        headers.append((b"Transfer-Encoding", b"chunked"))
+    elif not any(name.lower() == b"transfer-encoding" for name, _ in headers):
         headers.append((b"Content-Length", b"%d" % len(response.body)))
     return parse_response_head(response_head(response.status, b"", headers), method, LIMITS)
 

@@ -13,7 +13,7 @@ from gateway.codecs.encodings import Decoder, Encoder
 from gateway.codecs.program import Limits, Program, Stream, Streaming, Tally
 from gateway.codecs.table import reader_for, streaming
 from gateway.errors import HushgateError, PayloadError
-from gateway.exchange.answering import begun
+from gateway.exchange.answering import begun, withheld
 from gateway.exchange.commands import Begin, Break, Command, Next, Write
 from gateway.exchange.facts import Facts
 from gateway.exchange.pointing import side_of
@@ -192,7 +192,7 @@ def _beginning(passage: Passage, flow: Iterator[bytes], glance: int) -> list[byt
             if passage.taken >= glance:
                 break
     except PayloadError as error:
-        raise Refused("unparseable_response", f"{error.detail} ({error.place})") from error
+        raise Refused(withheld(error), f"{error.detail} ({error.place})") from error
     return held
 
 
@@ -207,7 +207,7 @@ def _broken(facts: Facts, head: ResponseHead, error: HushgateError) -> Generator
 
     A log that did not accept the outcome is not asked again: it may have it all the same, and twice is wrong.
     """
-    reason = "unparseable_response" if isinstance(error, PayloadError) else error.reason
+    reason = withheld(error) if isinstance(error, PayloadError) else error.reason
     if not facts.closed and reason != "audit_unavailable":
         facts.closed = True
         try:

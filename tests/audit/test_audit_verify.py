@@ -153,7 +153,7 @@ def test_an_intent_without_an_outcome_is_open_not_failed() -> None:
 @pytest.mark.parametrize(
     ("records", "found"),
     [
-        ([record("a", "outcome")], "an outcome without an intent"),
+        ([record("a", "outcome")], "an outcome without an intent or stream"),
         ([record("a"), record("a")], "read with an id that was there before"),
         ([record("a", "intent"), record("a", "intent")], "intent with an id that was there before"),
         ([*ACTS, record("a", "outcome")], "outcome with an id that was there before"),

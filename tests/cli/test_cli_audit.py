@@ -70,7 +70,29 @@ def test_verify_says_what_is_there_and_the_heads(log: Path, capsys: pytest.Captu
         "open: worker-00.000002.jsonl:2: found an intent without an outcome, expected its outcome (id d3)"
     )
     assert [line[:16] for line in output[1:3]] == ["head: worker-00=", "head: worker-01="]
-    assert output[3] == "verified: 7 records in 2 chains, 0 failures, 0 warnings, 1 open intents"
+    assert (
+        output[3] == "verified: 7 records in 2 chains, 0 failures, 0 warnings, 1 open intents, 0 open streams"
+    )
+
+
+def test_verify_tells_streams_from_acts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    records = [
+        Record(phase="stream", id="s1", at=1.0),
+        Record(phase="intent", id="i1", at=2.0),
+        Record(phase="stream", id="s2", at=3.0),
+        Record(phase="outcome", id="s2", at=4.0),
+        Record(phase="intent", id="i2", at=5.0),
+        Record(phase="stream", id="i2", at=6.0),
+    ]
+    write(tmp_path / "worker-00.000001.jsonl", records)
+    assert main(["audit", "verify", str(tmp_path)]) == exits.OK
+    output = capsys.readouterr().out.splitlines()
+    assert [line.partition("found ")[2] for line in output[:3]] == [
+        "a stream under way or cut off, expected its outcome (id s1)",
+        "an intent without an outcome, expected its outcome (id i1)",
+        "a stream under way or cut off, expected its outcome (id i2)",
+    ]
+    assert output[-1].endswith(", 0 failures, 0 warnings, 1 open intents, 2 open streams")
 
 
 def test_verify_json_and_a_head_given_back(log: Path, capsys: pytest.CaptureFixture[str]) -> None:

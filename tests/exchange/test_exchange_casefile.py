@@ -86,6 +86,16 @@ def test_json_keeps_the_digits_and_guesses_nothing() -> None:
     )
 
 
+def test_an_answer_in_chunks() -> None:
+    text = SMALL + b"response: {status: 200, headers: {Content-Type: text/csv}, chunks: ['a,', 'b', 'b']}\n"
+    assert load_case(text, "x").response == CaseResponse(
+        status=200,
+        headers=(("Content-Type", "text/csv"),),
+        body=b"a,bb",
+        chunks=(b"a,", b"b", b"b"),
+    )
+
+
 def test_a_named_content_type_is_kept() -> None:
     text = SMALL.replace(b"/crm}", b"/crm, headers: {content-type: application/hal+json}, json: [1]}")
     assert load_case(text, "x").request.headers == (("content-type", "application/hal+json"),)
@@ -102,6 +112,11 @@ def test_a_named_content_type_is_kept() -> None:
         (b"path: /crm", b"path: crm", "begins with '/'"),
         (b"path: /crm", b"path: /crm, json: {}, body: x", "one of body, json, form"),
         (b"path: /crm", b"path: /crm, json: {a: }", 'null, "" or a value'),
+        (
+            b"effect: allow}",
+            b"effect: allow}\nresponse: {status: 200, body: x, chunks: [x]}",
+            "one of body, json, chunks",
+        ),
         (b"name: x", b"name: x\nat: 2026-04-01 10:00", "offset"),
         (b"name: x", b"name: x\nregistry: [{subject: {phone: 1, email: 2}, suppress: {}}]", "exactly one of"),
         (b"client: c\n", b"", "the required key 'client'"),

@@ -53,7 +53,7 @@ def test_a_request_is_read_inside_its_coding(coding: str) -> None:
 )
 def test_what_cannot_be_read_goes_to_nobody(coding: str, body: bytes) -> None:
     played = World().ask("GET", "/crm/contacts/7", answer=coded(body, coding))
-    assert (played.status, played.reason) == (502, "unparseable_response")
+    assert played.status == 502 and played.reason in ("unparseable_response", "response_too_large")
     assert b"ana@" not in b"".join(played.script.released)
     headers = {"Content-Type": "application/json", "Content-Encoding": coding}
     asked = World().ask("POST", "/crm/contacts", client="admin", headers=headers, body=body)

@@ -239,6 +239,41 @@ def test_a_body_that_is_broken_at_its_beginning_is_refused() -> None:
     assert got.startswith(b"HTTP/1.1 502 ") and b"urn:hushgate:unparseable_response" in got
 
 
+PART = '--b\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}\r\n'
+ANA = PART.format("name", "Ana") + PART.format("phone", "+33639980001")
+WHOLE = {
+    "xml": ("application/xml", "<people>{}</people>", "<name>Ana</name><phone>+33639980001</phone>"),
+    "multipart": ("multipart/form-data; boundary=b", "{}--b--\r\n", ANA),
+    "text": ("text/plain", "{}", "Ana, called back\n"),
+    "an object": ("application/json", '{{"phone": "+33639980001", "name": "{}"}}', "Ana "),
+}
+"""What does not stream: its type, the body around its records, and a record."""
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+@pytest.mark.parametrize("form", WHOLE)
+def test_what_does_not_stream_is_refused_above_the_limit(form: str, framing: str) -> None:
+    kind, around, record = WHOLE[form]
+    for count, status in ((3, 200), (40_000, 502)):
+        sent = around.format(record * count).encode()
+        reply = answer(sent, kind=kind.encode())
+        if framing == "chunked":
+            pieces = [chunk(sent[at : at + 5000]) for at in range(0, len(sent), 5000)]
+            reply = CHUNKED % kind.encode() + b"".join(pieces) + last_chunk()
+        with Upstream(lambda _, reply=reply: reply) as upstream, gate(upstream) as it:  # type: ignore[misc]  # bound
+            got = it.talk(ASKED)
+            record_ = it.records()[-1]
+        assert got.startswith(b"HTTP/1.1 %d " % status) and b"+336" not in got
+        assert (b"Ana" in got) == (status == 200)
+        if status == 502:
+            assert b"urn:hushgate:response_too_large" in got and b"the limit" in got
+            assert (record_.phase, record_.effect, record_.reason) == (
+                "refusal",
+                "refuse",
+                "response_too_large",
+            )
+
+
 # ---- memory ---------------------------------------------------------------------------------------------
 
 SIZE = 64 * 1024 * 1024

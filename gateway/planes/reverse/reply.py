@@ -243,4 +243,4 @@ class Reply:
 
 
 def _too_long(limit: int) -> UpstreamError:
-    return UpstreamError("upstream_invalid", f"the answer has more than {limit} bytes")
+    return UpstreamError("response_too_large", f"the answer has more than {limit} bytes")
