@@ -4,7 +4,7 @@ Nothing is sent: the upstream is the answer, the log and the registry are its ow
 """
 
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -12,9 +12,10 @@ import msgspec
 
 from gateway.audit.record import Accepted, Record
 from gateway.canary.answers import Answer
+from gateway.canary.asks import Ask
 from gateway.canary.leaks import Haystack, found
 from gateway.codecs.template import split_template
-from gateway.contacts.model import UNKNOWN, Standing
+from gateway.contacts.model import Consent, Standing
 from gateway.exchange.commands import Acquire, Command
 from gateway.exchange.exchange import Env, Exchange
 from gateway.exchange.replay import Script
@@ -130,11 +131,14 @@ class _Log:
         pass
 
 
+_AGREED = Standing(consents=(Consent(state="confirmed"),))
+
+
 class _Registry:
-    """Knows nobody."""
+    """Everybody has agreed to everything: what is looked at are answers, and an act has to come that far."""
 
     def standings(self, _tenant: str, pseudonyms: Sequence[str]) -> list[Standing]:
-        return [UNKNOWN] * len(pseudonyms)
+        return [_AGREED] * len(pseudonyms)
 
     def ready(self) -> bool:
         return True
@@ -147,13 +151,13 @@ def _never(*_: object) -> None:
     """No command of the canary's waits for anything."""
 
 
-def play(env: Env, target: Target, answer: Answer, now: float) -> Released:
+def play(env: Env, target: Target, ask: Ask, answer: Answer, now: float) -> Released:
     """Play it. `now` in seconds since the epoch. On the thread that the snapshot belongs to.
 
     Of `env` only plans, limits and clock are used: what it counts and remembers is of live traffic.
     """
-    script, log = _script(target, answer), _Log()
-    exchange = _exchange(Env(env.snapshot.apart(), env.limits, env.tick), target, now)
+    script, log = _script(target, ask, answer), _Log()
+    exchange = _exchange(Env(env.snapshot.apart(), env.limits, env.tick), target, ask, now)
     services = Services(log, _Registry(), Metrics(), _never)
     Driver(cast("Hands", _Hands(script)), services).start(exchange)
     reason = log.records[-1].reason if log.records else "internal_error"
@@ -163,27 +167,34 @@ def play(env: Env, target: Target, answer: Answer, now: float) -> Released:
     return Released(reason, *script.released, tuple(log.records))
 
 
-def _exchange(env: Env, target: Target, now: float) -> Exchange:
+def _exchange(env: Env, target: Target, ask: Ask, now: float) -> Exchange:
     headers = [(b"Host", (target.upstream.host or "canary.invalid").encode()), (b"Accept-Encoding", b"gzip")]
     if target.purpose is not None:
         headers.append((b"Hushgate-Purpose", target.purpose.encode()))
-    path = (target.upstream.prefix or "").rstrip("/") + _path(target.operation.path)
+    if ask.body:
+        headers += [(b"Content-Type", ask.type), (b"Content-Length", b"%d" % len(ask.body))]
+    path = (target.upstream.prefix or "").rstrip("/") + _path(target.operation)
     head = parse_request_head(request_head(target.operation.method, path.encode(), headers), LIMITS)
     exchange = Exchange(env, "canary", head, Peer(ADDRESS), now)
     exchange.facts.identity = target.identity
     return exchange
 
 
-def _path(template: str) -> str:
-    """A template with something in place of each parameter."""
-    segments = split_template(template)
-    return "".join(f"/{s.prefix}{'canary' if s.name else ''}{s.suffix}" for s in segments)
+_NAMED: Mapping[str | None, str] = {"email": "canary%40hushgate.invalid", "phone": "%2B33639980007"}
+"""Whoever a path names, by what identifies them."""
 
 
-def _script(target: Target, answer: Answer) -> Script:
+def _path(operation: Operation) -> str:
+    """Its template with something in place of each parameter."""
+    named = {line.path: _NAMED.get(line.subject, "canary") for line in operation.request.path}
+    segments = split_template(operation.path)
+    return "".join(f"/{s.prefix}{named.get(s.name, 'canary') if s.name else ''}{s.suffix}" for s in segments)
+
+
+def _script(target: Target, ask: Ask, answer: Answer) -> Script:
     head = response_head(answer.status, b"", [*answer.headers])
     parsed = parse_response_head(head, target.operation.method, LIMITS)
-    return _Script(answer=parsed, answer_body=answer.body)
+    return _Script(body=ask.body, answer=parsed, answer_body=answer.body)
 
 
 def _decoded(head: bytes, body: bytes) -> bytes:
@@ -195,10 +206,10 @@ def _decoded(head: bytes, body: bytes) -> bytes:
         return body
 
 
-def judged(target: Target, answer: Answer, released: Released) -> Played:
+def judged(target: Target, ask: Ask, answer: Answer, released: Released) -> Played:
     """Look through all that an exchange gave out. Pure, and where the time goes: any thread may do it."""
     hidden = {each.seed: each for each in answer.planted if each.hidden}
-    every = {each.seed: each for each in answer.planted}
+    every = {each.seed: each for each in (*answer.planted, *ask.planted)}
     sent = Haystack.of(*(value for _, value in answer.headers), answer.plain)
     looks = (
         ("head", hidden, Haystack.of(released.head)),

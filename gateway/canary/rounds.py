@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from gateway.canary.allowed import Allowed
 from gateway.canary.answers import Answer, answers
+from gateway.canary.asks import Ask, ask_of
 from gateway.canary.play import Played, Target, judged, play
 from gateway.canary.seeds import Seeds
 from gateway.exchange.exchange import Env
@@ -11,12 +12,12 @@ from gateway.policy.compile import situation
 from gateway.policy.identity import Identity
 from gateway.policy.snapshot import Snapshot, Tenant
 
-READS = frozenset(("GET", "POST"))
-"""Methods of operations that only read; a HEAD has no body, OPTIONS no person."""
+METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE"))
+"""A HEAD has no body, OPTIONS no person."""
 
 
 def targets(snapshot: Snapshot, tenants: frozenset[str] = frozenset()) -> Iterator[Target]:
-    """Every read of every client at every upstream it may reach; `tenants` empty: all of them."""
+    """Every operation of every client at every upstream it may reach; `tenants` empty: all of them."""
     for name, tenant in sorted(snapshot.tenants.items()):
         if not tenants or name in tenants:
             yield from _of_tenant(snapshot, tenant)
@@ -31,19 +32,22 @@ def _of_tenant(snapshot: Snapshot, tenant: Tenant) -> Iterator[Target]:
             if upstream.tenants and tenant.name not in upstream.tenants:
                 continue
             for operation in snapshot.packs[upstream.provider].operations:
-                if operation.method in READS and not operation.act:
+                if operation.method in METHODS:
                     yield from (Target(identity, upstream, operation, purpose) for purpose in purposes)
 
 
-def sown(snapshot: Snapshot, target: Target, now: float, salt: str) -> list[Answer]:
-    """The answers to try on one target. `now` in seconds since the epoch; `salt` is never the same twice."""
+def sown(snapshot: Snapshot, target: Target, now: float, salt: str) -> tuple[Ask, list[Answer]]:
+    """What to ask of one target, and the answers to try. `now` in seconds since the epoch; `salt` is never
+    the same twice."""
     policy = snapshot.tenants[target.identity.tenant].policy()
     client, upstream = target.identity.client, target.upstream
     it = situation(client, target.purpose, upstream.provider, target.operation, upstream, now)
-    return list(answers(target.operation.response, Allowed.of(policy, it), Seeds(salt)))
+    seeds = Seeds(salt)
+    ask = ask_of(target.operation, seeds)
+    return ask, list(answers(target.operation.response, Allowed.of(policy, it), seeds))
 
 
 def check(env: Env, target: Target, now: float, salt: str) -> list[Played]:
     """Play every answer of one target."""
-    every = sown(env.snapshot, target, now, salt)
-    return [judged(target, answer, play(env, target, answer, now)) for answer in every]
+    ask, every = sown(env.snapshot, target, now, salt)
+    return [judged(target, ask, answer, play(env, target, ask, answer, now)) for answer in every]

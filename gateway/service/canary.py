@@ -68,9 +68,10 @@ class Canary:
     async def _target(self, env: Env, target: Target) -> None:
         now, leaks, began = clock.now(), 0, clock.monotonic()
         try:
-            for answer in await asyncio.to_thread(sown, env.snapshot, target, now, self._salt()):
-                released = play(env, target, answer, now)
-                found = await asyncio.to_thread(judged, target, answer, released)
+            ask, every = await asyncio.to_thread(sown, env.snapshot, target, now, self._salt())
+            for answer in every:
+                released = play(env, target, ask, answer, now)
+                found = await asyncio.to_thread(judged, target, ask, answer, released)
                 leaks += self._count(found)
                 await asyncio.sleep(SHARE * (clock.monotonic() - began))
                 began = clock.monotonic()

@@ -12,10 +12,11 @@ import gateway.masking.table
 import gateway.policy.compile
 import gateway.policy.fields
 from gateway.canary.allowed import Allowed
-from gateway.canary.answers import NOTE, answers
+from gateway.canary.answers import answers
 from gateway.canary.play import Leak, Played
 from gateway.canary.rounds import check, targets
 from gateway.canary.seeds import Seeds
+from gateway.canary.sower import NOTE
 from gateway.codecs.json import JsonCodec
 from gateway.codecs.params import HEADERS
 from gateway.codecs.program import Limits, Program, Tally
@@ -39,6 +40,9 @@ EXTRA = b"""\
      response: {json: {'hits[].phone': user.contact.phone_number}}}
 """
 PACK_MORE = PACK + EXTRA
+WHOLE = ("json", "error", "numbers", "gzip")
+"""Answers that JsonCodec.transform reads."""
+JSON_VARIANTS = (*WHOLE, "lines", "events", "sequence")
 Results = list[Played]
 
 
@@ -61,19 +65,12 @@ def leaks(results: Results) -> list[Leak]:
     return [leak for one in results for leak in one.leaks]
 
 
-def test_every_read_of_every_client_is_a_target() -> None:
-    found = Counter((t.identity.client.role, t.operation.id) for t in targets(env().snapshot))
-    reads = {
-        "contacts.fetch",
-        "contacts.list",
-        "recordings.media",
-        "status",
-        "export",
-        "page",
-        "odd",
-        "search",
-    }
-    assert found == Counter((role, read) for role in ("support", "caller", "admin") for read in reads)
+def test_every_operation_of_every_client_is_a_target() -> None:
+    it = env().snapshot
+    found = Counter((t.identity.client.role, t.operation.id) for t in targets(it))
+    every = [operation.id for operation in it.packs["crm"].operations]
+    assert {"contacts.fetch", "contacts.create", "messages.create", "search"} <= set(every)
+    assert found == Counter((role, name) for role in ("support", "caller", "admin") for name in every)
 
 
 def test_a_rule_for_purposes_makes_each_purpose_a_target() -> None:
@@ -104,7 +101,7 @@ def test_what_holds_is_held(unmapped: str) -> None:
 def test_every_kind_of_answer_is_read_and_released(operation: str) -> None:
     results = played(operation=operation, role="support")
     held = {one.variant for one in results if one.result == "held" and one.hidden}
-    assert {"export": {"csv"}, "page": {"xml"}}.get(operation, {"json", "error", "numbers", "gzip"}) <= held
+    assert {"export": {"csv", "rows"}, "page": {"xml"}}.get(operation, set(JSON_VARIANTS)) <= held
 
 
 # ---- negative controls: each breaks one thing in the live path ------------------------------------------
@@ -140,7 +137,7 @@ def test_a_masker_that_does_not_mask(
     assert {(leak.category, leak.where) for leak in found} == {("user.contact.email", "body")}
     assert {leak.place for leak in found} == {"results[].email"}
     assert how in {leak.how for leak in found}
-    assert {leak.variant for leak in found} == {"json", "error", "numbers", "gzip"}
+    assert {leak.variant for leak in found} == set(JSON_VARIANTS)
 
 
 def test_a_view_that_is_read_wrongly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +177,7 @@ def test_a_codec_that_hands_back_what_it_read(monkeypatch: pytest.MonkeyPatch) -
         return body
 
     monkeypatch.setattr(JsonCodec, "transform", transform)
-    results = played(operation="contacts.fetch", role="support")
+    results = [one for one in played(operation="contacts.fetch", role="support") if one.variant in WHOLE]
     for one in results:
         assert len(one.leaks) == one.hidden > 0
         assert one.result == "leaked"
@@ -228,7 +225,7 @@ def test_a_record_that_holds_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_crashes_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(JsonCodec, "transform", lambda *_: 1 / 0)
-    results = played(operation="contacts.fetch", role="support")
+    results = [one for one in played(operation="contacts.fetch", role="support") if one.variant in WHOLE]
     assert {(one.reason, one.result) for one in results} == {("internal_error", "failed")}
 
 
