@@ -49,6 +49,9 @@ def ask(
     facts.subjects.update(addressed.subjects)
     facts.seen.update(addressed.seen)
     query = restored_query(facts, plan, head.query, limits)
+    if query and plan.unnamed is not None and not plan.unnamed.knows(query):
+        # where a token was restored, a grant lets the caller ask by what it stands for
+        plan.unnamed.check(QUERY.parse(query, limits), values=query == head.query)
     headers = restored_headers(facts, plan, head.headers)
     carriers = _parameters(side, query, headers, addressed, limits)
     coding = b""

@@ -15,6 +15,7 @@ from gateway.masking.guards import Names, make_guard
 from gateway.masking.operators import make_redact
 from gateway.masking.table import Make, build
 from gateway.masking.token import Tokens
+from gateway.masking.unnamed import Unnamed
 from gateway.model import (
     Channel,
     Client,
@@ -38,6 +39,7 @@ from gateway.policy.matchers import Situation, categories, obstacle, personal
 from gateway.policy.plan import Considered, Denial, Opaque, Plan, Side
 from gateway.policy.reach import NOWHERE, Reach
 from gateway.policy.restoring import Grant, Restoring
+from gateway.policy.unnamed import unnamed
 from gateway.residency.judge import Gate, ResidencyCheck
 from gateway.residency.law import expand
 from gateway.residency.locate import AddressTable
@@ -116,6 +118,7 @@ def compile_plan(ground: Ground, it: Situation, now: float) -> Plan:
         response=compiler.side("response", it.operation.response, read=leaves_out),
         links=compiler.linker,
         restoring=compiler.restoring(it, live),
+        unnamed=compiler.unnamed(it.operation),
         contact=contact,
         records=records,
         permission=permission,
@@ -252,6 +255,17 @@ class _Sides:
             return self._treat(category, "response", self._enforced).mask
 
         return Restoring(grant, operation.request, treat, ground.reading, self._unmapped)
+
+    def unnamed(self, operation: Operation) -> Unnamed | None:
+        """What keeps query parameters that the data map does not name from being oracles."""
+        categories: dict[str, Mask | None] = {}
+
+        def treat(category: str) -> Mask | None:
+            if category not in categories:
+                categories[category] = self._treat(category, "response", self._enforced).mask
+            return categories[category]
+
+        return unnamed(operation, treat, self._regions, self._unmapped)
 
     def _make(self, direction: Direction) -> Callable[[Field], Slot]:
         return lambda field: self._slot(field, direction)

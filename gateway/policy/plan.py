@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gateway.codecs.program import Program
 from gateway.contacts.alone import RecordCheck
 from gateway.contacts.rules import Check
+from gateway.masking.unnamed import Unnamed
 from gateway.model import Channel, Client, Direction, Operation, Upstream
 from gateway.residency.judge import Gate
 
@@ -118,6 +119,8 @@ class Plan:
     """What is shown of links in answers."""
     restoring: "Restoring"
     """What tokens of a request stand for, and which masks may not be written."""
+    unnamed: Unnamed | None
+    """What query parameters that no data map names may not ask."""
     contact: Mapping[Channel, tuple[Check, ...]]
     """Checks per channel a recipient can turn out to be on; empty when the operation has no channel."""
     records: Mapping[Direction, tuple[RecordCheck, ...]]
