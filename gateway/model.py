@@ -18,7 +18,7 @@ WriteBack = Literal["refuse", "strip", "restore"]
 Unmapped = Literal["redact", "detect", "pass"]
 Format = Literal["json", "form", "csv", "xml", "multipart", "text", "cookies", "set-cookie"]
 Holds = Literal["link", "cursor"]
-GuardKind = Literal["compared", "searched", "named", "chosen", "soql"]
+GuardKind = Literal["compared", "searched", "named", "chosen", "soql", "never"]
 Requirement = Literal["consent", "double_opt_in", "no_suppression"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
@@ -36,8 +36,8 @@ class Guard(Struct):
     """How a request's value can be used to find out what its caller may not see.
 
     `compared` and `searched`: it is compared with values of these categories. `named`: it names fields to
-    filter or sort by; `chosen`: fields to answer with; `soql`: it is a query that does both. `names` are
-    those fields with their categories.
+    filter or sort by; `chosen`: fields to answer with; `soql`: it is a query that does both. `never`: it may
+    not be sent. `names` are those fields with their categories.
     """
 
     kind: GuardKind
@@ -113,6 +113,43 @@ class Partial(Struct):
     entry: str | None = None
 
 
+class References(Struct):
+    """How a part of an envelope refers to the answer of one before it: `@{first.records[0].Id}`.
+
+    `open` and `close` stand around a reference; `to` are the members that it may end in.
+    """
+
+    open: str
+    close: str
+    to: tuple[str, ...]
+
+
+class Composite(Struct):
+    """A call that holds other calls of the provider, each a request of its own, and answers with theirs.
+
+    `requests` and `answers` are the arrays; the rest are names of members in them. `below` is what a relative
+    path is below, `most` how many calls one may hold. `name` is the member that names a call and its answer.
+    `flags` are other members of the envelope, true or false; `together` is one that is true when all
+    calls fail with one. `failed` is a member of the answer that is true when some call failed.
+    """
+
+    requests: str
+    answers: str
+    method: str
+    path: str
+    body: str
+    status: str
+    answer: str
+    headers: str | None = None
+    name: str | None = None
+    below: str = "/"
+    most: int = 25
+    flags: tuple[str, ...] = ()
+    together: str | None = None
+    failed: str | None = None
+    references: References | None = None
+
+
 class Operation(Struct):
     """One API call of a provider. `path` is a template: `/crm/v3/objects/contacts/{contactId}`."""
 
@@ -128,6 +165,8 @@ class Operation(Struct):
     partial: Partial | None = None
     request: DataMap = DataMap()
     response: DataMap = DataMap()
+    composite: Composite | None = None
+    """It holds other calls, each of which is decided as a request of its own."""
 
 
 class Host(Struct):
@@ -149,6 +188,10 @@ class Pack(Struct):
     """Hosts that are no upstreams, to which answers may lead an application."""
     refusal: dict[str, str | int] = {}
     """JSON members beside RFC 9457's own; `{detail}`, `{status}`, `{reason}`, `{id}` are filled in."""
+    refusal_in_array: bool = False
+    """A refusal is the one item of an array."""
+    trailing_slash: bool = False
+    """A slash at the end of a path means nothing to the provider."""
 
 
 # ---- tenants and rules ----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from gateway.codecs.program import REMOVED, Masker
 from gateway.errors import PayloadError
+from gateway.masking.soql import reads_only
 from gateway.model import GuardKind
 
 REFUSED: Final = "hidden_field_queried"
@@ -28,18 +29,26 @@ class Names:
 
     known: frozenset[str]
     allowed: frozenset[str]
+    deep: bool = False
+    """Whether the data map says what a field is at any depth (`**.Email`), as all its names then do."""
 
     @classmethod
     def of(cls, known: Iterable[str], allowed: Iterable[str]) -> "Names":
         """From names as a data map writes them. Of names that differ in case only, all have to be allowed."""
         known, allowed = set(known), set(allowed)
-        hidden = {name.lower() for name in known - allowed}
-        return cls(frozenset(map(str.lower, known)), frozenset(map(str.lower, allowed)) - hidden)
+        hidden = {_bare(name) for name in known - allowed}
+        deep = bool(known) and all(name.startswith(_DEEP) for name in known)
+        return cls(frozenset(map(_bare, known)), frozenset(map(_bare, allowed)) - hidden, deep)
 
     def allows(self, name: str) -> bool:
         """Whether a name is allowed."""
         name = name.lower()
         return self._allows(name) and self._allows(name.rpartition(".")[2])
+
+    def reaches(self, name: str) -> bool:
+        """Whether a name is allowed that may be one of a related record: `Account.Name`."""
+        end = name.rpartition(".")[2]
+        return self.allows(end if self.deep and not self.knows(name) else name)
 
     def _allows(self, name: str) -> bool:
         return (name if name in self.known else "*") in self.allowed
@@ -52,6 +61,13 @@ class Names:
     def all(self) -> bool:
         """Whether every known one is."""
         return self.allowed >= self.known
+
+
+_DEEP: Final = "**."
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix(_DEEP).lower()
 
 
 def make_guard(kind: GuardKind, place: str, shown: Names, listed: Names) -> Masker:
@@ -74,6 +90,15 @@ def _compared(place: str, shown: Names, _listed: Names) -> Masker:
         if whole or value == "":
             return value
         raise _refuse(place)
+
+    return guard
+
+
+def _never(place: str, _shown: Names, _listed: Names) -> Masker:
+    """What would make another call of this one."""
+
+    def guard(_value: Any) -> Any:
+        raise PayloadError("access_denied", "this may not be sent", place)
 
     return guard
 
@@ -105,7 +130,7 @@ def _chosen(_place: str, _shown: Names, listed: Names) -> Masker:
 
 def _soql(place: str, shown: Names, listed: Names) -> Masker:
     def guard(value: Any) -> Any:
-        if not isinstance(value, str) or not _reads_only(value, shown, listed):
+        if not isinstance(value, str) or not reads_only(value, shown.reaches, listed.reaches, shown.knows):
             raise _refuse(place)
         return value
 
@@ -113,95 +138,10 @@ def _soql(place: str, shown: Names, listed: Names) -> Masker:
 
 
 _KINDS: Final[Mapping[GuardKind, Callable[[str, Names, Names], Masker]]] = {
+    "never": _never,
     "compared": _compared,
     "searched": _compared,
     "named": _named,
     "chosen": _chosen,
     "soql": _soql,
 }
-
-
-# ---- SOQL (Salesforce SOQL and SOSL Reference, "SOQL SELECT Syntax") --------------------------------------
-
-_TOKEN: Final = re.compile(
-    r"\s+|(?P<text>'(?:[^'\\]|\\.)*')|(?P<word>[A-Za-z_][\w.]*)|(?P<other>[0-9][\w:.+\-]*|[=!<>]+|[(),:+\-*/])"
-)
-_CLAUSES: Final = frozenset(
-    ("select", "from", "where", "order", "group", "having", "with", "limit", "offset")
-)
-_WORDS: Final = _CLAUSES.union(
-    (
-        "and",
-        "or",
-        "not",
-        "in",
-        "like",
-        "includes",
-        "excludes",
-        "null",
-        "true",
-        "false",
-        "asc",
-        "desc",
-        "nulls",
-    ),
-    (
-        "first",
-        "last",
-        "by",
-        "for",
-        "view",
-        "reference",
-        "update",
-        "tracking",
-        "viewstat",
-        "count",
-        "sum",
-        "avg",
-    ),
-    ("min", "max", "count_distinct", "using", "scope", "all", "rows", "security_enforced", "today", "format"),
-    (
-        "yesterday",
-        "tomorrow",
-        "this_week",
-        "last_week",
-        "next_week",
-        "this_month",
-        "last_month",
-        "next_month",
-    ),
-    ("this_year", "last_year", "tolabel", "convertcurrency", "id"),
-)
-_UNREADABLE: Final = frozenset(("fields", "typeof", "find"))
-"""They name fields without saying which."""
-
-
-def _reads_only(query: str, shown: Names, listed: Names) -> bool:
-    """Whether a query filters and sorts by what is shown, and selects what is listed; else it is refused.
-
-    What cannot be read as SOQL is not. In nested queries the same names are allowed as outside.
-    """
-    clause, at = "", 0
-    while at < len(query):
-        token = _TOKEN.match(query, at)
-        if token is None:
-            return False
-        at = token.end()
-        word = (token["word"] or "").lower()
-        if word in _UNREADABLE:
-            return False
-        if word in _CLAUSES:
-            clause = word
-        elif word and not _allowed(word, clause, shown, listed):
-            return False
-    return clause not in ("", "select")
-
-
-def _allowed(word: str, clause: str, shown: Names, listed: Names) -> bool:
-    if (
-        word in _WORDS
-        or word.startswith(("last_n_", "next_n_", "n_"))
-        or clause in ("from", "limit", "offset")
-    ):
-        return True
-    return (listed if clause == "select" else shown).allows(word)

@@ -28,7 +28,7 @@ def _entry(
 ) -> Entry | Fault:
     if guard in _OF and of is None:
         return Fault("guard", f"'guard: {guard}' without 'of'", "'of' with the type whose fields it names")
-    if of and (guard is None or guard == "compared"):
+    if of and (guard is None or guard in _ALONE):
         return Fault("of", "'of' without a guard that names fields", "'of' beside 'guard'")
     if role and not subject:
         return Fault("role", "a role without subject", "'subject' beside 'role'")
@@ -55,12 +55,14 @@ _FORMATS: Final[Mapping[str, Format]] = {"json": "json", "xml": "xml", "form": "
 
 _CATEGORY_ENTRY: Final = mapped({k: Entry(v) for k, v in CATEGORIES.items()}, CATEGORY.expected)
 _OF: Final = frozenset(("named", "chosen", "searched", "soql"))
+_ALONE: Final = frozenset(("compared", "never"))
 _GUARD: Final = (
     Key(
         "guard",
         one_of(*get_args(GuardKind)),
         "In a request: the value is `compared` with data of its category or `searched` for in all of a type, "
-        "names fields to filter or sort by (`named`) or to answer with (`chosen`), or is a `soql` query.",
+        "names fields to filter or sort by (`named`) or to answer with (`chosen`), is a `soql` query, or may "
+        "`never` be sent.",
     ),
     Key("of", NAME, "The one of `types` whose fields a guard is about.", to="of"),
 )
@@ -93,7 +95,13 @@ FLAT_FIELD: Final = Table(
     "parameter",
     (Key("is", CATEGORY, "The data category of the value.", True, to="category"), *_WHO, _HOLDS),
     _entry,
-    doc="A path parameter, header, cookie, column, XML value or text of a data map.",
+    doc="A header, cookie, column, XML value or text of a data map.",
+)
+PATH_FIELD: Final = Table(
+    "path parameter",
+    (*FLAT_FIELD.keys, *_GUARD),
+    _entry,
+    doc="A path parameter of a data map.",
 )
 
 
@@ -213,10 +221,14 @@ _BODY: Final = (
     Key("text", _FLAT_ENTRY, "A plain text body as one value."),
     _UNREAD,
 )
+BODIES: Final = frozenset(key.name for key in _BODY)
+"""Carriers of a body."""
 REQUEST: Final = Table(
     "request",
     (
-        Key("path", _flat(PARAMETER), "Parameters of the path template."),
+        Key(
+            "path", MapOf(PARAMETER, ByShape(_CATEGORY_ENTRY, PATH_FIELD)), "Parameters of the path template."
+        ),
         Key("query", _VALUES, "Query parameters."),
         _HEADERS,
         Key("cookies", _flat(PARAMETER), "Cookies (of the `Cookie` header), by name."),
@@ -244,5 +256,5 @@ TYPED: Final = (
     *(f"{place}.*.json" for place in _HOLDING),
 )
 """Where, in an operation, a type may be named."""
-GUARDED: Final = ("request.query", "request.form", "request.multipart")
+GUARDED: Final = ("request.path", "request.query", "request.form", "request.multipart")
 """Where else a guard may name a type."""

@@ -27,11 +27,13 @@ class OperationIndex:
     """Finds operations by path. A literal beats a parameter, more literal text beats less.
 
     The path alone decides which template it is; then the method has to be one of that template's, or the
-    operation is unknown. HEAD stands for GET (RFC 9110 section 9.3.2).
+    operation is unknown. HEAD stands for GET (RFC 9110 section 9.3.2). `slash`: one at the end of a path
+    that no template has is passed over.
     """
 
-    def __init__(self, operations: Iterable[Operation]) -> None:
+    def __init__(self, operations: Iterable[Operation], *, slash: bool = False) -> None:
         self._root = _Place()
+        self._slash = slash
         for operation in operations:
             self._add(operation)
 
@@ -51,12 +53,18 @@ class OperationIndex:
 
     def _find(self, path: bytes) -> "tuple[_Methods, list[str]]":
         segments = split_path(path)
+        found = self._place(segments)
+        if found is None and self._slash and len(segments) > 1 and not segments[-1]:
+            found = self._place(segments[:-1])
+        return (_NONE, []) if found is None else (found[0].methods, found[1])
+
+    def _place(self, segments: list[str]) -> tuple[_Place, list[str]] | None:
         values: list[str] = []
         place = _straight(self._root, segments, values)
         if place is None:
             values = []
             place = _walk(self._root, segments, 0, values)
-        return (_NONE if place is None else place.methods), values
+        return None if place is None else (place, values)
 
     def _add(self, operation: Operation) -> None:
         wrong = validate_template(operation.path)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final, get_args
 
-from gateway.model import Channel, Host, Operation, Pack, Partial
+from gateway.model import Channel, Composite, Host, Operation, Pack, Partial
 from gateway.policy.calls import CALL, SAFE, Call, collisions, parse_call
-from gateway.policy.mapfile import GUARDED, JSON, PARAMETER, REQUEST, RESPONSE, TYPED
+from gateway.policy.compositefile import COMPOSITE
+from gateway.policy.mapfile import BODIES, GUARDED, JSON, PARAMETER, REQUEST, RESPONSE, TYPED
 from gateway.policy.packtypes import (
     MAX_FIELDS,
     NOTHING,
@@ -38,7 +39,12 @@ def _operation(
     partial: str | None = None,
     request: Draft = NOTHING,
     response: Draft = NOTHING,
+    composite: Composite | None = None,
 ) -> Plan | Fault:
+    if composite and (call.method != "POST" or channel or act is not None):
+        return Fault("composite", "'composite' for another call than a POST", "a POST without channel or act")
+    if composite and (request.carriers.keys() & BODIES or request.opaque):
+        return Fault("composite", "'composite' beside a map of the body", "one of both")
     needed = call.method not in SAFE or channel is not None
     if act is False and needed and (call.method != "POST" or channel):
         return Fault(
@@ -53,6 +59,7 @@ def _operation(
         purpose=purpose,
         act=acts,
         lookup=lookup,
+        composite=composite,
     )
     return Plan(operation, request, response, partial)
 
@@ -74,6 +81,7 @@ OPERATION: Final = Table(
         Key("partial", NAME, "Name of one of `partials`: how it answers when records are left out."),
         Key("request", REQUEST, "Where which data is in what is sent."),
         Key("response", RESPONSE, "Where which data is in what comes back."),
+        Key("composite", COMPOSITE, "The body holds other calls, each decided as a request of its own."),
     ),
     _operation,
     doc="One API call.",
@@ -119,6 +127,8 @@ def _pack(
     refusal: dict[str, str | int] | None = None,
     links: tuple[Host, ...] = (),
     partials: dict[str, Partial] | None = None,
+    refusal_in_array: bool = False,
+    trailing_slash: bool = False,
 ) -> Pack | Fault:
     spread = Spread(types or {}, partials or {})
     try:
@@ -130,7 +140,14 @@ def _pack(
         found = f"a partial of {wrong_one!r}, which has no JSON there"
         return Fault("partials", found, "partials of operations with JSON in request and answer")
     return Pack(
-        provider=provider, title=title, hosts=hosts, operations=built, refusal=refusal or {}, links=links
+        provider=provider,
+        title=title,
+        hosts=hosts,
+        operations=built,
+        refusal=refusal or {},
+        links=links,
+        refusal_in_array=refusal_in_array,
+        trailing_slash=trailing_slash,
     )
 
 
@@ -145,6 +162,8 @@ PACK: Final = Table(
         Key("links", ListOf(HOST), "Hosts that are no upstreams, to which answers may lead an application."),
         Key("partials", MapOf(NAME, PARTIAL), "How answers tell of records that were left out, by name."),
         Key("refusal", MapOf(PARAMETER, Member()), "Members added to refusals, for the provider's SDK."),
+        Key("refusal_in_array", FLAG, "A refusal is the one item of an array, as the provider's errors are."),
+        Key("trailing_slash", FLAG, "A slash at the end of a path means nothing to the provider."),
     ),
     _pack,
     doc="A provider pack.",

@@ -70,7 +70,10 @@ class Snapshot:
         self.routes = Routes(self.upstreams)
         self._secrets = secrets
         self._custom = custom
-        self._operations = {name: OperationIndex(pack.operations) for name, pack in self.packs.items()}
+        self._operations = {
+            name: OperationIndex(pack.operations, slash=pack.trailing_slash)
+            for name, pack in self.packs.items()
+        }
         self._reach = Reach(self.packs, self.upstreams, self._operations)
         self._grounds: dict[str, Ground] = {}
         self._pseudonymisers: dict[str, Pseudonymise] = {}

@@ -111,6 +111,10 @@ def test_only_fields_that_are_there_are_chosen(asked: str, left: object) -> None
         "SELECT Name, Email FROM Contact",
         "select name from contact where name like 'A%' order by createddate desc nulls last limit 9",
         "SELECT COUNT(Name) FROM Contact WHERE CreatedDate = LAST_N_DAYS:30 GROUP BY Name",
+        "SELECT COUNT() FROM Contact USING SCOPE mine WHERE (Name = 'a' OR (NOT Name LIKE 'b%')) FOR VIEW",
+        "SELECT COUNT(Name) total, MAX(CreatedDate) FROM Contact GROUP BY ROLLUP(Name) HAVING COUNT(Id) > 1",
+        "SELECT Name, (SELECT Email FROM Contacts LIMIT 5), CreatedDate FROM Account ORDER BY Name",
+        "SELECT Id FROM Contact WHERE Id IN (SELECT Id FROM Lead WHERE Name = 'x') AND Name = 'y' LIMIT 1",
         "SELECT Name FROM Contact WHERE CreatedDate > 2026-01-01T00:00:00Z AND NOT Name IN ('O\\'Hara', 'x')",
     ],
 )
@@ -131,6 +135,25 @@ def test_queries_by_what_is_shown_pass(query: str) -> None:
         "FIND {ana} IN EMAIL FIELDS RETURNING Contact(Name)",
         "SELECT Name FROM Contact WHERE Name = 'unfinished",
         "SELECT Name FROM Contact; DELETE",
+        # what follows a nested query is of the outer one again
+        "SELECT Name FROM Contact WHERE Id IN (SELECT ContactId FROM Case) AND Email LIKE 'a%'",
+        "SELECT Name, (SELECT Name FROM Cases) FROM Account WHERE Email LIKE 'a%'",
+        "SELECT Name FROM Contact WHERE Name IN (SELECT Email FROM Lead)",
+        # a hidden value under the name of a shown field, or computed
+        "SELECT Email Name FROM Contact",
+        "SELECT MAX(Email) Name FROM Contact",
+        "SELECT MAX(Email) FROM Contact",
+        "SELECT Id Name FROM Contact",
+        "SELECT MAX(Name) CreatedDate FROM Contact",
+        "SELECT MAX(Name) a.b FROM Contact",
+        # words of the language that look like fields
+        "SELECT Name FROM Contact WHERE Last_N_Email__c = 'a'",
+        "SELECT Name FROM Contact WHERE SECRET(Name) = 'a'",
+        "SELECT Name FROM Contact WHERE (Name = 'a'",
+        "SELECT Name FROM Contact)",
+        "SELECT Name, (SELECT Name) FROM Contact",
+        "SELECT Name FROM (SELECT Name FROM Contact)",
+        "(SELECT Name FROM Contact)",
         "SELECT",
         "",
         7,
@@ -138,6 +161,22 @@ def test_queries_by_what_is_shown_pass(query: str) -> None:
 )
 def test_other_queries_are_refused(query: object) -> None:
     refused("soql", query)
+
+
+DEEP = Names.of({"**.Name", "**.Email", "**.*"}, {"**.Name"})
+
+
+def test_a_map_of_any_depth_says_what_fields_of_related_records_are() -> None:
+    query = "SELECT Account.Name FROM Contact c WHERE c.Account.Name = 'x'"
+    assert ask("soql", query, DEEP, DEEP) is query
+    refused("soql", query)
+    refused("soql", query.replace("Name =", "Email ="), DEEP)
+
+
+def test_what_may_never_be_sent_is_refused_whatever_is_shown() -> None:
+    with pytest.raises(PayloadError) as caught:
+        ask("never", "PATCH", ALL, ALL)
+    assert (caught.value.reason, caught.value.place) == ("access_denied", "query.q")
 
 
 @given(st.text(max_size=60), st.sampled_from(["compared", "searched", "named", "chosen", "soql"]))
