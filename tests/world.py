@@ -120,6 +120,7 @@ class World:
 
     rules: str = RULES
     pack: bytes = PACK
+    provider: str = "crm"
     region: str = "FR"
     operator: str = "OVH"
     networks: Sequence[tuple[str, str, str]] = (("127.0.0.0/8", "FR", "OVH"),)
@@ -139,7 +140,7 @@ class World:
             policy = read_rules(self.rules.encode(), "acme.yaml")
             upstream = Upstream(
                 name="crm-1",
-                provider="crm",
+                provider=self.provider,
                 url="https://api.crm.example",
                 region=self.region,
                 operator=self.operator,
@@ -148,7 +149,7 @@ class World:
             )
             self._snapshot = Snapshot(
                 tenants=[Tenant(policy.tenant, policy.clients, lambda: policy)],
-                packs=[read_pack(self.pack, "crm/pack.yaml")],
+                packs=[read_pack(self.pack, f"{self.provider}/pack.yaml")],
                 upstreams=[upstream],
                 table=AddressTable(self.networks),
                 secrets=Secrets.of(RING),

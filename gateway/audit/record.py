@@ -16,7 +16,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     the upstream. Sizes are body bytes. `seen`/`masked` count values by data category, `paths` masked ones by
     data-map path, `restored` tokens of the request that became what they stand for, by data category.
     `subjects` are keyed pseudonyms; of a stream the first, and `subjects_more` counts the identifiers met
-    after those, the same ones again included. `policy` is the SHA-256 of the rule file in force.
+    after those, the same ones again included. `parts` are the operations of the calls that an envelope holds,
+    in order. `policy` is the SHA-256 of the rule file in force.
     """
 
     phase: Phase
@@ -29,6 +30,7 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     provider: str = "-"
     upstream: str = "-"
     operation: str = "-"
+    parts: tuple[str, ...] = ()
     method: str = "-"
     effect: Literal["allow", "refuse", "error"] = "allow"
     reason: str = ""

@@ -68,8 +68,9 @@ def withheld(
 
 def _note(facts: Facts, record: Record, checks: Sequence[RecordCheck]) -> None:
     rules = tuple(check.rule for check in checks)
-    if record.owner is None or any(check.on_refusal != "drop" for check in checks):
-        raise Refused(WITHHELD, rules=rules)
+    drops = all(check.on_refusal == "drop" for check in checks)
+    if record.owner is None or not drops:
+        raise Refused(WITHHELD, rules=rules, droppable=drops)
     facts.rules.update(dict.fromkeys(rules))
 
 

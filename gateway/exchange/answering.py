@@ -58,7 +58,7 @@ class Withheld(Exception):  # noqa: N818 - an outcome of reading, not an error o
 def unread(facts: Facts, plan: Plan, head: ResponseHead) -> Answer | None:
     """The answer that needs no body read; None when its body has to be. Raises Refused."""
     looked = plan.response.body
-    if not (head.length or head.chunked or head.close_delimited):
+    if empty(head):
         gone = _REPLACED if looked else OURS
         return Answer(_finish(facts, plan, head, gone | _length_of(head, looked), []), b"")
     if not looked or _opaque(plan, head):
@@ -68,11 +68,20 @@ def unread(facts: Facts, plan: Plan, head: ResponseHead) -> Answer | None:
     return None
 
 
+def empty(head: ResponseHead) -> bool:
+    """Whether no body follows an answer's head."""
+    return not (head.length or head.chunked or head.close_delimited)
+
+
 def read(
     facts: Facts, snapshot: Snapshot, plan: Plan, head: ResponseHead, raw: bytes, limits: Limits
 ) -> Answer:
     """The answer with its body masked. Raises Refused, Withheld."""
-    body = _mask(facts, snapshot, plan, head, raw, limits) if raw else raw
+    return rewritten(facts, plan, head, masked(facts, snapshot, plan, head, raw, limits) if raw else raw)
+
+
+def rewritten(facts: Facts, plan: Plan, head: ResponseHead, body: bytes) -> Answer:
+    """The answer with another body than the upstream's."""
     return Answer(_finish(facts, plan, head, _REPLACED, [(b"Content-Length", b"%d" % len(body))]), body)
 
 
@@ -113,23 +122,24 @@ def _opaque(plan: Plan, head: ResponseHead) -> bool:
     return True
 
 
-def _mask(
+def masked(
     facts: Facts, snapshot: Snapshot, plan: Plan, head: ResponseHead, raw: bytes, limits: Limits
 ) -> bytes:
+    """A whole body, masked. Raises Refused, Withheld."""
     try:
         coding = head.get(b"content-encoding")
         body = raw if coding is None else decode(raw, coding.strip().lower(), limits)
         carrier, codec = reader_for(head.get(b"content-type"))
-        program = _program(side_of(facts, plan), head, carrier)
+        program = program_of(side_of(facts, plan), head, carrier)
         tally = Tally.of(program)
-        masked = codec.transform(body, program, tally, limits)
+        made = codec.transform(body, program, tally, limits)
         if facts.leaving is not None and codec is JSON and head.status < 400:
-            masked = _told(facts, plan, masked, limits)
+            made = _told(facts, plan, made, limits)
         _count(facts, snapshot, plan, program, tally)
         if codec is JSON and head.status < 400:
             name = plan.upstream.provider, plan.operation.id
             snapshot.drift.look(facts.tick(), *name, plan.country, body, program)
-        return masked if coding is None else encode(masked, coding.strip().lower())
+        return made if coding is None else encode(made, coding.strip().lower())
     except PayloadError as error:
         if head.status >= 400:
             raise Withheld from error
@@ -151,7 +161,8 @@ def _told(facts: Facts, plan: Plan, masked: bytes, limits: Limits) -> bytes:
     return JSON.dump(document) if tell(document, partial, leaving, facts.id) else masked
 
 
-def _program(side: Side, head: ResponseHead, carrier: str) -> Program:
+def program_of(side: Side, head: ResponseHead, carrier: str) -> Program:
+    """What masks a body of this kind. Raises PayloadError where there is nothing that does."""
     program = (side.errors if head.status >= 400 else side.bodies).get(carrier)
     if program is None:
         raise PayloadError("unsupported_media_type", "the data map has nothing of this type", "content-type")
@@ -164,7 +175,8 @@ def _count(facts: Facts, snapshot: Snapshot, plan: Plan, program: Program, tally
         snapshot.remember(facts.subjects, plan.tenant, plan.country, program, tally.subjects)
 
 
-def _headers(facts: Facts, plan: Plan, head: ResponseHead) -> list[tuple[bytes, bytes]]:
+def masked_headers(facts: Facts, plan: Plan, head: ResponseHead) -> Headers:
+    """An answer's header fields, masked, with links that lead back here."""
     headers = head.headers
     if leads(head):
         headers = pointed(facts, plan, head, headers)
@@ -186,7 +198,7 @@ def _finish(
     counted: bool = True,
 ) -> bytes:
     """The answer's head: what may go on of the upstream's, then `extra` and what this gateway says."""
-    headers = _headers(facts, plan, head)
+    headers = masked_headers(facts, plan, head)
     extra.append((b"Hushgate-Decision", facts.id.encode()))
     if facts.changed and counted:
         extra.append((b"Hushgate-Masked", b"%d" % facts.changed))

@@ -148,7 +148,7 @@ def _contact(
             _leave_out(recipient, verdict)
             facts.rules.update(dict.fromkeys(verdict.rules))
     if len(refused) == len(recipients):
-        raise Refused(refused[0].reason, rules=refused[0].rules, retry_after=refused[0].retry_after)
+        raise _refusal(refused[0])
     facts.dropped = len(refused)
 
 
@@ -165,8 +165,13 @@ def _standings(plan: Plan, recipients: list[_Recipient]) -> Generator[Command, A
 
 def _leave_out(recipient: _Recipient, verdict: Verdict) -> None:
     if not (verdict.on_refusal == "drop" and recipient.found.droppable):
-        raise Refused(verdict.reason, rules=verdict.rules, retry_after=verdict.retry_after)
+        raise _refusal(verdict)
     recipient.carried.drop[recipient.found.ordinal] = verdict.reason
+
+
+def _refusal(verdict: Verdict) -> Refused:
+    leave = verdict.on_refusal == "drop"
+    return Refused(verdict.reason, rules=verdict.rules, retry_after=verdict.retry_after, droppable=leave)
 
 
 def _recipients(snapshot: Snapshot, plan: Plan, carriers: list[Carried]) -> list[_Recipient]:

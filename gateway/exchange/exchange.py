@@ -8,7 +8,7 @@ No record, no release: every Release, Pipe and Begin of upstream bytes comes aft
 act's Send after its intent. tests/exchange holds this as an assertion on the list of commands.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -17,7 +17,7 @@ from gateway.audit.record import Phase
 from gateway.codecs.program import Limits
 from gateway.errors import HushgateError, PayloadError, StoreError
 from gateway.exchange.alone import enforced, sifted
-from gateway.exchange.answering import OURS, Answer, Outgrown, Withheld, read, unread
+from gateway.exchange.answering import OURS, Answer, Outgrown, Withheld, empty, read, unread
 from gateway.exchange.asking import Asked, ask
 from gateway.exchange.commands import (
     Acquire,
@@ -30,17 +30,21 @@ from gateway.exchange.commands import (
     Send,
 )
 from gateway.exchange.facts import Facts, Tick
-from gateway.exchange.finding import KEY, PURPOSE, address
+from gateway.exchange.finding import KEY, PURPOSE, Addressed, address
 from gateway.exchange.lookups import Lookups
 from gateway.exchange.outcome import problem
+from gateway.exchange.parts import Part
 from gateway.exchange.recording import recorded
 from gateway.exchange.refused import Refused
+from gateway.exchange.rewrapping import read_parts
 from gateway.exchange.streaming import Passage, Way, short, stream, way_of
+from gateway.exchange.unwrapping import Asking, ask_parts
 from gateway.http1.encode import forward, request_line
 from gateway.http1.head import RequestHead, ResponseHead
 from gateway.policy.identity import Peer
 from gateway.policy.plan import Plan
 from gateway.policy.snapshot import Snapshot
+from gateway.residency.judge import Gate
 
 VIA = (b"Via", b"1.1 hushgate")
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
@@ -126,7 +130,7 @@ class Exchange:
             rules=(*self.facts.rules, *(r for r in rules if r not in self.facts.rules)),
             retry_after=retry_after,
             status=status,
-            shape=self.facts.shape,
+            pack=self.facts.pack,
             head_only=self._head is not None and self._head.method == "HEAD",
         )
 
@@ -143,33 +147,45 @@ class Exchange:
             raise Refused(plan.denial.reason, rules=plan.denial.rules)
         if plan.lookups is not None:
             self._env.lookups.take(plan.tenant, plan.client.id, plan.lookups, facts.started)
-        asked = yield from ask(facts, self._env.snapshot, head, addressed, self._env.limits)
+        asked, parts = yield from self._ask(head, addressed)
         facts.target = asked.path
+        gates = [part.plan.permission for part in parts if part.plan and part.refused is None]
+        permission = Gate.every([plan.permission, *gates]) if parts else plan.permission
         began = facts.tick()
-        connected: str | NotPermitted = yield Acquire(plan.upstream, plan.permission)
+        connected: str | NotPermitted = yield Acquire(plan.upstream, permission)
         facts.waited += facts.tick() - began
-        self._note_connection(plan, connected)
+        self._note_connection(permission, connected)
         if plan.acts:
             yield from recorded(facts.record("intent", 0))
             facts.intended = True
-        request = self._request_head(head, plan, asked)
+        request = self._request_head(head, plan, asked, plan.response.body or bool(parts))
         retry = head.method in IDEMPOTENT and (asked.body is not None or not (head.chunked or head.length))
         got: ResponseHead = yield Send(request, asked.body, retry)
-        yield from self._release(plan, got)
+        yield from self._release(plan, got, parts)
 
-    def _note_connection(self, plan: Plan, got: str | NotPermitted) -> None:
+    def _ask(
+        self, head: RequestHead, addressed: Addressed
+    ) -> Generator[Command, Any, tuple[Asked, Sequence[Part]]]:
+        """The request as it is sent, and the calls it holds where it is an envelope."""
+        env, shape = self._env, addressed.plan.operation.composite
+        if shape is None:
+            return (yield from ask(self.facts, env.snapshot, head, addressed, env.limits)), ()
+        it = Asking(self.facts, env.snapshot, env.lookups, addressed, shape, env.limits)
+        return (yield from ask_parts(it, head))
+
+    def _note_connection(self, permission: Gate, got: str | NotPermitted) -> None:
         facts = self.facts
         address = got.addresses[0] if isinstance(got, NotPermitted) else got
         facts.address = address
-        judged = plan.permission.explain(address)
+        judged = permission.explain(address)
         facts.location = judged.location
         if isinstance(got, NotPermitted):
             raise Refused(judged.reason or "location_unknown", rules=judged.rules)
         if judged.shadow:
             facts.shadow.update(dict.fromkeys(judged.shadow))
 
-    def _request_head(self, head: RequestHead, plan: Plan, asked: Asked) -> bytes:
-        upstream, looked = plan.upstream, plan.response.body
+    def _request_head(self, head: RequestHead, plan: Plan, asked: Asked, looked: bool) -> bytes:
+        upstream = plan.upstream
         drop = _dropped(upstream.credential_header if upstream.credential else "", looked)
         headers: list[tuple[bytes, bytes]] = []
         if looked:
@@ -183,12 +199,15 @@ class Exchange:
         line = request_line(head.method, plan.base_path + target)
         return forward(line, asked.headers, drop, headers, [(b"Host", plan.authority)])
 
-    def _release(self, plan: Plan, got: ResponseHead) -> Generator[Command, Any, None]:
+    def _release(self, plan: Plan, got: ResponseHead, parts: Sequence[Part]) -> Generator[Command, Any, None]:
         facts = self.facts
         limits = self._env.limits
         phase: Phase = "outcome" if plan.acts else "read"
         try:
-            made = unread(facts, plan, got)
+            made = unread(facts, plan, got) if not parts or empty(got) else None
+            if made is None and parts:
+                whole: bytes = yield CollectAnswer(limits.max_body)
+                made = yield from read_parts(facts, self._env.snapshot, plan, parts, got, whole, limits)
             if made is None:
                 if short(got.length, limits) or (way := self._way(plan, got)) is None:
                     raw: bytes = yield CollectAnswer(limits.max_body)

@@ -6,7 +6,7 @@ from gateway.audit.record import Phase, Record
 from gateway.codecs.program import Program, Tally
 from gateway.exchange.partial import Leaving
 from gateway.http1.head import RequestHead
-from gateway.model import Location
+from gateway.model import Location, Pack
 from gateway.policy.identity import Identity, Peer
 from gateway.policy.plan import Plan
 
@@ -19,10 +19,11 @@ class Facts:
 
     `subjects` are pseudonyms in the order they were met. `changed` counts values masked in the answer.
     `more` counts identifiers met when `subjects` was full. `intended`: an intent or stream record was
-    accepted, so that what follows is an outcome; `closed`: that was accepted too, or may have been. `shape`
-    are the members a provider's SDK reads in a refusal. `scheme`: by which the caller reaches the gateway, so
-    that links lead back to it; None where it names the upstream's own host. `target`: the path asked of it.
-    `dropped` counts who was left out and is told of, `withheld` records that are missing without a word.
+    accepted, so that what follows is an outcome; `closed`: that was accepted too, or may have been. `pack` is
+    the provider's, which says what its SDK reads in a refusal. `scheme`: by which the caller reaches the
+    gateway, so that links lead back to it; None where it names the upstream's own host. `target`: the path
+    asked of it. `parts` are the operations an envelope holds. `dropped` counts who was left out and is told
+    of, `withheld` records that are missing without a word.
     """
 
     # Written out rather than generated: one of these is made for every request.
@@ -40,6 +41,8 @@ class Facts:
         "masked",
         "more",
         "now",
+        "pack",
+        "parts",
         "paths",
         "peer",
         "plan",
@@ -50,7 +53,6 @@ class Facts:
         "scheme",
         "seen",
         "shadow",
-        "shape",
         "started",
         "subjects",
         "target",
@@ -89,8 +91,7 @@ class Facts:
         self.shadow: dict[str, None] = {}
         self.unmapped = 0
         self.changed = 0
-        self.dropped = 0
-        self.withheld = 0
+        self.dropped = self.withheld = 0
         self.leaving: Leaving | None = None
         self.address = ""
         self.location: Location | None = None
@@ -99,7 +100,8 @@ class Facts:
         self.waited = 0.0
         self.intended = False
         self.closed = False
-        self.shape: Mapping[str, str | int] | None = None
+        self.pack: Pack | None = None
+        self.parts: tuple[str, ...] = ()
 
     def note(self, program: Program, tally: Tally) -> int:
         """Add what a run saw and did; returns how many values were masked."""
@@ -117,6 +119,24 @@ class Facts:
         if counts:
             _add(self.restored, counts)
 
+    def part(self) -> "Facts":
+        """Those of one of the calls in an envelope; for `absorb`."""
+        made = Facts(self.id, self.head, self.peer, self.now, self.tick, self.scheme)
+        made.identity, made.pack = self.identity, self.pack
+        return made
+
+    def absorb(self, part: "Facts") -> None:
+        """Add what was seen and done in a part, which begins anew after that."""
+        self.subjects.update(part.subjects)
+        self.rules.update(part.rules)
+        self.shadow.update(part.shadow)
+        for name in ("seen", "masked", "paths", "restored"):
+            _add(getattr(self, name), getattr(part, name))
+            getattr(part, name).clear()
+        for name in ("unmapped", "changed", "dropped", "withheld"):
+            setattr(self, name, getattr(self, name) + getattr(part, name))
+            setattr(part, name, 0)
+
     def record(self, phase: Phase, status: int, *, reason: str = "", rules: tuple[str, ...] = ()) -> Record:
         """The audit record as things stand."""
         total = self.tick() - self.started
@@ -132,6 +152,7 @@ class Facts:
             shadow=tuple(self.shadow),
             subjects=tuple(self.subjects),
             subjects_more=self.more,
+            parts=self.parts,
             seen=self.seen,
             masked=self.masked,
             paths=self.paths,

@@ -17,6 +17,7 @@ from gateway.exchange.restoring import restored_path
 from gateway.http1.head import RequestHead
 from gateway.policy.identity import Identity
 from gateway.policy.plan import Plan
+from gateway.policy.routes import Target
 from gateway.policy.snapshot import Snapshot, states_allowed
 
 _NOTHING: Mapping[str, int] = MappingProxyType({})
@@ -45,7 +46,7 @@ def address(facts: Facts, snapshot: Snapshot, head: RequestHead) -> Addressed:
     known = snapshot.addressed.get(asked)
     if isinstance(known, Addressed) and known.plan.expires > facts.now:
         facts.identity = known.identity
-        facts.shape = snapshot.packs[known.plan.upstream.provider].refusal
+        facts.pack = snapshot.packs[known.plan.upstream.provider]
         return known
     made = _find(facts, snapshot, head, _identity(facts, snapshot, key, digest))
     if made.plan.request.path is None and head.path.endswith(made.path):
@@ -70,7 +71,14 @@ def _find(facts: Facts, snapshot: Snapshot, head: RequestHead, identity: Identit
     target = snapshot.routes.find(head.host, head.path, identity.tenant)
     if target is None:
         raise Refused("unknown_upstream")
-    facts.shape = snapshot.packs[target.upstream.provider].refusal
+    facts.pack = snapshot.packs[target.upstream.provider]
+    return decided(facts, snapshot, head, identity, target)
+
+
+def decided(
+    facts: Facts, snapshot: Snapshot, head: RequestHead, identity: Identity, target: Target
+) -> Addressed:
+    """The operation and plan of a request to a known upstream. Raises Refused, PayloadError."""
     matched = snapshot.operation(target.upstream.provider, head.method, target.path)
     if matched is None:
         raise Refused("unknown_operation")

@@ -94,7 +94,7 @@ def _leave(
     alone = [each for each in gone if each.owner is not None and each.owner.at not in left]
     left.update((each.owner.at, WITHHELD) for each in alone if each.owner is not None)
     if left and len(left) == len(batch.inputs):
-        raise Refused(min(left.items())[1])
+        raise Refused(min(left.items())[1], droppable=True)
     answers = enforced(plan, "response")
     if not left and not answers:
         return 0

@@ -6,6 +6,7 @@ import msgspec
 
 from gateway.errors import REASONS
 from gateway.http1.encode import response_head
+from gateway.model import Pack
 
 _PHRASES: Mapping[int, bytes] = {
     400: b"Bad Request",
@@ -38,16 +39,36 @@ def problem(
     rules: tuple[str, ...] = (),
     retry_after: int | None = None,
     status: int | None = None,
-    shape: Mapping[str, str | int] | None = None,
+    pack: Pack | None = None,
     head_only: bool = False,
 ) -> tuple[bytes, bytes]:
-    """(head, body) of a refusal. `shape` are a pack's extra members; `head_only` answers a HEAD request.
+    """(head, body) of a refusal. `pack` says what its provider's SDK reads; `head_only` answers HEAD.
 
     `detail` never holds personal data: it comes from the reasons table, a path or a rule id.
     """
     known = REASONS[reason]
     code = status or known.status
     wait = retry_after if retry_after is not None else known.retry_after
+    body = refusal_body(reason, identifier, detail, rules, wait, code, pack)
+    kind = _ARRAY if pack and pack.refusal_in_array else _PROBLEM
+    return _head(code, identifier, len(body), wait, kind), b"" if head_only else body
+
+
+_PROBLEM = b"application/problem+json"
+_ARRAY = b"application/json"
+
+
+def refusal_body(
+    reason: str,
+    identifier: str,
+    detail: str,
+    rules: tuple[str, ...],
+    wait: int | None,
+    code: int,
+    pack: Pack | None,
+) -> bytes:
+    """The body alone: `wait` in seconds, `code` the status it comes with."""
+    known = REASONS[reason]
     text = detail or known.title
     members: dict[str, object] = {
         "type": f"urn:hushgate:{reason}",
@@ -60,16 +81,15 @@ def problem(
     if wait is not None:
         members["retry_after"] = wait
     words = {"detail": text, "status": str(code), "reason": reason, "id": identifier}
-    for name, value in (shape or {}).items():
+    for name, value in (pack.refusal if pack else {}).items():
         if name not in _RESERVED:
             members[name] = _fill(value, words)
-    body = msgspec.json.encode(members)
-    return _head(code, identifier, len(body), wait), b"" if head_only else body
+    return msgspec.json.encode([members] if pack and pack.refusal_in_array else members)
 
 
-def _head(code: int, identifier: str, length: int, wait: int | None) -> bytes:
+def _head(code: int, identifier: str, length: int, wait: int | None, kind: bytes) -> bytes:
     headers = [
-        (b"Content-Type", b"application/problem+json"),
+        (b"Content-Type", kind),
         (b"Content-Length", b"%d" % length),
         (b"Cache-Control", b"no-store"),
         (b"Hushgate-Decision", identifier.encode()),

@@ -4,6 +4,8 @@ Every rule can only take addresses away. Without any, an address must still be l
 named by the operator.
 """
 
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -70,7 +72,7 @@ class Gate:
         def explain(address: str) -> Explanation:
             return self._judge(locate(table, address, upstream, today))
 
-        self.explain = explain
+        self.explain: Callable[[str], Explanation] = explain
         """Takes an address in text form, answers its Explanation; remembered per address."""
 
     def __call__(self, address: str) -> Location | None:
@@ -81,6 +83,13 @@ class Gate:
     def declared(self, region: str, operator: str) -> Explanation:
         """The same, of a host that is not asked: by what its pack says of it."""
         return self._judge((Location(country=region, operator=operator, evidence=DECLARED),))
+
+    @classmethod
+    def every(cls, gates: "Sequence[Gate]") -> "Gate":
+        """The permit for what all of some gates permit; `gates` are of one upstream and day, at least one."""
+        joined = copy(gates[0])
+        joined.explain = lambda address: _joined([gate.explain(address) for gate in gates])
+        return joined
 
     def _judge(self, locations: tuple[Location, ...]) -> Explanation:
         if not locations:
@@ -104,6 +113,16 @@ class Gate:
         if operators is not None and not all(at.operator.casefold() in operators for at in locations):
             return OPERATOR
         return ""
+
+
+def _joined(found: Sequence[Explanation]) -> Explanation:
+    first = next((each for each in found if each.reason), found[0])
+    return Explanation(
+        reason=first.reason,
+        rules=tuple(dict.fromkeys(rule for each in found for rule in each.rules)),
+        shadow=tuple(dict.fromkeys(rule for each in found for rule in each.shadow)),
+        location=first.location,
+    )
 
 
 def permit(rules: tuple[ResidencyCheck, ...], table: AddressTable, upstream: Upstream, today: date) -> Gate:

@@ -7,6 +7,11 @@ import pytest
 from gateway.errors import REASONS
 from gateway.exchange.outcome import problem
 from gateway.http1.head import LIMITS, parse_response_head
+from gateway.model import Pack
+
+
+def pack_of(refusal: dict[str, str | int], *, array: bool = False) -> Pack:
+    return Pack(provider="crm", title="CRM", hosts=(), operations=(), refusal=refusal, refusal_in_array=array)
 
 
 @pytest.mark.parametrize("reason", REASONS)
@@ -28,9 +33,17 @@ def test_every_reason_makes_a_problem(reason: str) -> None:
 def test_a_pack_adds_members_and_fills_them_but_takes_none() -> None:
     shape: dict[str, str | int] = dict.fromkeys(("type", "title", "status", "detail", "rules"), "mine")
     shape |= {"instance": 1, "retry_after": 1, "message": "{reason}: {detail} ({status}, {id})", "code": 7}
-    members = json.loads(problem("access_denied", "d-1", detail="no", rules=("r",), shape=shape)[1])
+    members = json.loads(problem("access_denied", "d-1", detail="no", rules=("r",), pack=pack_of(shape))[1])
     assert members.pop("message") == "access_denied: no (403, d-1)" and members.pop("code") == 7
     assert members == json.loads(problem("access_denied", "d-1", detail="no", rules=("r",))[1])
+
+
+def test_a_provider_whose_errors_are_arrays_gets_an_array() -> None:
+    head, body = problem("access_denied", "d-1", pack=pack_of({"errorCode": "{reason}"}, array=True))
+    (members,) = json.loads(body)
+    assert members["errorCode"] == "access_denied" and members["type"] == "urn:hushgate:access_denied"
+    parsed = parse_response_head(head, "GET", LIMITS)
+    assert parsed.get(b"content-type") == b"application/json" and parsed.length == len(body)
 
 
 def test_a_moment_that_is_known_beats_the_tables() -> None:
