@@ -43,14 +43,27 @@ class Certificates:
 
 
 @dataclass(frozen=True, slots=True)
+class Interception:
+    """How traffic that is not meant for the gateway comes to it, and what of it passes.
+
+    `mode`: `proxy`, `transparent`, `socks5`, `wireguard:FILE`, `upstream:URL` or `reverse:URL`. `others`:
+    what is done with hosts that neither a pack nor an upstream names.
+    """
+
+    mode: str = "proxy"
+    others: Literal["refuse", "tunnel"] = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
 class Listener:
-    """Where applications connect. `workers` 0: one per CPU."""
+    """Where applications connect. `workers` 0: one per CPU. `interception`: of plane `intercept`."""
 
     name: str
-    plane: Literal["reverse"]
+    plane: Literal["reverse", "intercept"]
     bind: Bind
     workers: int = 0
     tls: Tls | None = None
+    interception: Interception | None = None
 
 
 @dataclass(frozen=True, slots=True)

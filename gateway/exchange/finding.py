@@ -68,7 +68,8 @@ def _identity(facts: Facts, snapshot: Snapshot, key: bytes | None, digest: bytes
 
 def _find(facts: Facts, snapshot: Snapshot, head: RequestHead, identity: Identity) -> Addressed:
     facts.identity = identity
-    target = snapshot.routes.find(head.host, head.path, identity.tenant)
+    find = snapshot.origins.find if facts.peer.intercepted else snapshot.routes.find
+    target = find(head.host, head.path, identity.tenant)
     if target is None:
         raise Refused("unknown_upstream")
     facts.pack = snapshot.packs[target.upstream.provider]

@@ -13,12 +13,14 @@ _PHRASES: Mapping[int, bytes] = {
     401: b"Unauthorized",
     403: b"Forbidden",
     404: b"Not Found",
+    407: b"Proxy Authentication Required",
     408: b"Request Timeout",
     409: b"Conflict",
     413: b"Content Too Large",
     414: b"URI Too Long",
     415: b"Unsupported Media Type",
     417: b"Expectation Failed",
+    421: b"Misdirected Request",
     422: b"Unprocessable Content",
     429: b"Too Many Requests",
     431: b"Request Header Fields Too Large",
@@ -98,6 +100,8 @@ def _head(code: int, identifier: str, length: int, wait: int | None, kind: bytes
         headers.append((b"Retry-After", b"%d" % wait))
     if code == 401:
         headers.append((b"WWW-Authenticate", b'Hushgate-Key realm="hushgate"'))
+    if code == 407:
+        headers.append((b"Proxy-Authenticate", b'Basic realm="hushgate"'))
     return response_head(code, _PHRASES.get(code, b"Refused"), headers)
 
 

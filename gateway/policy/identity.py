@@ -22,10 +22,16 @@ class Identity:
 
 
 class Peer(NamedTuple):
-    """The other end of a connection: source address, and the SANs of its verified certificate."""
+    """The other end of a connection: source address, and the SANs of its verified certificate.
+
+    `key`: lower-case hex SHA-256 of the key it showed for the whole connection, to a proxy. `intercepted`: it
+    means the provider itself, not the gateway.
+    """
 
     address: str
     sans: tuple[str, ...] = ()
+    key: str | None = None
+    intercepted: bool = False
 
 
 class Directory:
@@ -55,8 +61,11 @@ class Directory:
             self._networks.setdefault(block, ip_network(block))
 
     def identify(self, key: bytes | None, peer: Peer) -> Identity | None:
-        """The one client these credentials stand for, or None when unknown or ambiguous."""
-        digest = sha256(key).hexdigest() if key is not None else None
+        """The one client these credentials stand for, or None when unknown or ambiguous.
+
+        A key of the request's own goes before that of its connection.
+        """
+        digest = sha256(key).hexdigest() if key is not None else peer.key
         found = [i for i in self._candidates(digest, peer) if self._holds(i.client, digest, peer)]
         if len(found) != 1:
             return None

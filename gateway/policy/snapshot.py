@@ -17,6 +17,7 @@ from gateway.model import Client, Operation, Pack, Policy, Upstream, covers
 from gateway.policy.compile import Ground, compile_plan, situation
 from gateway.policy.identity import Directory, Identity
 from gateway.policy.operations import OperationIndex
+from gateway.policy.origins import Origins
 from gateway.policy.plan import Plan
 from gateway.policy.reach import Reach
 from gateway.policy.routes import Routes
@@ -68,6 +69,7 @@ class Snapshot:
         self.directory = Directory(Identity(t.name, c) for t in self.tenants.values() for c in t.clients)
         self.upstreams = tuple(upstreams)
         self.routes = Routes(self.upstreams)
+        self.origins = Origins(self.upstreams, self.packs.values())
         self._secrets = secrets
         self._custom = custom
         self._operations = {

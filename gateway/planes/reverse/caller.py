@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.errors import HushgateError, PayloadError
 from gateway.exchange.exchange import Exchange
 from gateway.http1.body import Reader, reader_for
-from gateway.http1.head import next_request
+from gateway.http1.head import RequestHead, next_request
 from gateway.planes.reverse.turn import Turn
 from gateway.policy.identity import Peer
 
@@ -23,7 +23,8 @@ BUFFER = 64 * 1024
 class Caller(asyncio.Protocol):
     """An asyncio protocol. `expected` names what has to come: head, idle, body, answer, progress, linger.
 
-    `since`: when it began to be expected (monotonic seconds).
+    `since`: when it began to be expected (monotonic seconds). `relays`: it takes interim answers and
+    trailers.
     """
 
     __slots__ = (
@@ -42,6 +43,7 @@ class Caller(asyncio.Protocol):
         "gone",
         "held",
         "peer",
+        "relays",
         "scheme",
         "since",
         "transport",
@@ -51,6 +53,7 @@ class Caller(asyncio.Protocol):
 
     def __init__(self, worker: "Worker") -> None:
         self.worker = worker
+        self.relays = True
         self.turn = Turn(self)
         self.transport: Any = None
         self.peer = Peer("")
@@ -77,12 +80,16 @@ class Caller(asyncio.Protocol):
         """asyncio: connected."""
         self.transport = transport
         self.transport.set_write_buffer_limits(high=BUFFER)
-        self.peer = Peer(_address(transport), _sans(transport))
+        self.peer = self.who(transport)
         self.scheme = "http" if transport.get_extra_info("sslcontext") is None else "https"
         self.expect("idle")
         if not self.worker.admit(self):
             self._close = True
             self._refuse_head(PayloadError("overloaded", ""))
+
+    def who(self, transport: asyncio.BaseTransport) -> Peer:
+        """Who is at the other end."""
+        return Peer(_address(transport), _sans(transport))
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes of requests."""
@@ -206,9 +213,14 @@ class Caller(asyncio.Protocol):
         self.busy = True
         self.expect("answer")
         self.turn.reset(head)
+        self.begin(head)
+        return True
+
+    def begin(self, head: RequestHead) -> None:
+        """Start the exchange of a request."""
+        worker = self.worker
         exchange = Exchange(worker.env, worker.identifier(), head, self.peer, worker.now(), self.scheme)
         self.turn.driver.start(exchange)
-        return True
 
     def _read_body(self) -> bool:
         reader, turn = self._reader, self.turn

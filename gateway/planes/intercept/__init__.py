@@ -1,0 +1,5 @@
+"""The plane for traffic that cannot be re-pointed: mitmproxy takes it in, and a Caller reads it.
+
+mitmproxy never has a way to an upstream: what it decrypts goes over a link in memory to a Caller, and only
+what the core then decides leaves, on the connections of the core's own dialer.
+"""

@@ -1,0 +1,83 @@
+"""One intercepted connection in mitmproxy, whose servers are links to the core or pinned addresses."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from mitmproxy.connection import ConnectionState, Server
+from mitmproxy.proxy import commands, events, server_hooks
+from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
+from mitmproxy.proxy.server import ConnectionIO
+
+from gateway.errors import UpstreamError
+from gateway.planes.intercept.link import Link
+
+if TYPE_CHECKING:
+    from gateway.planes.intercept.plane import Interceptor
+
+REFUSED = "refused"
+
+
+class Handler(ProxyConnectionHandler):
+    """mitmproxy's handler of a connection, but that it opens nothing unless the add-on has found a way."""
+
+    def __init__(self, plane: "Interceptor", reader: Any, writer: Any, mode: Any) -> None:
+        super().__init__(plane.master, reader, writer, plane.master.options, mode)
+        self._plane = plane
+
+    async def open_connection(self, command: commands.OpenConnection) -> None:
+        """mitmproxy: connect to command.connection."""
+        server = command.connection
+        data = server_hooks.ServerConnectionHookData(client=self.client, server=server)
+        await self.handle_hook(server_hooks.ServerConnectHook(data))
+        way = self._plane.ways.pop(server.id, None)
+        try:
+            if way is None:
+                raise UpstreamError("internal_error", "")
+            reader, writer = await way()
+        except (OSError, UpstreamError):
+            server.error = REFUSED
+            await self.handle_hook(server_hooks.ServerConnectErrorHook(data))
+            await self.server_event(events.OpenConnectionCompleted(command, REFUSED))
+            return
+        await self._opened(command, reader, writer)
+
+    async def _opened(self, command: commands.OpenConnection, reader: Any, writer: Any) -> None:
+        server = command.connection
+        server.timestamp_start = server.timestamp_tcp_setup = self._plane.tick()
+        server.state = ConnectionState.OPEN
+        server.peername = server.address
+        task = asyncio.current_task()
+        self.transports[server] = ConnectionIO(handler=task, reader=reader, writer=writer)
+        await self.server_event(events.OpenConnectionCompleted(command, None))
+        try:
+            await self.handle_connection(server)
+        finally:
+            self._plane.links.pop(server.id, None)
+            self._forget(server)
+            if isinstance(reader, Link):
+                reader.close()
+
+    def _forget(self, server: Server) -> None:
+        """An HTTP/2 connection has a link for every request: mitmproxy would keep them all to its end."""
+        for layer in self.layer.context.layers:
+            if isinstance(layer, HttpLayer) and not server.connected:
+                layer.connections.pop(server, None)
+
+    def end(self) -> None:
+        """Close the application's connection."""
+        io = self.transports.get(self.client)
+        if io is not None and io.handler is not None:
+            io.handler.cancel("ended")
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is under way on any of its links."""
+        return any(link.busy for server in self.transports if (link := self._plane.links.get(server.id)))
+
+    def log(self, message: str, level: int = 0, exc_info: Any = None) -> None:
+        """Mitmproxy's own words quote traffic: nothing of them is written. After a crash nothing goes on."""
+        del level
+        if "crashed" in message:
+            self._plane.crashed(exc_info)
+            self.end()

@@ -1,0 +1,155 @@
+"""What comes next on an intercepted connection, from its first bytes: TLS, HTTP, a relay, or its end."""
+
+import re
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from mitmproxy.connection import ConnectionState, Server
+from mitmproxy.net.tls import starts_like_tls_record
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer
+from mitmproxy.proxy.layers.http import HTTPMode
+from mitmproxy.proxy.layers.tls import parse_client_hello
+
+from gateway.errors import HushgateError, InternalError, PayloadError
+from gateway.planes.intercept.session import Session
+from gateway.planes.intercept.tls import UNRECOGNISED
+
+if TYPE_CHECKING:
+    from gateway.planes.intercept.plane import Interceptor
+
+INSIDE: Final = -1
+"""The port of servers that are links to the core: no name or address has it."""
+CORE: Final = "core"
+RELAYED: Final = "relayed"
+"""The host of such a server when the application's own bytes go to the core (else they are mitmproxy's)."""
+MOST: Final = 64 * 1024
+"""bytes looked at before it is known what they are"""
+CONNECT: Final = b"CONNECT "
+_METHOD: Final = re.compile(rb"[A-Z]{3,20} ")
+_UPGRADE: Final = re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
+
+Commands = Generator[commands.Command, Any, None]
+
+
+@dataclass
+class HushgateRefusedHook(commands.StartHook):
+    """A connection is ended: the add-on records why, before anything is sent."""
+
+    data: "Ended"
+
+
+@dataclass
+class Ended:
+    """A connection that is ended, and why."""
+
+    client: Any
+    error: HushgateError
+
+
+class Closed(layer.Layer):
+    """Ends the connection, with a last word where the protocol has one."""
+
+    def __init__(self, context: Context, error: HushgateError, word: bytes = b"") -> None:
+        super().__init__(context)
+        self._error = error
+        self._word = word
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        if isinstance(event, events.Start):
+            client = self.context.client
+            yield HushgateRefusedHook(Ended(client, self._error))
+            if self._word:
+                yield commands.SendData(client, self._word)
+            yield commands.CloseConnection(client)
+
+
+class Relay(layer.Layer):
+    """Bytes as they are, between the application and a server: a link to the core, or a tunnel's address."""
+
+    def __init__(self, context: Context, plane: "Interceptor") -> None:
+        super().__init__(context)
+        self._plane = plane
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        client, server = self.context.client, self.context.server
+        if isinstance(event, events.Start):
+            if (yield commands.OpenConnection(server)):
+                yield commands.CloseConnection(client)
+        elif isinstance(event, events.DataReceived):
+            yield commands.SendData(server if event.connection == client else client, event.data)
+        elif isinstance(event, events.ConnectionClosed):
+            yield from self._ended(server if event.connection == client else client)
+
+    def _ended(self, other: Any) -> Commands:
+        """One side will send no more; the other one hears so, and both end when neither does."""
+        client, server = self.context.client, self.context.server
+        reads = (client.state | server.state) & ConnectionState.CAN_READ
+        if reads and not self._plane.link_is_closed(server):
+            yield commands.CloseTcpConnection(other, half_close=True)
+            return
+        for connection in (server, client):
+            if connection.state is not ConnectionState.CLOSED:
+                yield commands.CloseConnection(connection)
+
+
+def choose(plane: "Interceptor", session: Session, context: Context, data: bytes) -> layer.Layer | None:
+    """The next layer; None: more bytes are needed to know. Raises HushgateError."""
+    if session.passed:
+        return Relay(context, plane)
+    if context.client.transport_protocol != "tcp":
+        raise PayloadError("protocol_not_allowed", "")
+    if not session.explicit and session.port is None and session.means is None:
+        session.heads_for(*context.server.address[:2])
+    if len(data) > MOST:
+        raise PayloadError("protocol_not_allowed", "")
+    if starts_like_tls_record(data):
+        return _tls(plane, session, context, data)
+    if session.explicit and CONNECT.startswith(data[: len(CONNECT)]):
+        return HttpLayer(context, HTTPMode.regular) if len(data) >= len(CONNECT) else None
+    if session.tls and context.client.alpn == b"h2":
+        return HttpLayer(context, HTTPMode.transparent)
+    if not _METHOD.match(data):
+        if len(data) < 3 or (data[:20].isalpha() and len(data) < 20):
+            return None
+        raise PayloadError("protocol_not_allowed", "")
+    return relay(plane, context)
+
+
+def _tls(plane: "Interceptor", session: Session, context: Context, data: bytes) -> layer.Layer | None:
+    if session.explicit:
+        if plane.contexts.own() is None or context.client.tls:
+            raise PayloadError("protocol_not_allowed", "")
+        return ClientTLSLayer(context)
+    if session.tls:
+        raise PayloadError("protocol_not_allowed", "TLS within TLS")
+    try:
+        hello = parse_client_hello(data)
+    except ValueError:
+        raise PayloadError("protocol_not_allowed", "not a TLS handshake") from None
+    if hello is None:
+        return None
+    session.sni = hello.sni.lower().encode() if hello.sni else None
+    plane.admit_tls(session)
+    if session.passed:
+        return Relay(context, plane)
+    session.tls = True
+    return ClientTLSLayer(context)
+
+
+def relay(plane: "Interceptor", context: Context, verdict: str = RELAYED) -> layer.Layer:
+    """To the core."""
+    context.server = Server(address=(verdict, INSIDE))
+    return Relay(context, plane)
+
+
+def closed(context: Context, error: HushgateError) -> Closed:
+    """The end of a connection, said in TLS where that is what it is about."""
+    word = UNRECOGNISED if error.reason in ("host_mismatch", "host_not_allowed") else b""
+    return Closed(context, error, word)
+
+
+UNDECIDED: Final = InternalError("")
+"""What a connection ends with when nothing else was decided about it."""

@@ -1,0 +1,109 @@
+"""How connections come in: mitmproxy's modes, listened for on a port that several workers share."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from mitmproxy import platform
+from mitmproxy.proxy.mode_servers import ServerInstance
+from mitmproxy.proxy.mode_specs import ProxyMode
+
+from gateway.planes.intercept.handler import Handler
+from gateway.planes.intercept.session import Session
+
+if TYPE_CHECKING:
+    from gateway.planes.intercept.plane import Interceptor
+
+BACKLOG: Final = 1024
+
+
+class Mode:
+    """One of mitmproxy's modes on a TCP port."""
+
+    explicit = False
+
+    def __init__(self, spec: str, plane: "Interceptor") -> None:
+        self._spec = ProxyMode.parse(spec)
+        self._instance = ServerInstance.make(self._spec, plane)
+        self._plane = plane
+        self._handlers: dict[Handler, asyncio.Task[Any] | None] = {}
+
+    async def listen(self, host: str, port: int, servers: list[asyncio.Server]) -> int:
+        """Listen; returns the port."""
+        server = await asyncio.start_server(self.take, host, port, reuse_port=True, backlog=BACKLOG)
+        servers.append(server)
+        return int(server.sockets[0].getsockname()[1])
+
+    def begin(self, session: Session) -> None:
+        """What this mode says of every connection."""
+        session.explicit = self.explicit
+
+    async def take(self, reader: Any, writer: Any) -> None:
+        """Serve a connection to its end."""
+        handler = Handler(self._plane, reader, writer, self._spec)
+        handler.layer = self._instance.make_top_layer(handler.layer.context)
+        if not self.prepare(handler, writer):
+            writer.close()
+            return
+        self._handlers[handler] = asyncio.current_task()
+        try:
+            await handler.handle_client()
+        finally:
+            del self._handlers[handler]
+
+    def prepare(self, handler: Handler, writer: Any) -> bool:
+        """Find out where it was to go; False: that cannot be known."""
+        del handler, writer
+        return True
+
+    async def end(self, within: float) -> None:
+        """Close what is still open, and wait for it."""
+        tasks = [task for task in self._handlers.values() if task is not None]
+        for handler in list(self._handlers):
+            handler.end()
+        if tasks:
+            await asyncio.wait(tasks, timeout=within)
+
+
+class Explicit(Mode):
+    """Applications know of the proxy: CONNECT, and absolute-form."""
+
+    explicit = True
+
+
+class Transparent(Mode):
+    """The kernel redirected it; it says where it was to go."""
+
+    def prepare(self, handler: Handler, writer: Any) -> bool:
+        """From the socket (Linux: SO_ORIGINAL_DST)."""
+        found = platform.original_addr
+        try:
+            address = found(writer.get_extra_info("socket")) if found else None
+        except OSError:
+            address = None
+        context = handler.layer.context
+        context.server.address = context.client.sockname = address
+        return address is not None
+
+
+class Reverse(Mode):
+    """Every request is for one host, whatever it says: mode reverse:URL."""
+
+    def begin(self, session: Session) -> None:
+        """The host of the URL."""
+        super().begin(session)
+        session.means = self._spec.address[0].lower().encode()
+
+
+MODES: Final[dict[str, tuple[str, type[Mode]]]] = {
+    "proxy": ("regular", Explicit),
+    "transparent": ("transparent", Transparent),
+    "socks5": ("socks5", Mode),
+    "reverse": ("reverse:{}", Reverse),
+}
+
+
+def mode_of(text: str, plane: "Interceptor") -> Mode:
+    """From the words of the deployment file."""
+    name, _, rest = text.partition(":")
+    spec, kind = MODES[name]
+    return kind(spec.format(rest), plane)

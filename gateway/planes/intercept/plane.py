@@ -1,0 +1,226 @@
+"""One worker's interception: its connections, what is known of each, and their ways to the core or out."""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, Final
+
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.connection import Client, Server
+from mitmproxy.master import Master
+from mitmproxy.options import Options
+from OpenSSL import SSL
+
+from gateway.audit.record import Log
+from gateway.contacts.model import Registry
+from gateway.deployment import Config, Interception
+from gateway.errors import PayloadError, UpstreamError, where
+from gateway.metrics import Metrics
+from gateway.planes.intercept.addon import Addon
+from gateway.planes.intercept.inner import Inner
+from gateway.planes.intercept.layers import INSIDE
+from gateway.planes.intercept.link import Link
+from gateway.planes.intercept.modes import Mode, mode_of
+from gateway.planes.intercept.quiet import silence
+from gateway.planes.intercept.session import Session, proxy_key
+from gateway.planes.intercept.tls import Contexts
+from gateway.planes.reverse.worker import Worker
+from gateway.policy.identity import Peer
+from gateway.policy.snapshot import Snapshot
+
+log = logging.getLogger("hushgate.plane")
+
+Way = Callable[[], Awaitable[tuple[Any, Any]]]
+"""Opens a connection: what mitmproxy reads from and writes to. Raises OSError, UpstreamError."""
+FLUSH: Final = 1.0
+"""seconds that answers already given may take to leave when the worker stops"""
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A link and the Caller at its end."""
+
+    link: Link
+    caller: Inner
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is under way."""
+        return self.caller.busy
+
+
+class Interceptor(Worker):
+    """A Worker whose Callers are at the ends of links. Only its event loop touches it."""
+
+    def __init__(
+        self,
+        config: Config,
+        snapshot: Snapshot,
+        log: Log,
+        registry: Registry,
+        metrics: Metrics,
+        interception: Interception,
+        contexts: Contexts,
+    ) -> None:
+        super().__init__(config, snapshot, log, registry, metrics)
+        self.contexts = contexts
+        self.sessions: dict[str, Session] = {}
+        self.links: dict[str, Inside] = {}
+        self.ways: dict[str, Way] = {}
+        self.master = _master(config)
+        self.master.addons.add(Addon(self))
+        silence(self.crashed)
+        self._interception = interception
+        self._mode: Mode = mode_of(interception.mode, self)
+        self._most = config.max_connections
+
+    # ---- connections ----------------------------------------
+
+    async def listen(self, host: str, port: int, context: ssl.SSLContext | None) -> int:
+        """Listen on SO_REUSEPORT; returns the port."""
+        del context  # mitmproxy's TLS is made by `contexts`
+        return await self._mode.listen(host, port, self._servers)
+
+    def welcome(self, client: Client) -> bool:
+        """A connection has come in; False: there are too many."""
+        self.sessions[client.id] = session = Session(Peer(str(client.peername[0]), intercepted=True))
+        self._mode.begin(session)
+        if len(self.sessions) <= self._most and not self.draining:
+            return True
+        self.metrics.add("hushgate_connections_refused")
+        return False
+
+    def forget_client(self, client: Client) -> None:
+        """It has gone."""
+        self.sessions.pop(client.id, None)
+
+    # ---- what may pass ----------------------------------------
+
+    async def admit_tunnel(self, session: Session, request: Any) -> None:
+        """A CONNECT. Raises PayloadError, UpstreamError."""
+        if not session.explicit:
+            raise PayloadError("malformed_request", "a tunnel within a tunnel")
+        fields = request.headers.get_all("proxy-authorization")
+        if len(fields) > 1:
+            raise PayloadError("malformed_request", "a field that must be single is repeated", "head")
+        key = proxy_key(fields[0].encode("utf-8", "surrogateescape") if fields else None)
+        peer = session.peer._replace(key=key)
+        known = self.env.snapshot.directory.identify(None, peer) is not None
+        if not known and (key is not None or not self.contexts.asks):
+            raise PayloadError("proxy_authentication_required", "", "proxy-authorization")
+        name = request.host.lower().strip("[]").encode("ascii", "replace")
+        if not self.env.snapshot.origins.names_host(name):
+            await self._pass(session, name, request.port, known)
+        session.peer, session.explicit = peer, False
+        session.target, session.port = name, request.port
+
+    def admit_tls(self, session: Session) -> None:
+        """A handshake, whose SNI is known. Raises PayloadError."""
+        name = session.name
+        if session.sni is not None and session.target not in (None, session.sni):
+            raise PayloadError("host_mismatch", "not the host the connection was made to", "tls")
+        if session.means is None and (name is None or not self.env.snapshot.origins.names_host(name)):
+            if self._interception.others == "refuse" or session.target is not None:
+                raise PayloadError("host_not_allowed", "", "tls")
+            session.passed = True
+
+    async def _pass(self, session: Session, name: bytes, port: int, known: bool) -> None:
+        """A host nobody names: untouched where the deployment says so, to a public address by its name."""
+        if self._interception.others == "refuse":
+            raise PayloadError("host_not_allowed", "")
+        if not known:
+            raise PayloadError("proxy_authentication_required", "", "proxy-authorization")
+        if _is_address(name):
+            raise PayloadError("host_not_allowed", "an address instead of a name")
+        session.way_out = await _public(name.decode(), port)
+        session.passed = True
+
+    def leaf(self, session: Session) -> SSL.Context | None:
+        """What is shown to an application in the name of the host it means. Raises HushgateError."""
+        name = session.name
+        return self.contexts.of(name.decode()) if name is not None else None
+
+    # ---- ways ----------------------------------------
+
+    def way_inside(self, server: Server, session: Session, refusal: str | None, *, relays: bool) -> None:
+        """A link to a new Caller."""
+
+        async def way() -> tuple[Link, Link]:
+            link = Link(asyncio.get_running_loop(), {})
+            caller = Inner(self, session, refusal, relays=relays)
+            link.side = caller
+            self.links[server.id] = Inside(link, caller)
+            caller.connection_made(link.out)  # type: ignore[arg-type]  # as much of a transport as it uses
+            return link, link
+
+        self.ways[server.id] = way
+
+    def way_outside(self, server: Server, session: Session) -> None:
+        """To the address a tunnel was admitted to, or that the application itself connected to."""
+        host, port = session.way_out or server.address
+
+        async def way() -> tuple[Any, Any]:
+            async with asyncio.timeout(self._config.timeouts.connect):
+                return await asyncio.open_connection(host, port)
+
+        self.ways[server.id] = way
+
+    def link_is_closed(self, server: Server) -> bool:
+        """Whether the core is through with this connection, not only with writing to it."""
+        inside = self.links.get(server.id)
+        return server.address[1] == INSIDE and (inside is None or inside.link.closed)
+
+    # ---- trouble ----------------------------------------
+
+    def untrusted(self, session: Session) -> None:
+        """An application did not accept our certificate: it does not have our root, or has pinned another."""
+        name = session.name or b""
+        host = name.decode() if self.env.snapshot.origins.names_host(name) else "-"
+        self.metrics.add("hushgate_certificates_refused", host)
+        log.warning("an application did not accept the gateway's certificate for %s", host)
+
+    def crashed(self, exc_info: Any) -> None:
+        """An exception nobody foresaw, in a hook or in mitmproxy: types and places only."""
+        self.metrics.add("hushgate_exceptions")
+        error = exc_info[1] if isinstance(exc_info, tuple) else None
+        log.error("an intercepted connection was refused: %s", where(error) if error else "an error")
+
+    async def _drain(self) -> None:
+        await super()._drain()
+        await self._mode.end(FLUSH)
+
+
+def _master(config: Config) -> Master:
+    """mitmproxy's, with no add-on of its own but the one that declares options."""
+    master = Master(Options(), asyncio.get_running_loop())
+    master._legacy_log_events.uninstall()  # noqa: SLF001 - it would keep what is logged
+    master.addons.add(Proxyserver())
+    waits = config.timeouts
+    longest = max(waits.idle, waits.answer, waits.progress, waits.body) + 1
+    master.options.update(connection_strategy="lazy", tcp_timeout=int(longest), rawtcp=False)
+    return master
+
+
+def _is_address(name: bytes) -> bool:
+    try:
+        ip_address(name.decode().strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+async def _public(name: str, port: int) -> tuple[str, int]:
+    """The first address of a name, when all of them are public. Raises PayloadError, UpstreamError."""
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise UpstreamError("upstream_unreachable", "the host name was not resolved") from error
+    addresses = [str(row[4][0]) for row in found]
+    if not all(ip_address(address).is_global for address in addresses):
+        raise PayloadError("host_not_allowed", "an address that is not public")
+    return addresses[0], port

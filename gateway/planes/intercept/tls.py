@@ -1,0 +1,107 @@
+"""TLS towards applications: one context for each host, kept, so that sessions can be resumed."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from OpenSSL import SSL
+
+from gateway.deployment import Tls
+
+CAPACITY: Final = 1000
+"""contexts kept"""
+PROTOCOLS: Final = (b"h2", b"http/1.1")
+UNRECOGNISED: Final = b"\x15\x03\x03\x00\x02\x02\x70"
+"""A fatal alert: this name is not served here (RFC 6066 section 3)."""
+
+
+class Leaf(Protocol):
+    """A certificate for one host: the chain that is shown, and its key."""
+
+    @property
+    def chain_pem(self) -> bytes:
+        """The leaf first."""
+
+    @property
+    def key_pem(self) -> bytes:
+        """PKCS#8 in clear."""
+
+
+Mint = Callable[[str], Leaf]
+"""A host's certificate, minted or remembered. Raises HushgateError."""
+
+
+class Contexts:
+    """Server contexts by host name. `client_ca`: ask for a certificate, and verify it when there is one."""
+
+    def __init__(self, mint: Mint, tls: Tls | None) -> None:
+        self._mint = mint
+        self._client_ca = tls.client_ca if tls else None
+        self._own = self._made(_Files(tls)) if tls else None
+        self._kept: OrderedDict[str, tuple[Leaf, SSL.Context]] = OrderedDict()
+
+    @property
+    def asks(self) -> bool:
+        """Whether applications may say who they are by a certificate."""
+        return self._client_ca is not None
+
+    def own(self) -> SSL.Context | None:
+        """What the listener itself shows, to applications that speak TLS to the proxy."""
+        return self._own
+
+    def of(self, host: str) -> SSL.Context:
+        """What is shown in the name of a host."""
+        leaf = self._mint(host)
+        kept = self._kept.get(host)
+        if kept is not None and kept[0] is leaf:
+            self._kept.move_to_end(host)
+            return kept[1]
+        made = self._made(leaf)
+        self._kept[host] = leaf, made
+        if len(self._kept) > CAPACITY:
+            self._kept.popitem(last=False)
+        return made
+
+    def _made(self, leaf: Leaf) -> SSL.Context:
+        context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        context.set_min_proto_version(SSL.TLS1_2_VERSION)
+        context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+        first, *rest = x509.load_pem_x509_certificates(leaf.chain_pem)
+        context.use_certificate(first)
+        for certificate in rest:
+            context.add_extra_chain_cert(certificate)
+        context.use_privatekey(load_pem_private_key(leaf.key_pem, None))
+        context.set_alpn_select_callback(_chosen)
+        context.set_session_cache_mode(SSL.SESS_CACHE_SERVER)
+        context.set_session_id(b"hushgate")
+        if self._client_ca:
+            context.load_verify_locations(self._client_ca)
+            context.set_verify(SSL.VERIFY_PEER, None)
+        return context
+
+
+class _Files:
+    """A listener's own certificate."""
+
+    def __init__(self, tls: Tls) -> None:
+        self.chain_pem = Path(tls.cert).read_bytes()
+        self.key_pem = Path(tls.key).read_bytes()
+
+
+def _chosen(connection: SSL.Connection, offered: Sequence[bytes]) -> object:
+    """The first of ours that is offered; none: the handshake goes on without (HTTP/1.1)."""
+    served = connection.get_app_data() or PROTOCOLS
+    return next((name for name in served if name in offered), SSL.NO_OVERLAPPING_PROTOCOLS)
+
+
+def sans(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The names in an application's certificate that a client may be known by."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    kinds = (x509.DNSName, x509.UniformResourceIdentifier, x509.RFC822Name)
+    return tuple(value for kind in kinds for value in names.get_values_for_type(kind))
