@@ -118,10 +118,16 @@ class Proxy(Gate):
         return sock
 
     def tls(
-        self, name: str = "127.0.0.1", *protocols: str, context: ssl.SSLContext | None = None
+        self,
+        name: str = "127.0.0.1",
+        *,
+        key: bytes = KEYS["support"],
+        protocols: tuple[str, ...] = ("http/1.1",),
+        context: ssl.SSLContext | None = None,
     ) -> ssl.SSLSocket:
         """A tunnel with TLS in it."""
-        wrapped = (context or trusting(*protocols)).wrap_socket(self.tunnel(), server_hostname=name)
+        context = context or trusting(*protocols)
+        wrapped = context.wrap_socket(self.tunnel(key=key), server_hostname=name)
         wrapped.settimeout(PATIENCE)
         return wrapped
 

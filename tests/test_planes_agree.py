@@ -3,6 +3,7 @@
 Planes are a table. The first row, `replay`, moves nothing; every other row has to agree with it.
 """
 
+import re
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -275,13 +276,16 @@ class Reverse:
         self._memory = Memory()
         self._reply = b""
         self._upstream = Upstream(lambda _: self._reply, "0.0.0.0").__enter__()
-        self._gate = Gate(self._upstream, registry=self._memory, log=self._memory).__enter__()
+        self._gate = self._made().__enter__()
         self._gate.worker.identifier = lambda: "case"  # type: ignore[method-assign]  # as a replay is called
         return self
 
     def __exit__(self, *_: object) -> None:
         self._gate.__exit__(None, None, None)
         self._upstream.__exit__(None, None, None)
+
+    def _made(self) -> Gate:
+        return Gate(self._upstream, registry=self._memory, log=self._memory)
 
     @property
     def port(self) -> int:
@@ -297,14 +301,69 @@ class Reverse:
         self._reply = _answered(case)
         self._gate.loop.run(_in_force(self._gate, snapshot, it.limits))
         worker.now = lambda: replay.NOON if case.at is None else case.at
-        with self._gate.connect() as sock:
-            sock.sendall(replay._request_block(case, it.client) + case.request.body)
-            caller = _read(sock, case.request.method)
+        caller = self._ask(case, it.client)
         return Seen(
             _unframed(caller).replace(b"Connection: close\r\n", b""),
             b"".join(self._upstream.requests),
             plain(memory.records),
         )
+
+    def _ask(self, case: Case, client: Client) -> bytes:
+        with self._gate.connect() as sock:
+            sock.sendall(replay._request_block(case, client) + case.request.body)
+            return _read(sock, case.request.method)
+
+    def seen_as(self, seen: Seen) -> Seen:
+        """What is expected, in the words of the protocol spoken to the caller."""
+        return seen
+
+
+class Intercept(Reverse):
+    """A worker behind mitmproxy: the caller asks the provider itself, by its name, through a proxy."""
+
+    def _made(self) -> Gate:
+        from tests.intercepting import Proxy
+
+        return Proxy(self._upstream, registry=self._memory, log=self._memory)
+
+    def _ask(self, case: Case, client: Client) -> bytes:
+        with self._gate.tls(key=replay._key(client)) as sock:  # type: ignore[attr-defined]  # a Proxy
+            sock.sendall(self._block(case, client) + case.request.body)
+            return _read(sock, case.request.method)
+
+    def _block(self, case: Case, client: Client) -> bytes:
+        """The request as it would be sent to the provider, with no word of the gateway."""
+        block = replay._request_block(case, client)
+        block = block.replace(b"Host: gateway.test", b"Host: %b:%d" % (HERE.encode(), self.port), 1)
+        return block.replace(b"Hushgate-Key: %b\r\n" % replay._key(client), b"", 1)
+
+
+class Http2(Intercept):
+    """The same, over HTTP/2: names of fields are in lower case, a body has no framing of its own."""
+
+    def _ask(self, case: Case, client: Client) -> bytes:
+        from tests.http2 import ask
+
+        with self._gate.tls(key=replay._key(client), protocols=("h2",)) as sock:  # type: ignore[attr-defined]
+            return _lowered(ask(sock, self._block(case, client), case.request.body))
+
+    def play(self, it: Play, upstream: UpstreamModel) -> Seen:
+        """Send the request and read the answer."""
+        return self.seen_as(super().play(it, upstream))
+
+    def seen_as(self, seen: Seen) -> Seen:
+        """Heads in lower case, without the phrase."""
+        return Seen(_lowered(seen.caller), _lowered(seen.upstream), seen.records)
+
+
+_LINE = re.compile(rb"^([A-Za-z0-9-]+): ", re.MULTILINE)
+_STATUS = re.compile(rb"\AHTTP/1.1 (\d+) ?[^\r\n]*")
+
+
+def _lowered(message: bytes) -> bytes:
+    head, mark, body = message.partition(b"\r\n\r\n")
+    head = _LINE.sub(lambda match: match[0].lower(), _STATUS.sub(rb"HTTP/1.1 \1", head))
+    return head + mark + body
 
 
 async def _in_force(gate: Gate, snapshot: Snapshot, limits: Limits) -> None:
@@ -352,7 +411,7 @@ def _read(sock: socket.socket, method: str) -> bytes:
     return got
 
 
-PLANES = {"reverse": Reverse}
+PLANES: Mapping[str, type[Reverse]] = {"reverse": Reverse, "intercept": Intercept, "intercept, HTTP/2": Http2}
 """Every plane but replay; a later one adds a row."""
 
 PLAYS = [*golden(), *world(), *streams()]
@@ -360,6 +419,8 @@ PLAYS = [*golden(), *world(), *streams()]
 
 @pytest.fixture(scope="module", params=PLANES)
 def plane(request: pytest.FixtureRequest) -> Iterator[Reverse]:
+    if request.param != "reverse":
+        pytest.importorskip("mitmproxy", reason="the extra `intercept` is not installed")
     with PLANES[request.param]() as made:
         yield made
 
@@ -370,6 +431,7 @@ def test_the_same_case_gives_the_same(it: Play, plane: Reverse) -> None:
     declared = replay.upstream_for(PACKS[case.upstream], case.address, case.region, case.operator)
     upstream = msgspec.structs.replace(declared, url=f"http://{HERE}:{plane.port}")
     expected, got = Replay().play(it, upstream), plane.play(it, upstream)
+    expected = plane.seen_as(expected)
     assert got.caller == expected.caller or _cut(got, expected)
     assert got.upstream == expected.upstream
     assert got.records == expected.records
