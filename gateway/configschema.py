@@ -28,10 +28,13 @@ from gateway.deployment import (
     Listener,
     Log,
     Network,
+    Others,
     Timeouts,
     Tls,
 )
 from gateway.http1.head import HeadLimits
+from gateway.interceptionschema import KEYS as INTERCEPTION
+from gateway.interceptionschema import interception
 from gateway.model import Upstream
 from gateway.plugins.schema import CANARY, EXTENSION
 from gateway.policy.taxonomy import OPERATOR_NAME, PLACE, REGION
@@ -67,16 +70,23 @@ def _workers(text: str) -> int | None:
 
 
 def _listener(
-    name: str, plane: Literal["reverse"], bind: tuple[str, int], workers: int, tls: Tls | None = None
-) -> Listener:
-    return Listener(name, plane, Bind(*bind), workers, tls)
+    name: str,
+    plane: Literal["reverse", "intercept"],
+    bind: tuple[str, int],
+    workers: int,
+    tls: Tls | None = None,
+    mode: str | None = None,
+    others: Others | None = None,
+) -> Listener | Fault:
+    found = interception(plane, mode, others)
+    return found if isinstance(found, Fault) else Listener(name, plane, Bind(*bind), workers, tls, found)
 
 
 LISTENER: Final = Table(
     "listener",
     (
         Key("name", NAME, "Name of the listener.", True),
-        Key("plane", one_of("reverse", later=("intercept", "envoy")), "How traffic reaches it.", True),
+        Key("plane", one_of("reverse", "intercept", later=("envoy",)), "How traffic reaches it.", True),
         _BIND,
         Key(
             "workers",
@@ -85,6 +95,7 @@ LISTENER: Final = Table(
             default="auto",
         ),
         Key("tls", TLS, "Serves HTTPS."),
+        *INTERCEPTION,
     ),
     _listener,
     doc="Where applications connect.",
@@ -344,6 +355,14 @@ def _texts(node: Node, path: str) -> set[str]:
     return {scalar.text for scalar in scalars(node, (path,))}
 
 
+def _intercepting(root: Node, report: Report) -> None:
+    """Whoever intercepts needs certificates of its own making."""
+    if not select(root, "certificates"):
+        for node in scalars(root, ("listeners[].plane",)):
+            if node.text == "intercept":
+                report.add(node, "'intercept' without certificates", "the section 'certificates'")
+
+
 def _binds(root: Node, report: Report) -> None:
     """No address twice; port 0 is a different one each time."""
     first: dict[str, int] = {}
@@ -364,5 +383,6 @@ DOCUMENT: Final = Document(
         Unique("codec", "extensions[].codec"),
         _routes,
         _binds,
+        _intercepting,
     ),
 )

@@ -9,6 +9,7 @@ from gateway.model import Upstream
 from gateway.secret import Secret
 
 Durability = Literal["strict", "written"]
+Others = Literal["refuse", "tunnel"]
 Level = Literal["debug", "info", "warning", "error"]
 
 
@@ -51,7 +52,7 @@ class Interception:
     """
 
     mode: str = "proxy"
-    others: Literal["refuse", "tunnel"] = "refuse"
+    others: Others = "refuse"
 
 
 @dataclass(frozen=True, slots=True)

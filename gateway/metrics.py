@@ -43,6 +43,11 @@ METRICS: Mapping[str, Metric] = {
     "hushgate_total_seconds": Metric("histogram", (), "Time from request head to answer"),
     "hushgate_connections": Metric("gauge", (), "Open connections of callers"),
     "hushgate_connections_refused": Metric("counter", (), "Connections refused above the limit"),
+    "hushgate_certificates_refused": Metric(
+        "counter",
+        ("host",),
+        "Intercepted TLS handshakes ended by an application that refused our certificate",
+    ),
     "hushgate_pool_idle": Metric("gauge", ("upstream",), "Idle pooled connections to upstreams"),
     "hushgate_pool_opened": Metric("counter", ("upstream",), "Connections opened to upstreams"),
     "hushgate_pool_reused": Metric("counter", ("upstream",), "Exchanges on a pooled connection"),

@@ -143,9 +143,13 @@ def test_without_an_environment_no_secret_is_needed(home: Path) -> None:
     [
         (
             "plane: reverse",
-            "plane: intercept",
-            "2:25: found 'intercept' which is not available yet, expected",
+            "plane: envoy",
+            "2:25: found 'envoy' which is not available yet, expected",
         ),
+        ("plane: reverse", "plane: intercept", "2:25: found 'intercept' without certificates, expected"),
+        ("workers: 4", "mode: proxy", "2:62: found 'mode' of plane 'reverse', expected plane: intercept"),
+        ("workers: 4", "mode: sideways", "2:62: found 'sideways', expected proxy, transparent, socks5"),
+        ("workers: 4", "others: pass", "2:64: found 'pass', expected one of refuse, tunnel"),
         ("workers: 4", "workers: 0", "2:65: found '0', expected auto, or a whole number from 1 to 256"),
         ("bearer: env:TOKEN", "bearer: pat-1", "4:147: found a text that is not shown, expected a reference"),
         ("env:TOKEN", "env:TOKN", "4:147: found the environment variable TOKN, which is not set, expected"),

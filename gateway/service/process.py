@@ -15,14 +15,18 @@ import uvloop
 
 from gateway import clock
 from gateway.audit.aio import open_log
+from gateway.audit.record import Log
 from gateway.contacts import hours
-from gateway.deployment import Listener, Tls
+from gateway.contacts.model import Registry
+from gateway.deployment import Config, Listener, Tls
 from gateway.errors import HushgateError
 from gateway.metrics import Metrics
 from gateway.planes.reverse.worker import Worker
 from gateway.plugins.guard import Failures
+from gateway.policy.snapshot import Snapshot
 from gateway.service.boot import Loaded, again
 from gateway.service.canary import Canary
+from gateway.service.interception import Minting, interceptor
 from gateway.service.registry import Reopened
 from gateway.service.signals import unblock
 from gateway.service.slot import Slot
@@ -83,13 +87,13 @@ async def _serve(loaded: Loaded, post: Post) -> None:
     if before:
         metrics.unpack(before)
         metrics.add("hushgate_worker_restarts")
-    worker = Worker(config, loaded.snapshot(), audit, registry, metrics)
+    worker, minting = _worker(config, post.listener, loaded.snapshot(), audit, registry, metrics)
     hours.prime()
     _settle_memory()
     canary = Canary(lambda: worker.env, metrics, lambda: secrets.token_hex(4))
     tasks = [
         asyncio.ensure_future(_beat(worker, post, stop, Watched(loaded.plugins.failures, canary.leaking))),
-        asyncio.ensure_future(_reload(worker, post.number, loaded, again_please)),
+        asyncio.ensure_future(_reload(worker, post.number, loaded, again_please, minting)),
     ]
     if config.canary is not None:
         tasks.append(asyncio.ensure_future(canary.run(config.canary)))
@@ -103,6 +107,14 @@ async def _serve(loaded: Loaded, post: Post) -> None:
         audit.close()
         registry.close()
         _publish(worker, post, ready=False)
+
+
+def _worker(
+    config: Config, listener: Listener, snapshot: Snapshot, log: Log, registry: Registry, metrics: Metrics
+) -> tuple[Worker, Minting | None]:
+    if listener.plane == "intercept":
+        return interceptor(config, listener, snapshot, log, registry, metrics)
+    return Worker(config, snapshot, log, registry, metrics), None
 
 
 def _settle_memory() -> None:
@@ -136,7 +148,9 @@ def _publish(worker: Worker, post: Post, *, ready: bool) -> None:
         log.warning("too many counters: rule hits are no longer told apart by tenant")
 
 
-async def _reload(worker: Worker, worker_number: int, loaded: Loaded, wanted: asyncio.Event) -> None:
+async def _reload(
+    worker: Worker, worker_number: int, loaded: Loaded, wanted: asyncio.Event, minting: Minting | None
+) -> None:
     """Read rules again off the loop's thread; traffic goes on under the old ones meanwhile."""
     while True:
         await wanted.wait()
@@ -144,6 +158,8 @@ async def _reload(worker: Worker, worker_number: int, loaded: Loaded, wanted: as
         try:
             loaded, problems = await asyncio.to_thread(again, loaded)
             worker.replace(await asyncio.to_thread(loaded.snapshot))
+            if minting is not None:
+                await asyncio.to_thread(minting.renew)
         except HushgateError as error:
             log.error("worker %d keeps its old rules: %s", worker_number, error)
             worker.metrics.add("hushgate_reloads", "failed")

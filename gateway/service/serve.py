@@ -14,7 +14,7 @@ from gateway.deployment import Bind, Config
 from gateway.errors import ConfigError, Problem
 from gateway.planes.reverse.trust import context_for
 from gateway.policy.load import Progress
-from gateway.service import boot
+from gateway.service import boot, interception
 from gateway.service.admin import serve as serve_admin
 from gateway.service.boot import Loaded
 from gateway.service.process import Post, context_of, work
@@ -42,6 +42,7 @@ def serve(config: Config, progress: Progress, announce: Callable[[Ports], None])
     loaded = boot.load(config, progress)
     loaded.snapshot().warm(clock.now())
     _check_tls(config)
+    interception.check(config)
     SqliteRegistry(Path(config.database)).close()
     reserved = {listener.name: _reserve(listener.bind) for listener in config.listeners}
     admin = _reserve(config.admin) if config.admin else None

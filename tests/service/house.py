@@ -54,6 +54,7 @@ class House:
     process: "subprocess.Popen[bytes] | None" = None
     apps: tuple[str, int] = ("", 0)
     admin: tuple[str, int] = ("", 0)
+    listeners: dict[str, tuple[str, int]] = field(default_factory=dict)
     environ: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -94,6 +95,7 @@ class House:
         line = self.process.stdout.readline()
         assert line, self.log
         ports = json.loads(line)
+        self.listeners = {name: tuple(address) for name, address in ports["listeners"].items()}
         self.apps, self.admin = tuple(ports["listeners"]["apps"]), tuple(ports["admin"])
         until(self.ready, lambda: self.log)
 

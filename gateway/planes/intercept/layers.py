@@ -5,12 +5,14 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from h2.errors import ErrorCodes
 from mitmproxy.connection import ConnectionState, Server
 from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer
 from mitmproxy.proxy.layers.http import HTTPMode
+from mitmproxy.proxy.layers.http._http2 import Http2Server
 from mitmproxy.proxy.layers.tls import parse_client_hello
 
 from gateway.errors import HushgateError, InternalError, PayloadError
@@ -95,6 +97,16 @@ class Relay(layer.Layer):
                 yield commands.CloseConnection(connection)
 
 
+class Http2(Http2Server):
+    """HTTP/2 of an application. What breaks its rules ends the connection (RFC 9113 5.4.1), on record."""
+
+    def protocol_error(self, message: str, error_code: int = ErrorCodes.PROTOCOL_ERROR) -> Commands:
+        """mitmproxy: such a thing was received."""
+        error = PayloadError("malformed_request", "", "http2")
+        yield HushgateRefusedHook(Ended(self.context.client, error))
+        yield from super().protocol_error(message, error_code)
+
+
 def choose(plane: "Interceptor", session: Session, context: Context, data: bytes) -> layer.Layer | None:
     """The next layer; None: more bytes are needed to know. Raises HushgateError."""
     if session.passed:
@@ -110,7 +122,9 @@ def choose(plane: "Interceptor", session: Session, context: Context, data: bytes
     if session.explicit and CONNECT.startswith(data[: len(CONNECT)]):
         return HttpLayer(context, HTTPMode.regular) if len(data) >= len(CONNECT) else None
     if session.tls and context.client.alpn == b"h2":
-        return HttpLayer(context, HTTPMode.transparent)
+        http = HttpLayer(context, HTTPMode.transparent)
+        http.connections[context.client] = Http2(context.fork())
+        return http
     if not _METHOD.match(data):
         if len(data) < 3 or (data[:20].isalpha() and len(data) < 20):
             return None

@@ -1,0 +1,67 @@
+"""Builds what a worker of plane `intercept` is given: its certificates, and the plane itself.
+
+mitmproxy is imported here, when such a worker starts, and nowhere else: everything else works without it.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from gateway.audit.record import Log
+from gateway.ca import authority
+from gateway.ca.mint import Leaf, Minter
+from gateway.contacts.model import Registry
+from gateway.deployment import Certificates, Config, Listener
+from gateway.errors import ConfigError, Problem
+from gateway.metrics import Metrics
+from gateway.planes.reverse.worker import Worker
+from gateway.policy.snapshot import Snapshot
+
+
+class Minting:
+    """Certificates for hosts, of an authority that is read again on reload. Raises ConfigError."""
+
+    def __init__(self, certificates: Certificates) -> None:
+        self._settings = certificates
+        self._minter = Minter(self._read(), certificates.validity, certificates.cache)
+
+    def leaf(self, host: str) -> Leaf:
+        """A host's certificate. Raises CertificateError, UpstreamError."""
+        return self._minter.leaf(host)
+
+    def renew(self) -> None:
+        """Read the authority's folder again: another intermediate, a revoked one. Raises ConfigError."""
+        self._minter.replace(self._read())
+
+    def _read(self) -> authority.Authority:
+        return authority.load(Path(self._settings.dir), self._settings.passphrase)
+
+
+def check(config: Config) -> None:
+    """What interception needs is there. Raises ConfigError."""
+    if all(listener.plane != "intercept" for listener in config.listeners):
+        return
+    lacks = None
+    if find_spec("mitmproxy") is None:
+        lacks = "plane 'intercept' without mitmproxy", "the extra: pip install 'hushgate[intercept]'"
+    elif config.certificates is None:
+        lacks = "plane 'intercept' without 'certificates'", "the folder that `hushgate ca init` made"
+    else:
+        Minting(config.certificates)
+    if lacks:
+        raise ConfigError((Problem(config.file, 1, 1, *lacks),))
+
+
+def interceptor(
+    config: Config, listener: Listener, snapshot: Snapshot, log: Log, registry: Registry, metrics: Metrics
+) -> tuple[Worker, Minting]:
+    """A worker of that plane, and what mints for it. Raises ConfigError."""
+    from gateway.planes.intercept.plane import Interceptor
+    from gateway.planes.intercept.tls import Contexts
+
+    check(config)
+    if config.certificates is None or listener.interception is None:
+        raise ConfigError(())
+    minting = Minting(config.certificates)
+    contexts = Contexts(minting.leaf, listener.tls)
+    plane = Interceptor(config, snapshot, log, registry, metrics, listener.interception, contexts)
+    return plane, minting
