@@ -345,7 +345,8 @@ class Http2(Intercept):
         from tests.http2 import ask
 
         with self._gate.tls(key=replay._key(client), protocols=("h2",)) as sock:  # type: ignore[attr-defined]
-            return _lowered(ask(sock, self._block(case, client), case.request.body))
+            got = ask(sock, self._block(case, client), case.request.body)
+            return _RESET.sub(CUT, _lowered(got))
 
     def play(self, it: Play, upstream: UpstreamModel) -> Seen:
         """Send the request and read the answer."""
@@ -353,9 +354,11 @@ class Http2(Intercept):
 
     def seen_as(self, seen: Seen) -> Seen:
         """Heads in lower case, without the phrase."""
-        return Seen(_lowered(seen.caller), _lowered(seen.upstream), seen.records)
+        caller = _lowered(seen.caller).replace(b"transfer-encoding: chunked\r\n", b"", 1)
+        return Seen(caller, _lowered(seen.upstream), seen.records)
 
 
+_RESET = re.compile(rb"reset \d+\Z")
 _LINE = re.compile(rb"^([A-Za-z0-9-]+): ", re.MULTILINE)
 _STATUS = re.compile(rb"\AHTTP/1.1 (\d+) ?[^\r\n]*")
 

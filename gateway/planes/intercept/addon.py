@@ -64,7 +64,7 @@ class Addon:
         verdict, port = data.server.address
         if port == INSIDE:
             refusal = None if verdict in (CORE, RELAYED) else verdict
-            self._plane.way_inside(data.server, session, refusal, relays=verdict == RELAYED)
+            self._plane.way_inside(data, refusal, relays=verdict == RELAYED)
         elif session.passed:
             self._plane.way_outside(data.server, session)
         else:

@@ -12,10 +12,12 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer
 from mitmproxy.proxy.layers.http import HTTPMode
+from mitmproxy.proxy.layers.http._events import ErrorCode, ResponseProtocolError
 from mitmproxy.proxy.layers.http._http2 import Http2Server
 from mitmproxy.proxy.layers.tls import parse_client_hello
 
 from gateway.errors import HushgateError, InternalError, PayloadError
+from gateway.http1.grammar import FIELD_LINE
 from gateway.planes.intercept.session import Session
 from gateway.planes.intercept.tls import UNRECOGNISED
 
@@ -31,6 +33,7 @@ MOST: Final = 64 * 1024
 """bytes looked at before it is known what they are"""
 CONNECT: Final = b"CONNECT "
 _METHOD: Final = re.compile(rb"[A-Z]{3,20} ")
+_TARGET: Final = re.compile(rb"CONNECT (?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5} HTTP/1\.[01]")
 _UPGRADE: Final = re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
 
 Commands = Generator[commands.Command, Any, None]
@@ -106,6 +109,22 @@ class Http2(Http2Server):
         yield HushgateRefusedHook(Ended(self.context.client, error))
         yield from super().protocol_error(message, error_code)
 
+    def _handle_event(self, event: events.Event) -> Commands:
+        """Without a page of mitmproxy's own: an answer that failed is a stream that is reset."""
+        if isinstance(event, ResponseProtocolError):
+            event = ResponseProtocolError(event.stream_id, "", ErrorCode.KILL)
+        yield from super()._handle_event(event)
+
+
+def _connect(plane: "Interceptor", context: Context, data: bytes) -> layer.Layer | None:
+    """A CONNECT that mitmproxy may read; any other goes to the core, which refuses it."""
+    if b"\r\n\r\n" not in data:
+        return None
+    line, *fields = data.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    if _TARGET.fullmatch(line) and all(map(FIELD_LINE.fullmatch, fields)):
+        return HttpLayer(context, HTTPMode.regular)
+    return relay(plane, context)
+
 
 def choose(plane: "Interceptor", session: Session, context: Context, data: bytes) -> layer.Layer | None:
     """The next layer; None: more bytes are needed to know. Raises HushgateError."""
@@ -120,7 +139,7 @@ def choose(plane: "Interceptor", session: Session, context: Context, data: bytes
     if starts_like_tls_record(data):
         return _tls(plane, session, context, data)
     if session.explicit and CONNECT.startswith(data[: len(CONNECT)]):
-        return HttpLayer(context, HTTPMode.regular) if len(data) >= len(CONNECT) else None
+        return _connect(plane, context, data)
     if session.tls and context.client.alpn == b"h2":
         http = HttpLayer(context, HTTPMode.transparent)
         http.connections[context.client] = Http2(context.fork())

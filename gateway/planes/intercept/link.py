@@ -100,7 +100,8 @@ class Link:
 
     def close(self) -> None:
         """mitmproxy is through."""
-        self.out.abort()
+        self._parts, self._size = [], 0
+        self.lose()
 
     # ---- the Caller's end, as Out uses it ----------------------------------------
 
@@ -120,13 +121,11 @@ class Link:
         self._ended = True
         self._wake()
 
-    def lose(self, *, keep: bool) -> None:
-        """The Caller is through; what it wrote before is still there to be read if `keep`."""
+    def lose(self) -> None:
+        """The Caller is through; what it wrote before is still there to be read."""
         if self._closing:
             return
         self._closing = True
-        if not keep:
-            self._parts, self._size = [], 0
         self.end()
         self._make_room()
         side, self.side = self.side, None
@@ -196,8 +195,8 @@ class Out:
 
     def close(self) -> None:
         """asyncio: close, when what was written has been read."""
-        self._link.lose(keep=True)
+        self._link.lose()
 
     def abort(self) -> None:
-        """asyncio: close now."""
-        self._link.lose(keep=False)
+        """asyncio: close. What was written may go before: it is for its framing to say that it is not all."""
+        self._link.lose()

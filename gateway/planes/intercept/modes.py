@@ -4,6 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from mitmproxy import platform
+from mitmproxy.connection import Client
 from mitmproxy.proxy.mode_servers import ServerInstance
 from mitmproxy.proxy.mode_specs import ProxyMode
 
@@ -26,6 +27,7 @@ class Mode:
         self._instance = ServerInstance.make(self._spec, plane)
         self._plane = plane
         self._handlers: dict[Handler, asyncio.Task[Any] | None] = {}
+        self._sockets: dict[str, Any] = {}
 
     async def listen(self, host: str, port: int, servers: list[asyncio.Server]) -> int:
         """Listen; returns the port."""
@@ -45,10 +47,15 @@ class Mode:
             writer.close()
             return
         self._handlers[handler] = asyncio.current_task()
+        self._sockets[handler.client.id] = writer.get_extra_info("socket")
         try:
             await handler.handle_client()
         finally:
-            del self._handlers[handler]
+            del self._handlers[handler], self._sockets[handler.client.id]
+
+    def socket_of(self, client: Client) -> Any:
+        """The socket of an application's connection."""
+        return self._sockets.get(client.id)
 
     def prepare(self, handler: Handler, writer: Any) -> bool:
         """Find out where it was to go; False: that cannot be known."""

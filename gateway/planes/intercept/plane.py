@@ -13,6 +13,7 @@ from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.connection import Client, Server
 from mitmproxy.master import Master
 from mitmproxy.options import Options
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from OpenSSL import SSL
 
 from gateway.audit.record import Log
@@ -146,11 +147,13 @@ class Interceptor(Worker):
 
     # ---- ways ----------------------------------------
 
-    def way_inside(self, server: Server, session: Session, refusal: str | None, *, relays: bool) -> None:
-        """A link to a new Caller."""
+    def way_inside(self, data: ServerConnectionHookData, refusal: str | None, *, relays: bool) -> None:
+        """A link to a new Caller. `relays`: it has the application's own connection, and may reset it."""
+        server, session = data.server, self.sessions[data.client.id]
+        sock = self._mode.socket_of(data.client) if relays else None
 
         async def way() -> tuple[Link, Link]:
-            link = Link(asyncio.get_running_loop(), {})
+            link = Link(asyncio.get_running_loop(), {"socket": sock})
             caller = Inner(self, session, refusal, relays=relays)
             link.side = caller
             self.links[server.id] = Inside(link, caller)
