@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Makes up a person, plants a value of theirs in every field of every answer that the packs describe, and sends
-the answers through this deployment's own plans: every client of every tenant, every upstream, every operation,
-acts too. A value that the client's role may not see, and that is in what comes out (as it is, reversed,
+the answers through this deployment's own plans: every client of every tenant, every upstream, every operation
+(acts too). A value that the client's role may not see, and that is in what comes out (as it is, reversed,
 escaped, in base64 or hex), is a leak. Nothing is sent to a provider or written to the access log.
 
 With --live the running gateway is asked instead what its workers' own canaries see (`canary:` and `admin:` in
