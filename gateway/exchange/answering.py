@@ -61,9 +61,9 @@ def unread(facts: Facts, plan: Plan, head: ResponseHead) -> Answer | None:
     if empty(head):
         gone = _REPLACED if looked else OURS
         # An empty body has to say so: without a length it would end with the connection (RFC 9112 6.3).
-        empty = head.length == 0
-        drop = gone | (LENGTH if empty else _length_of(head, looked))
-        said = [(b"Content-Length", b"0")] if empty else []
+        none = head.length == 0
+        drop = gone | (LENGTH if none else _length_of(head, looked))
+        said = [(b"Content-Length", b"0")] if none else []
         return Answer(_finish(facts, plan, head, drop, said), b"")
     if not looked or _opaque(plan, head):
         return _through(facts, plan, head)
