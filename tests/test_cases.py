@@ -41,6 +41,31 @@ def test_every_tenant_has_cases_for_every_view_and_rule(tenant: str, cases: list
     assert {rule.id for rule in policy.rules} <= named, "a rule that no case shows at work"
 
 
+BAD_INPUT = {
+    "a gzip bomb": ("bad-answer-gzip-bomb", "bad-request-gzip-bomb"),
+    "XML entities": ("bad-answer-xml-entities",),
+    "a multipart body of a million parts": ("bad-answer-a-million-parts",),
+    "encodings that are cut off": ("bad-answer-cut-off-encoding",),
+    "encodings that lie": ("bad-answer-lying-encoding",),
+    "byte order marks": ("bad-answer-mark", "bad-answer-two-marks"),
+    "UTF-16 labelled as UTF-8": ("bad-answer-utf-16-as-utf-8",),
+    "NaN and Infinity": ("bad-answer-nan", "bad-answer-infinity", "bad-request-nan"),
+    "repeated keys": ("bad-answer-repeated-keys",),
+    "CSV with unbalanced quotes": ("bad-answer-csv-quotes", "bad-answer-csv-quote-inside"),
+    "boundary tricks": ("bad-answer-boundary", "bad-answer-epilogue"),
+    "tokens of another epoch": ("token-of-an-unknown-epoch",),
+}
+"""What hostile or broken input there is a case of -> the files."""
+
+
+@pytest.mark.parametrize(("names"), BAD_INPUT.values(), ids=BAD_INPUT)
+def test_bad_input_has_its_cases(names: tuple[str, ...], cases: list[tuple[str, Case]]) -> None:
+    known = {Path(case.file).stem: case for tenant, case in cases if tenant == "demo"}
+    for name in names:
+        expected = known[name].expect
+        assert expected.effect == "refuse" or name == "bad-answer-repeated-keys"
+
+
 def test_case_names_are_unique(cases: list[tuple[str, Case]]) -> None:
     names = [(tenant, case.name) for tenant, case in cases]
     assert len(names) == len(set(names))

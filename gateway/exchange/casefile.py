@@ -1,5 +1,6 @@
 """`rules/<tenant>/cases/*.yaml` -> Case: the format of rule cases as one schema. Pure."""
 
+from base64 import b64decode
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
@@ -18,6 +19,16 @@ from gateway.strict.words import ADDRESS, HEADER, NAME, TEXT, pattern
 _STATUS: Final = Number(200, 599)
 _COUNT: Final = Number(0, 1_000_000)
 _BODY: Final = Word("a text", lambda text: text)
+
+
+def _bytes(text: str) -> bytes | None:
+    try:
+        return b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        return None
+
+
+_BYTES_KEY: Final = Key("base64", Word("bytes in base64", _bytes), "The body's bytes, in base64.")
 _PATH: Final = pattern("a path that begins with '/', query included", r"/[\x21-\x7e]*")
 _CHANNEL: Final = one_of("call", "sms", "mms", "whatsapp", "email", "chat", "social", "push")
 _METHOD: Final = one_of("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -48,17 +59,20 @@ def _message(
     body: str | None,
     json: str | None,
     form: dict[str, tuple[str, ...]] | None = None,
+    base64: bytes | None = None,
 ) -> tuple[Pairs, bytes] | Fault:
     """(headers, bytes); the content type is added where a case does not name one."""
-    given = [name for name, value in (("body", body), ("json", json), ("form", form)) if value is not None]
+    written = {"body": body, "json": json, "form": form, "base64": base64}
+    given = [name for name, value in written.items() if value is not None]
     if len(given) > 1:
-        return Fault(given[1], f"{given[0]!r} and {given[1]!r}", "one of body, json, form")
+        return Fault(given[1], f"{given[0]!r} and {given[1]!r}", "one of body, json, form, base64")
     out = tuple((headers or {}).items())
     kinds = {"json": "application/json", "form": "application/x-www-form-urlencoded", "body": "text/plain"}
+    kinds["base64"] = "application/octet-stream"
     if given and not any(name.lower() == "content-type" for name, _ in out):
         out += (("Content-Type", kinds[given[0]]),)
     text = urlencode(_pairs(form)) if form is not None else (json if json is not None else body or "")
-    return out, text.encode()
+    return out, text.encode() if base64 is None else base64
 
 
 def _request(
@@ -68,8 +82,9 @@ def _request(
     body: str | None = None,
     json: str | None = None,
     form: dict[str, tuple[str, ...]] | None = None,
+    base64: bytes | None = None,
 ) -> CaseRequest | Fault:
-    made = _message(headers, body, json, form)
+    made = _message(headers, body, json, form, base64)
     if isinstance(made, Fault):
         return made
     return CaseRequest(method=method, path=path, headers=made[0], body=made[1])
@@ -81,10 +96,11 @@ def _response(
     body: str | None = None,
     json: str | None = None,
     chunks: tuple[str, ...] = (),
+    base64: bytes | None = None,
 ) -> CaseResponse | Fault:
-    if chunks and not (body is None and json is None):
-        return Fault("chunks", "'chunks' beside 'body' or 'json'", "one of body, json, chunks")
-    made = _message(headers, "".join(chunks) if chunks else body, json)
+    if chunks and not (body is None and json is None and base64 is None):
+        return Fault("chunks", "'chunks' beside another body", "one of body, json, base64, chunks")
+    made = _message(headers, "".join(chunks) if chunks else body, json, base64=base64)
     if isinstance(made, Fault):
         return made
     parts = tuple(chunk.encode() for chunk in chunks)
@@ -142,6 +158,7 @@ _REQUEST: Final = Table(
         Key("body", _BODY, "The body as text."),
         Key("json", JsonText(), "The body as a JSON document."),
         Key("form", _FORM, "The body as form fields."),
+        _BYTES_KEY,
     ),
     _request,
 )
@@ -152,6 +169,7 @@ _RESPONSE: Final = Table(
         Key("headers", _HEADERS, "Header fields."),
         Key("body", _BODY, "The body as text."),
         Key("json", JsonText(), "The body as a JSON document."),
+        _BYTES_KEY,
         Key(
             "chunks",
             ListOf(_BODY, unique=False),

@@ -101,6 +101,12 @@ def test_a_named_content_type_is_kept() -> None:
     assert load_case(text, "x").request.headers == (("content-type", "application/hal+json"),)
 
 
+def test_a_body_may_be_any_bytes() -> None:
+    case = load_case(SMALL.replace(b"/crm}", b"/crm, base64: '/wD+ eA=='}"), "x")
+    assert case.request.body == b"\xff\x00\xfex"
+    assert case.request.headers == (("Content-Type", "application/octet-stream"),)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -110,12 +116,14 @@ def test_a_named_content_type_is_kept() -> None:
         (b"effect: allow", b"effect: allow, masks: 1", "unknown key 'masks'"),
         (b"effect: allow", b"effect: allow, upstream_request: {}", "at least one of"),
         (b"path: /crm", b"path: crm", "begins with '/'"),
-        (b"path: /crm", b"path: /crm, json: {}, body: x", "one of body, json, form"),
+        (b"path: /crm", b"path: /crm, json: {}, body: x", "one of body, json, form, base64"),
+        (b"path: /crm", b"path: /crm, base64: eA==, body: x", "one of body, json, form, base64"),
+        (b"path: /crm", b"path: /crm, base64: 'e?=='", "bytes in base64"),
         (b"path: /crm", b"path: /crm, json: {a: }", 'null, "" or a value'),
         (
             b"effect: allow}",
             b"effect: allow}\nresponse: {status: 200, body: x, chunks: [x]}",
-            "one of body, json, chunks",
+            "one of body, json, base64, chunks",
         ),
         (b"name: x", b"name: x\nat: 2026-04-01 10:00", "offset"),
         (b"name: x", b"name: x\nregistry: [{subject: {phone: 1, email: 2}, suppress: {}}]", "exactly one of"),
