@@ -80,12 +80,11 @@ class JsonCodec:
 
     def transform(self, body: bytes, program: Program, tally: Tally, limits: Limits) -> bytes:
         """Parse, rewrite and dump; by a kernel, where there is one, that keeps the bytes of what stays."""
-        ready = compiled(program)
         if len(body) <= limits.max_body:
-            out = kernel.transform(body, ready, tally, limits.max_depth)
+            out = kernel.transform(body, compiled(program), tally, limits.max_depth)
             if out is not None:
                 return out
-        return by_steps(self, body, ready, tally, limits)
+        return by_steps(self, body, program, tally, limits)
 
 
 JSON = JsonCodec()

@@ -28,14 +28,14 @@ def transform(body: bytes, program: Compiled, tally: Tally, max_depth: int) -> b
     """The body rewritten, and tallied; None (and nothing tallied) leaves it to the reference."""
     if _kernel is None or program.per_person:
         return None
-    if not program.native:
-        program.native.append(_Layout(program).compile())
-    made = _kernel.transform(body, program.native[0], max_depth)
+    native = program.native
+    if not native:
+        native.append(_Layout(program).compile())
+    made = _kernel.transform(body, native[0], max_depth)
     if made is None:
         return None
-    out: bytes
-    out, pattern, subjects, unmapped = made
-    tally.take(pattern, subjects, unmapped)
+    out: bytes = made[0]
+    tally.take(made[1], made[2], made[3])
     return out
 
 

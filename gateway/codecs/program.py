@@ -124,6 +124,8 @@ Pattern = bytes
 _TRIPLES = Struct("=iII")
 
 MAX_SUMMARIES = 256
+MAX_PATTERNS = 64
+"""that one tally keeps before it counts: the records of a body look alike"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +165,16 @@ class Tally:
     `unmapped` counts unselected scalars that the program's `unmapped` changed.
     """
 
-    __slots__ = ("_size", "_taken", "masked", "seen", "subjects", "unmapped")
+    __slots__ = ("_made", "_met", "_size", "masked", "seen", "subjects", "unmapped")
 
     seen: list[int]
     masked: list[int]
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._taken: Pattern = b""
+        self._made = False
+        self._met: dict[Pattern, int] = {}
+        """Patterns that were taken, and how often: until somebody asks for the lists."""
         self.subjects: list[tuple[int, str]] = []
         self.unmapped = 0
 
@@ -196,47 +200,43 @@ class Tally:
         if name not in ("seen", "masked"):
             raise AttributeError(name)
         self.seen, self.masked = [0] * self._size, [0] * self._size
-        taken, self._taken = self._taken, b""
-        self._add(taken)
+        self._made = True
+        for pattern, times in self._met.items():
+            self._add(pattern, times)
+        self._met.clear()
         return self.seen if name == "seen" else self.masked
 
     def take(self, pattern: Pattern, subjects: list[tuple[int, str]], unmapped: int) -> None:
         """Add what a whole run saw and did."""
-        self.unmapped += unmapped
-        if self._taken or self._counted():
-            self._add(pattern)
+        met = self._met
+        if unmapped:
+            self.unmapped += unmapped
+        if self._made or (pattern not in met and len(met) >= MAX_PATTERNS):
+            self._add(pattern, 1)
         else:
-            self._taken = pattern
+            met[pattern] = met.get(pattern, 0) + 1
         if self.subjects:
             self.subjects += subjects
         else:
             self.subjects = subjects
 
-    def _counted(self) -> bool:
-        try:
-            return _SEEN(self) is not None
-        except AttributeError:
-            return False
-
-    def _add(self, pattern: Pattern) -> None:
+    def _add(self, pattern: Pattern, times: int) -> None:
+        all_seen, all_masked = self.seen, self.masked
         for index, seen, masked in _TRIPLES.iter_unpack(pattern):
-            self.seen[index] += seen
-            self.masked[index] += masked
+            all_seen[index] += seen * times
+            all_masked[index] += masked * times
 
     @property
     def pattern(self) -> Pattern:
         """The counts without the slots that saw nothing."""
-        try:
-            seen = _SEEN(self)
-        except AttributeError:
-            return self._taken
-        masked = self.masked
+        if not self._made:
+            if not self._met:
+                return b""
+            if len(self._met) == 1 and 1 in self._met.values():
+                return next(iter(self._met))
+        seen, masked = self.seen, self.masked
         used = compress(range(len(seen)), seen)
         return b"".join([_TRIPLES.pack(index, seen[index], masked[index]) for index in used])
-
-
-_SEEN = Tally.__dict__["seen"].__get__
-"""Reads the slot itself: an attribute would be made by being asked for."""
 
 
 @dataclass(frozen=True, slots=True)

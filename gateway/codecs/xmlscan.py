@@ -79,15 +79,16 @@ def _label(body: bytes, charset: str | None) -> str | None:
 
 _NAME = r"[^ \t\r\n/>=\"'<&!?]++"
 _pieces = re.compile(
-    r"([^<]++)"
+    rf"<({_NAME})>([^<]++)</\1>"
+    r"|([^<]++)"
     rf"|<(/?)({_NAME})((?:{_WS}++{_NAME}{_WS}*+={_WS}*+(?:\"[^\"<]*+\"|'[^'<]*+'))*+){_WS}*+(/?)>"
     r"|(<!--.*?-->)"
     r"|(<!\[CDATA\[.*?\]\]>)",
     re.DOTALL,
 ).finditer
-_TAG = 5
-_KINDS = {1: TEXT, 6: COMMENT, 7: CDATA}
-"""By the last group of `_pieces` that took part; a tag always ends with the fifth."""
+_LEAF, _TAG = 2, 7
+_KINDS = {3: TEXT, 8: COMMENT, 9: CDATA}
+"""By the last group of `_pieces` that took part. A leaf is a tag without attributes, its text and its end."""
 
 
 def _cut(scanned: Scanned, limits: Limits) -> None:
@@ -101,10 +102,15 @@ def _cut(scanned: Scanned, limits: Limits) -> None:
         if start != at:
             break
         at = end
+        if match.lastindex == _LEAF:
+            _leaf(scanned, match, opened[-1][1] if opened else -1)
+            if len(opened) >= limits.max_depth:
+                raise _unreadable("the body is nested deeper than the limit", text, start)
+            continue
         if match.lastindex != _TAG:
             events.append((_KINDS[match.lastindex or 0], start, end, ""))
             continue
-        ending, name, attributes, empty = match.group(2, 3, 4, 5)
+        ending, name, attributes, empty = match.group(4, 5, 6, 7)
         index = len(events)
         if ending:
             if attributes or empty or not opened or opened[-1][0] != name:
@@ -125,6 +131,17 @@ def _cut(scanned: Scanned, limits: Limits) -> None:
         raise _unreadable(_REFUSED.get(text[at : at + 2], "a tag that cannot be read"), text, at)
     if opened:
         raise _unreadable("the body ends within an element", text, at)
+
+
+def _leaf(scanned: Scanned, match: re.Match[str], parent: int) -> None:
+    """The three pieces that most of a document is made of."""
+    start, end = match.span()
+    begin, stop = match.span(_LEAF)
+    name, index = match[1], len(scanned.events)
+    scanned.parents[index] = parent
+    scanned.closes[index] = index + 2
+    local = name.rpartition(":")[2] if ":" in name else name
+    scanned.events.extend(((OPEN, start, begin, local), (TEXT, begin, stop, ""), (CLOSE, stop, end, "")))
 
 
 _REFUSED = {

@@ -24,12 +24,14 @@
 
 enum {
     MAX_DEPTH = 512,   /* the reference takes what is deeper */
+    SMALL = 4096,      /* bytes written without asking for memory */
     MAX_NUMBER = 600,  /* bytes; below the least value of Python's limit on digits */
     FEW_KEYS = 24,     /* up to here, comparing all hashes is faster than a table */
     MAX_PROBES = 128,  /* far above what half-full tables of honest keys need */
     MIN_CARD = 13,     /* digits, as in masking/detectors */
     MIN_CHAIN = 7,     /* digits, where nothing else is said */
     MIN_WORD = 8,      /* letters and digits */
+    MAX_WORD = 18,
     MIN_WORD_DIGITS = 4,
     MIN_IBAN_TAIL = 11,
 };
@@ -177,6 +179,7 @@ struct Run {
     int depth, limit;
     int after; /* whether a member has just been read */
     Frame stack[MAX_DEPTH];
+    uint8_t small[SMALL]; /* what is written, while it fits: most bodies are short */
 };
 
 static int reserve(Run *r, size_t more)
@@ -190,11 +193,13 @@ static int reserve(Run *r, size_t more)
     }
     size_t room = r->size + more;
     room = room < most / 2 ? room + room / 2 : most;
-    uint8_t *out = PyMem_Realloc(r->out, room);
+    uint8_t *out = PyMem_Realloc(r->out == r->small ? NULL : r->out, room);
     if (!out) {
         PyErr_NoMemory();
         return 0;
     }
+    if (r->out == r->small)
+        memcpy(out, r->small, r->size);
     r->out = out;
     r->room = room;
     return 1;
@@ -573,6 +578,12 @@ static int is_date(const uint8_t *p, const uint8_t *end)
     return p[1] == (p[0] == '1' ? '9' : '0') && (end - p == 10 || !is_digit(p[10]));
 }
 
+/* A whole word of letters and digits as numbers with letters are. */
+static inline int is_id(int word, int digits)
+{
+    return word >= MIN_WORD && word <= MAX_WORD && digits >= MIN_WORD_DIGITS && word > digits;
+}
+
 /* Whether masking/detectors could find anything in a text without escapes, `least` being Finder.least. May say
    yes for nothing, which costs time; must never say no wrongly. Beyond ASCII there are digits (all of whose first
    bytes are 0xD9 and above), other forms of `@` (0xEF), and much that may stand between digits. */
@@ -601,6 +612,8 @@ static int is_suspect(const uint8_t *text, size_t size, Py_ssize_t least)
             word++;
             chain = 0;
         } else {
+            if (is_id(word, word_digits))
+                return 1;
             word = word_digits = 0;
             if (c == '@' || c == 0xEF)
                 return 1;
@@ -616,10 +629,8 @@ static int is_suspect(const uint8_t *text, size_t size, Py_ssize_t least)
             if (c == '%' && end - p > 2 && p[1] == '4' && p[2] == '0')
                 return 1;
         }
-        if (word >= MIN_WORD && word_digits >= MIN_WORD_DIGITS && word > word_digits)
-            return 1;
     }
-    return dots >= 3 && digits >= 4;
+    return is_id(word, word_digits) || (dots >= 3 && digits >= 4);
 }
 
 static Verdict apply_detect(Run *r, const Mask *mask, const Token *t)
@@ -1074,7 +1085,8 @@ static void close_run(Run *r)
 {
     while (r->depth)
         PyMem_Free(r->stack[--r->depth].table);
-    PyMem_Free(r->out);
+    if (r->out != r->small)
+        PyMem_Free(r->out);
     PyMem_Free(r->keys);
     PyMem_Free(r->seen);
     Py_XDECREF(r->subjects);
@@ -1108,6 +1120,8 @@ static PyObject *transform(PyObject *module, PyObject *const *args, Py_ssize_t c
     r.end = r.body + PyBytes_GET_SIZE(body);
     r.limit = depth < MAX_DEPTH ? (int)depth : MAX_DEPTH;
     r.exact = -1;
+    r.out = r.small;
+    r.room = SMALL;
     r.seen = PyMem_Calloc(2 * (size_t)program->slots + 1, sizeof *r.seen);
     if (!r.seen)
         return PyErr_NoMemory();

@@ -231,6 +231,11 @@ def test_checks_never_raise(shape: Any, data: st.DataObject) -> None:
     assert shape.check(text) in (True, False)
 
 
+@given(st.sampled_from([shape for shape in SHAPES if not shape.chain]), st.data())
+def test_numbers_that_are_one_word_are_no_longer_than_is_looked_at(shape: Any, data: st.DataObject) -> None:
+    assert 8 <= len(data.draw(st.from_regex(rf"\A(?:{shape.pattern})\Z")).strip()) <= 18
+
+
 # ---- all of them ----------------------------------------------------------------------------------------
 
 REGIONS = ((), ("FR",), ("US", "GB"), ("DE", "DK", "NO", "SE"), ("NU", "TK"), ("PT", "BE", "NL", "ZA", "IN"))

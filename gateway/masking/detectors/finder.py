@@ -19,9 +19,13 @@ from gateway.masking.detectors.phone import phones
 
 _any = re.compile(r"[@:\d\uff20\ufe6b]").search
 _word = re.compile(
-    r"(?<![A-Za-z0-9])(?=[0-9]*+[A-Za-z])(?=(?:[A-Za-z]*+[0-9]){4})[A-Za-z0-9]{8}", re.ASCII
+    r"(?<![A-Za-z0-9])(?:(?=[0-9]*+[A-Za-z])(?=(?:[A-Za-z]*+[0-9]){4})[A-Za-z0-9]{8,18}+(?![A-Za-z0-9])"
+    r"|[A-Za-z]{2}[0-9]{2}[A-Za-z0-9]{11})"
 ).search
-"""A word of 8 and more with a letter and 4 digits and more: how numbers with letters look."""
+"""How numbers with letters look: a word of 8 to 18 with a letter and 4 digits and more; or as an IBAN begins.
+
+What is longer is somebody's digest: URLs are full of them.
+"""
 _APART: Final = r"[\s.()/+\-\u0080-\U0010ffff]{0,4}+"
 """What may stand between two digits of one number, and more."""
 _iso = re.compile(r"(?<![0-9A-Za-z])(?:19|20)\d\d-[01]\d-[0-3]\d(?!\d)", re.ASCII).sub

@@ -1,6 +1,7 @@
 """International bank account numbers in text (ISO 13616: length by country, ISO 7064 mod 97-10). Pure."""
 
 import re
+import string
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -38,6 +39,7 @@ _BESIDE: Final[Mapping[int, str]] = {
 SIZES: Final[Mapping[str, int]] = {
     name: size for sizes in (_BY_SIZE, _BESIDE) for size, names in sizes.items() for name in names.split()
 }
+_VALUES: Final = {ord(c): str(int(c, 36)) for c in string.ascii_letters}
 _start = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2})[0-9]{2}(?:[ \-\u00a0]?[A-Za-z0-9]){11}").finditer
 _characters = re.compile(r"[A-Za-z0-9]").finditer
 _joined = re.compile(r"[A-Za-z0-9](?:[ \-\u00a0]?[A-Za-z0-9]){14,32}").match
@@ -57,5 +59,4 @@ def ibans(text: str, budget: Budget) -> Iterator[Span]:
 
 
 def _mod97(number: str) -> bool:
-    rearranged = number[4:] + number[:4]
-    return int("".join(str(int(c, 36)) for c in rearranged)) % 97 == 1
+    return int((number[4:] + number[:4]).translate(_VALUES)) % 97 == 1
