@@ -31,7 +31,8 @@ ITERATIONS: Final = 600_000
 """Rounds of PBKDF2 with SHA-256; the library's own encrypted PKCS#8 makes 2,048."""
 SHORTEST: Final = 12
 """Characters a passphrase has at least."""
-_LINE: Final = re.compile(rb"hushgate-signer-v1:([A-Za-z0-9_.-]+):([!-~]+)\s*")
+LINE: Final = re.compile(rb"hushgate-signer-v1:([A-Za-z0-9_.-]+):([!-~]+)\s*")
+"""What a key file holds in place of a key: a signer plugin, and the name it knows the key by."""
 _MAX: Final = 64 * 1024
 
 
@@ -61,7 +62,7 @@ def key(file: Path, passphrase: Secret | None = None, find: Find = plugged) -> e
     """The key of a file. Raises ConfigError, never with anything of the key or the passphrase."""
     _closed(file, EXPOSED, "mode 0600: nobody but its owner may read it")
     text = content(file)
-    line = _LINE.fullmatch(text)
+    line = LINE.fullmatch(text)
     if line is None:
         return _loaded(file, text, passphrase)
     try:

@@ -153,7 +153,9 @@ def issue(
     own = span_of(root.parent.certificate)
     if not own.holds(now):
         raise CertificateError("certificate_unavailable", "the root is not valid now")
-    span = Span(max(now - BACKDATED, own.start), min(now + days * DAY, own.end))
+    # no two begin in the same second: the newest signs, and has to be known from the one before
+    after = max((entry.start + 1 for entry in root.ledger.issued if entry.start < now), default=0.0)
+    span = Span(max(now - BACKDATED, own.start, after), min(now + days * DAY, own.end))
     made = profile.intermediate(root.parent, request.subject, key, span, subtrees, root.ledger.crl_url)
     entry = Entry(
         key_id(key).hex()[:16], f"{made.serial_number:x}", int(span.start), int(span.end), subtrees.names
@@ -185,6 +187,12 @@ def revoke(root: Root, name: str, now: float, reason: str) -> tuple[Root, x509.C
         for entry in root.ledger.issued
     ]
     root = _with(root, tuple(changed))
+    return root, revocations(root, now)
+
+
+def renew(root: Root, now: float) -> tuple[Root, x509.CertificateRevocationList]:
+    """The same list with a new end and the next number."""
+    root = _with(root, root.ledger.issued)
     return root, revocations(root, now)
 
 

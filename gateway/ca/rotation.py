@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.ca import keystore, profile
@@ -31,6 +32,9 @@ from gateway.secret import Secret
 
 DUE: Final = 1 / 3
 """Part of its life before an intermediate's end in which the next one should be there."""
+
+CRL_DER: Final = "hushgate.crl"
+"""The list once more, as web servers give it out (RFC 5280 section 4.2.1.13 wants DER)."""
 
 State = Literal["current", "waiting", "overlapping", "ended"]
 
@@ -103,6 +107,7 @@ def publish(directory: Path, crl: x509.CertificateRevocationList) -> None:
     if before is not None and _number(before) > _number(crl):
         raise CertificateError("certificate_unavailable", "the list is older than the one that is there")
     keystore.replace(file, keystore.encoded(crl))
+    keystore.replace(directory / CRL_DER, crl.public_bytes(serialization.Encoding.DER))
 
 
 def _number(crl: x509.CertificateRevocationList) -> int:

@@ -42,6 +42,7 @@ VERBS: Final = {
     "test": Entry("test", "run the rule cases that stand beside the rules"),
     "canary": Entry("canary", "a made-up person through every plan: nothing hidden may come out"),
     "key": Entry("key", "make a client's key, or a key epoch"),
+    "ca": Entry("ca", "the gateway's own certificate authority: make, rotate, revoke, trust, check"),
     "contacts": Entry("contacts", "suppressions and consents in the contact registry"),
     "audit": Entry("audit", "verify or follow the access log"),
     "drift": Entry("drift", "personal data at paths that no data map names"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ca import keystore
@@ -120,7 +120,7 @@ def test_modes_do_not_depend_on_the_umask(tmp_path: Path) -> None:
 def test_modes_of_everything_that_is_written(tmp_path: Path) -> None:
     made = make(tmp_path)
     modes = {path.suffix: mode_of(path) for path in tmp_path.rglob("*") if path.is_file()}
-    assert modes == {".key": 0o600, ".pem": 0o644, ".json": 0o600}
+    assert modes == {".key": 0o600, ".pem": 0o644, ".json": 0o600, ".crl": 0o644}
     assert mode_of(made.folder) == mode_of(made.root.folder) == 0o700
 
 
@@ -151,6 +151,7 @@ def test_a_key_of_another_kind(tmp_path: Path, kind: str) -> None:
         keystore.key(saved(tmp_path, _other_keys()[kind]))
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_key_or_our_error(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     folder = tmp_path_factory.mktemp("keys")
@@ -160,6 +161,7 @@ def test_any_bytes_are_a_key_or_our_error(tmp_path_factory: pytest.TempPathFacto
                 keystore.key(saved(folder, text), passphrase)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_certificate_or_our_error(
     tmp_path_factory: pytest.TempPathFactory, data: bytes

@@ -1,7 +1,7 @@
 """Which names may stand in a leaf: a table of cases, and properties over all of them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ca.names import Subtrees, canonical, chosen, matches, offered
@@ -96,6 +96,7 @@ def test_a_certificate_of_other_hosts_is_refused(sans: tuple[str, ...]) -> None:
     assert caught.value.reason == "upstream_untrusted"
 
 
+@settings(deadline=None)
 @given(host=NAMES, sans=st.lists(NAMES, max_size=6))
 def test_every_name_matches_the_host_and_is_inside(host: str, sans: list[str]) -> None:
     try:
@@ -112,6 +113,7 @@ def test_every_name_matches_the_host_and_is_inside(host: str, sans: list[str]) -
         assert name == asked or name in {offered(san) for san in sans}
 
 
+@settings(deadline=None)
 @given(host=HOSTS, sans=st.lists(NAMES, max_size=6))
 def test_more_names_offered_never_give_a_name_nobody_offered(host: str, sans: list[str]) -> None:
     """What the upstream shows can only choose among names; it never widens what the host alone would get."""
@@ -126,6 +128,7 @@ def test_more_names_offered_never_give_a_name_nobody_offered(host: str, sans: li
     assert set(names) - set(alone) <= {offered(san) for san in sans}
 
 
+@settings(deadline=None)
 @given(st.lists(HOSTS, max_size=6), HOSTS)
 def test_subtrees_keep_no_name_twice_and_lose_none(hosts: list[str], probe: str) -> None:
     known = [host for host in hosts if canonical(host)]

@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ca import pins, profile
@@ -43,6 +43,7 @@ def test_what_is_a_pin() -> None:
     assert pins.read(pins.pin_of(ROOT)) == pins.pin_of(ROOT)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_a_pin_or_none(text: str) -> None:
     assert pins.read(text) in (text, None)
@@ -58,6 +59,7 @@ def test_a_chain_agrees_by_any_of_its_keys() -> None:
     assert not pins.agree(chain, [])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_what_is_no_certificate_agrees_with_nothing(data: bytes) -> None:
     assert not pins.agree([data], [EMPTY, "", pins.pin_of(ROOT)])

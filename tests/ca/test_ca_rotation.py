@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ca import authority, keystore, profile, rotation
@@ -191,6 +191,7 @@ def test_encrypted_intermediates(tmp_path: Path) -> None:
             made.load(wrong)
 
 
+@settings(max_examples=40, deadline=None)
 @given(data=st.binary(max_size=100), name=st.sampled_from(["root.pem", "crl.pem", "intermediate-x.pem"]))
 def test_any_bytes_in_a_folder_give_an_authority_or_our_error(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, name: str
