@@ -55,8 +55,8 @@ class Phones(NamedTuple):
 class _Asked(NamedTuple):
     """What is asked at each group of digits, the cheapest first."""
 
-    begins: Callable[[str, int], object]
-    """Whether any number may begin there."""
+    begins: Callable[[str, int, int], object]
+    """Whether any number may begin at a place, up to another: patterns for abroad take all that follows."""
     sizes: range
     """The longest first."""
     is_phone: IsPhone
@@ -108,7 +108,9 @@ def _at_home(text: str, part: Span, budget: Budget, asked: _Asked) -> Iterator[S
     done = 0
     for number, (at, start) in enumerate(starts):
         budget.spend()
-        if start < done or asked.begins(digits, at) is None or not _may_begin(text, start):
+        if start < done or asked.begins(digits, at, at + MAX_DIGITS) is None:
+            continue
+        if not _may_begin(text, start):
             continue
         for size in asked.sizes:
             end, last = ends.get(at + size, (0, number + MAX_GROUPS))
