@@ -5,7 +5,7 @@ from typing import Final, get_args
 from gateway.codecs.program import Limits
 from gateway.deployment import Level, Log, Timeouts
 from gateway.http1.head import HeadLimits
-from gateway.strict.kinds import Number, one_of
+from gateway.strict.kinds import Number, mapped, one_of
 from gateway.strict.shapes import Key, Table
 from gateway.strict.words import DURATION, SIZE
 
@@ -28,6 +28,13 @@ LIMITS: Final = Table(
             "Largest record of a body masked as it comes: a line, an event, a row, an item of an array.",
             default="1MiB",
             to="max_record",
+        ),
+        Key(
+            "uploads",
+            mapped({"refuse": False, "stream": True}),
+            "Request bodies above `body` that are made of records: refused, or sent on as they are read. "
+            "What is refused half way has reached the upstream in part.",
+            default="refuse",
         ),
         Key("target", SIZE, "Longest request target.", default="8KiB", to="max_target"),
         Key("head", SIZE, "Largest head.", default="64KiB", to="max_head"),

@@ -264,6 +264,8 @@ class Limits:
     """form fields or query parameters"""
     max_record: int = 1024 * 1024
     """bytes of one record of a stream: a line, an event, a row, an item of a JSON array"""
+    uploads: bool = False
+    """whether a request body above `max_body` that is made of records may be sent on as it is read"""
 
 
 def by_steps(codec: "Codec", body: bytes, program: Program, tally: Tally, limits: Limits) -> bytes:

@@ -19,6 +19,7 @@ from gateway.exchange.finding import Addressed
 from gateway.exchange.leaving import Carried, leave_out
 from gateway.exchange.refused import Refused
 from gateway.exchange.restoring import restored_body, restored_headers, restored_query, restored_unread
+from gateway.exchange.uploading import Upload, upload_of
 from gateway.http1.fields import Headers
 from gateway.http1.head import RequestHead
 from gateway.model import Channel
@@ -34,6 +35,8 @@ class Asked:
     query: bytes
     headers: list[tuple[bytes, bytes]]
     body: bytes | None = None
+    upload: Upload | None = None
+    """What the body goes through, of which only a part is here."""
 
 
 def ask(
@@ -42,10 +45,14 @@ def ask(
     head: RequestHead,
     addressed: Addressed,
     limits: Limits,
+    *,
+    uploads: bool = False,
 ) -> Generator[Command, Any, Asked]:
-    """Collect, find, judge and rewrite. Raises Refused, PayloadError, StoreError."""
-    plan = addressed.plan
-    side = plan.request
+    """Collect, find, judge and rewrite. `uploads`: whether the plane can send a body on as it is read.
+
+    Raises Refused, PayloadError, StoreError.
+    """
+    plan, side = addressed.plan, addressed.plan.request
     facts.subjects.update(addressed.subjects)
     facts.seen.update(addressed.seen)
     query = restored_query(facts, plan, head.query, limits)
@@ -54,28 +61,39 @@ def ask(
         plan.unnamed.check(QUERY.parse(query, limits), values=query == head.query)
     headers = restored_headers(facts, plan, head.headers)
     carriers = _parameters(side, query, headers, addressed, limits)
-    coding = b""
-    unread: bytes | None = None
+    unread = None
+    upload = upload_of(facts, snapshot, plan, head, limits) if uploads and limits.uploads else None
     if side.body or (plan.restoring.uses and (head.chunked or head.length)):
-        raw = unread = yield Collect(limits.max_body)
+        raw = unread = yield Collect(limits.max_body, upload is not None)
         facts.request_bytes = len(raw)
-        if raw:
-            coding = (head.get(b"content-encoding") or b"").strip().lower()
-            body = decode(raw, coding, limits)
-            if side.body:
-                carriers.append(_body(facts, plan, head, body, limits))
-            else:
-                made = restored_unread(facts, plan, body, head.get(b"content-type"), limits)
-                unread = raw if made is body else encode(made, coding)
+        if upload is not None and len(raw) > limits.max_body:
+            upload.begin(raw)
+        elif raw and side.body:
+            carriers.append(_body(facts, plan, head, decode(raw, _coding(head), limits), limits))
+        elif raw:
+            unread = _unread(facts, plan, head, raw, limits)
     if plan.channel:
         yield from _contact(facts, snapshot, plan, carriers)
     if plan.records or facts.dropped:
         yield from leave_out(facts, snapshot, plan, carriers, limits)
     _remember(facts, snapshot, plan, carriers)
     asked = Asked(addressed.path, query, headers, b"" if side.body else unread)
+    if upload is not None and upload.begun:
+        asked = Asked(addressed.path, query, headers, None, upload)
     for carried in carriers:
-        _send_on(facts, asked, carried, coding)
+        _send_on(facts, asked, carried, head)
     return asked
+
+
+def _coding(head: RequestHead) -> bytes:
+    return (head.get(b"content-encoding") or b"").strip().lower()
+
+
+def _unread(facts: Facts, plan: Plan, head: RequestHead, raw: bytes, limits: Limits) -> bytes:
+    """A body that no data map asks to be read, with what tokens in it stand for."""
+    body = decode(raw, _coding(head), limits)
+    made = restored_unread(facts, plan, body, head.get(b"content-type"), limits)
+    return raw if made is body else encode(made, _coding(head))
 
 
 def _parameters(
@@ -205,7 +223,7 @@ def _remember(facts: Facts, snapshot: Snapshot, plan: Plan, carriers: list[Carri
             snapshot.remember(facts.subjects, plan.tenant, plan.country, carried.program, met)
 
 
-def _send_on(facts: Facts, asked: Asked, carried: Carried, coding: bytes) -> None:
+def _send_on(facts: Facts, asked: Asked, carried: Carried, head: RequestHead) -> None:
     if carried.name == "path" and not carried.program.masks:
         return
     tally = Tally.of(carried.program)
@@ -220,4 +238,4 @@ def _send_on(facts: Facts, asked: Asked, carried: Carried, coding: bytes) -> Non
         case "headers":
             asked.headers = document
         case _:
-            asked.body = encode(carried.codec.dump(document), coding)
+            asked.body = encode(carried.codec.dump(document), _coding(head))

@@ -8,6 +8,7 @@ four times as much to make.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from gateway.audit.record import Record
 from gateway.model import Location, Upstream
@@ -16,11 +17,29 @@ Permit = Callable[[str], Location | None]
 """Takes an IP address in text form; where it is when data may go there, None when it may not."""
 
 
+class Through(Protocol):
+    """A request body on its way: what the caller sends goes in, what may be sent on comes out."""
+
+    def ready(self) -> bytes:
+        """What of the part that was collected is sent first; given once."""
+
+    def feed(self, data: bytes) -> bytes:
+        """What a further part gives. Raises HushgateError: the request is to be broken off."""
+
+    def finish(self) -> bytes:
+        """The rest, when the body is complete. Raises HushgateError: as above."""
+
+
 @dataclass(slots=True)
 class Collect:
-    """Read the whole request body, at most `limit` bytes. Answer: bytes. Throws PayloadError."""
+    """Read the whole request body, at most `limit` bytes. Answer: bytes. Throws PayloadError.
+
+    `part`: of a longer body answer the part that is here when it has outgrown the limit, so more bytes than
+    that; the rest waits for a Send with `through`.
+    """
 
     limit: int
+    part: bool = False
 
 
 @dataclass(slots=True)
@@ -62,11 +81,14 @@ class Send:
 
     Answer: ResponseHead (informational ones are relayed by the plane before). Throws UpstreamError.
     `retry` says a pooled connection that died before any byte of an answer may be replaced by a new one.
+    `through`: what goes on of a body of which only a part was collected, in chunks. Where it raises, the
+    request is broken off without its last chunk, and Send throws that error.
     """
 
     head: bytes
     body: bytes | None
     retry: bool
+    through: Through | None = None
 
 
 @dataclass(slots=True)

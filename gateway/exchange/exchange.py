@@ -39,6 +39,7 @@ from gateway.exchange.refused import Refused
 from gateway.exchange.rewrapping import read_parts
 from gateway.exchange.streaming import Passage, Way, short, stream, way_of
 from gateway.exchange.unwrapping import Asking, ask_parts
+from gateway.exchange.uploading import Upload
 from gateway.http1.encode import forward, request_line
 from gateway.http1.head import RequestHead, ResponseHead
 from gateway.policy.identity import Peer
@@ -63,6 +64,8 @@ class Env:
     limits: Limits
     tick: Tick
     lookups: Lookups = field(default_factory=Lookups)
+    uploads: bool = False
+    """Whether the plane carries out Collect with `part` and Send with `through`."""
 
 
 class Exchange:
@@ -160,7 +163,11 @@ class Exchange:
             facts.intended = True
         request = self._request_head(head, plan, asked, plan.response.body or bool(parts))
         retry = head.method in IDEMPOTENT and (asked.body is not None or not (head.chunked or head.length))
-        got: ResponseHead = yield Send(request, asked.body, retry)
+        got: ResponseHead
+        if asked.upload is None:
+            got = yield Send(request, asked.body, retry)
+        else:
+            got = yield from _uploaded(Send(request, None, False, asked.upload), asked.upload)
         yield from self._release(plan, got, parts)
 
     def _ask(
@@ -169,7 +176,8 @@ class Exchange:
         """The request as it is sent, and the calls it holds where it is an envelope."""
         env, shape = self._env, addressed.plan.operation.composite
         if shape is None:
-            return (yield from ask(self.facts, env.snapshot, head, addressed, env.limits)), ()
+            made = yield from ask(self.facts, env.snapshot, head, addressed, env.limits, uploads=env.uploads)
+            return made, ()
         it = Asking(self.facts, env.snapshot, env.lookups, addressed, shape, env.limits)
         return (yield from ask_parts(it, head))
 
@@ -276,11 +284,23 @@ def _status(head: bytes) -> int:
     return int(head[9:12])
 
 
+def _uploaded(send: Send, upload: Upload) -> Generator[Command, Any, ResponseHead]:
+    """Send a body as it is read. A refusal says that a part of it is gone."""
+    try:
+        got: ResponseHead = yield send
+        return got
+    except HushgateError as error:
+        error.detail = f"{error.detail}; a part of the body had been sent on".removeprefix("; ")
+        raise
+    finally:
+        upload.settle()
+
+
 def _framing(head: RequestHead, asked: Asked) -> tuple[bytes, bytes]:
     """How the body is sent: as long as it is now, or as the caller framed it."""
     if asked.body is not None:
         return b"Content-Length", b"%d" % len(asked.body)
-    if head.length is None:
+    if head.length is None or asked.upload is not None:
         return b"Transfer-Encoding", b"chunked"
     return b"Content-Length", b"%d" % head.length
 

@@ -28,6 +28,7 @@ from gateway.exchange.commands import (
     Pipe,
     Release,
     Send,
+    Through,
     Write,
 )
 from gateway.exchange.exchange import Env, Exchange
@@ -53,6 +54,7 @@ class Script:
 
     `failures` maps a command type to an error thrown instead of its answer. `part`: bytes of the answer's
     body that come at once where the exchange takes it in parts (0: all); `ends`: where its parts end instead.
+    `uploaded` is what went upstream of a body that was sent on as it was read, `whole` whether all of it.
     """
 
     body: bytes = b""
@@ -64,6 +66,8 @@ class Script:
     commands: list[Command] = field(default_factory=list)
     part: int = 0
     ends: tuple[int, ...] = ()
+    uploaded: bytes = b""
+    whole: bool = False
     _taken: int = 0
 
     def answer_to(self, command: Command) -> Any:
@@ -73,8 +77,8 @@ class Script:
         if failure is not None:
             raise failure
         match command:
-            case Collect(limit):
-                return _within(self.body, limit)
+            case Collect(limit, part):
+                return self.body[: limit + 1] if part else _within(self.body, limit)
             case Lookup(_, pseudonyms):
                 return [self.standings.get(pseudonym, UNKNOWN) for pseudonym in pseudonyms]
             case Acquire(_, permit):
@@ -83,6 +87,8 @@ class Script:
             case Send() if self.answer is None:
                 raise UpstreamError("upstream_unreachable", "the script has no answer")
             case Send():
+                if command.through is not None:
+                    self._upload(command.through)
                 return self.answer
             case CollectAnswer(limit):
                 return _within(self.answer_body, limit)
@@ -91,6 +97,15 @@ class Script:
             case Next(enough):
                 return self._next(enough)
         return None
+
+    def _upload(self, through: Through) -> None:
+        """Put the rest of the request's body through, in parts. Raises what `through` does."""
+        collect = next(command for command in self.commands if isinstance(command, Collect))
+        self.uploaded = through.ready()
+        for at in range(collect.limit + 1, len(self.body), self.part or len(self.body)):
+            self.uploaded += through.feed(self.body[at : at + (self.part or len(self.body))])
+        self.uploaded += through.finish()
+        self.whole = True
 
     def _next(self, enough: int) -> tuple[bytes, bool]:
         body, at = self.answer_body, self._taken

@@ -76,10 +76,10 @@ def restored_path(
         return path, params
     program = plan.restoring.program("path")
     tally = Tally.of(program)
-    made: dict[str, str] = _run(facts, plan, lambda: PATH.rewrite(params, program, tally))
+    made: dict[str, str] = restoring(facts, plan, lambda: PATH.rewrite(params, program, tally))
     if made == params:
         return path, params
-    _noted(facts, program, tally)
+    noted(facts, program, tally)
     template = plan.operation.path
     try:
         written = expand(template, made)
@@ -108,8 +108,8 @@ def restored_headers(facts: Facts, plan: Plan, headers: Headers) -> Headers:
     looked = [field for field in headers if field[0].lower() not in UNTOUCHED]
     program = plan.restoring.program("headers")
     tally = Tally.of(program)
-    made = _run(facts, plan, lambda: HEADERS.rewrite(looked, program, tally))
-    if not _noted(facts, program, tally):
+    made = restoring(facts, plan, lambda: HEADERS.rewrite(looked, program, tally))
+    if not noted(facts, program, tally):
         return headers
     rest = iter(made)
     return [field if field[0].lower() in UNTOUCHED else next(rest) for field in headers]
@@ -141,7 +141,7 @@ def restored_unread(facts: Facts, plan: Plan, body: bytes, kind: bytes | None, l
     try:
         reader = reader_for(kind)
     except PayloadError:
-        if _sealed(body):
+        if sealed(body):
             raise PayloadError("token_not_allowed", "a token in a body that cannot be read", "body") from None
         return body
     return restored_body(facts, plan, body, kind, reader, limits)
@@ -153,15 +153,15 @@ def _through(facts: Facts, plan: Plan, carrier: str, codec: Codec, raw: bytes, l
     tally = Tally.of(program)
     document = codec.parse(raw, limits)
     whole = document.__class__ not in (dict, list) and codec is not QUERY
-    made: bytes = _run(facts, plan, lambda: codec.dump(codec.rewrite(document, program, tally)))
-    if not _noted(facts, program, tally):
+    made: bytes = restoring(facts, plan, lambda: codec.dump(codec.rewrite(document, program, tally)))
+    if not noted(facts, program, tally):
         return raw
     if whole and made == b"null":
         raise PayloadError("masked_value_written", "a mask in place of a value", "body")
     return made
 
 
-def _run(facts: Facts, plan: Plan, rewrite: Callable[[], Any]) -> Any:
+def restoring(facts: Facts, plan: Plan, rewrite: Callable[[], Any]) -> Any:
     """What `rewrite` gives. A token that a rule withholds is a decision of that rule."""
     plan.restoring.take()  # of a request that was refused half way nothing was restored
     try:
@@ -172,7 +172,7 @@ def _run(facts: Facts, plan: Plan, rewrite: Callable[[], Any]) -> Any:
         raise Refused(error.reason, f"{error.detail} ({error.place})", error.rules) from error
 
 
-def _noted(facts: Facts, program: Program, tally: Tally) -> bool:
+def noted(facts: Facts, program: Program, tally: Tally) -> bool:
     """Whether anything changed; shadow rules that would have kept it from changing are noted."""
     changed = [slot for slot, count in zip(program.slots, tally.masked, strict=True) if count]
     for slot in changed:
@@ -182,11 +182,12 @@ def _noted(facts: Facts, program: Program, tally: Tally) -> bool:
 
 def _refuse_left(body: bytes, carrier: str) -> None:
     """Refuses tokens where no value stands: names of members, of parameters, of elements."""
-    if _sealed(_decoded(body) if carrier == "form" else body):
+    if sealed(_decoded(body) if carrier == "form" else body):
         raise PayloadError("token_not_allowed", "a token in place of a name", "body")
 
 
-def _sealed(raw: bytes) -> bool:
+def sealed(raw: bytes) -> bool:
+    """Whether bytes hold what can only be a token of words or an address."""
     return _word(raw) is not None or DOMAIN.encode() in raw.lower()
 
 

@@ -137,22 +137,24 @@ class Passage:
             self._facts.changed += self._facts.note(self._program, tally)
 
     def _remember(self) -> None:
-        tally, facts = self._tally, self._facts
-        if tally is None or not tally.subjects:
-            return
-        met, tally.subjects = tally.subjects, []
-        if len(facts.subjects) >= MAX_SUBJECTS:
-            facts.more += len(met)
-            return
-        met = list(dict.fromkeys(met))
-        at = 0
-        while at < len(met) and (room := MAX_SUBJECTS - len(facts.subjects)) > 0:
-            some = met[at : at + room]
-            self._snapshot.remember(
-                facts.subjects, self._plan.tenant, self._plan.country, self._program, some
-            )
-            at += room
-        facts.more += max(0, len(met) - at)
+        if self._tally is not None:
+            remember(self._facts, self._snapshot, self._plan, self._program, self._tally)
+
+
+def remember(facts: Facts, snapshot: Snapshot, plan: Plan, program: Program, tally: Tally) -> None:
+    """Name the people a tally has met, and forget them there: of many the first, the rest are counted."""
+    if not tally.subjects:
+        return
+    met, tally.subjects = tally.subjects, []
+    if len(facts.subjects) >= MAX_SUBJECTS:
+        facts.more += len(met)
+        return
+    met = list(dict.fromkeys(met))
+    at = 0
+    while at < len(met) and (room := MAX_SUBJECTS - len(facts.subjects)) > 0:
+        snapshot.remember(facts.subjects, plan.tenant, plan.country, program, met[at : at + room])
+        at += room
+    facts.more += max(0, len(met) - at)
 
 
 def stream(

@@ -1,9 +1,6 @@
 """One caller's connection: reads requests one after another, gives each to a Turn, writes its answer."""
 
 import asyncio
-import os
-import socket
-import struct
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import HushgateError, PayloadError
@@ -11,6 +8,7 @@ from gateway.exchange.exchange import Exchange
 from gateway.http1.body import Reader, reader_for
 from gateway.http1.head import RequestHead, next_request
 from gateway.planes.reverse.turn import Turn
+from gateway.planes.reverse.upstream import reset
 from gateway.policy.identity import Peer
 
 if TYPE_CHECKING:
@@ -280,7 +278,7 @@ class Caller(asyncio.Protocol):
         if self.gone:
             return
         if self._endless:
-            _reset(self.transport)
+            reset(self.transport)
         self.transport.abort()
 
     def drain(self) -> None:
@@ -338,14 +336,6 @@ class Caller(asyncio.Protocol):
 def _address(transport: asyncio.BaseTransport) -> str:
     name = transport.get_extra_info("peername")
     return str(name[0]) if name else ""
-
-
-def _reset(transport: asyncio.BaseTransport) -> None:
-    """Let closing send a reset: where the end of a connection ends a body, only that says it did not."""
-    sock = transport.get_extra_info("socket")
-    if sock is not None and sock.fileno() >= 0:
-        with socket.socket(fileno=os.dup(sock.fileno())) as same:
-            same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def _sans(transport: asyncio.BaseTransport) -> tuple[str, ...]:

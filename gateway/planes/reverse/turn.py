@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import HushgateError, PayloadError, UpstreamError
-from gateway.exchange.commands import Acquire, Collect, NotPermitted, Release, Send
+from gateway.exchange.commands import Acquire, Collect, NotPermitted, Release, Send, Through
 from gateway.http1.encode import chunk, end_to_end, last_chunk, response_head
 from gateway.http1.head import RequestHead, ResponseHead
 from gateway.planes.driver import PENDING, Driver
 from gateway.planes.reverse.reply import COLLECT, PIECES, PUMP, Reply
-from gateway.planes.reverse.upstream import UpstreamConnection
+from gateway.planes.reverse.upstream import UpstreamConnection, reset
 
 if TYPE_CHECKING:
     from gateway.planes.reverse.caller import Caller
@@ -19,7 +19,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class Turn(Reply):
     """Hands (planes.driver), Owner (planes.reverse.upstream) of one connection; reset for each exchange."""
 
-    __slots__ = ("_acquired", "_ask_limit", "_ask_parts", "_ask_size", "_sent", "head")
+    __slots__ = ("_acquired", "_ask_limit", "_ask_part", "_ask_parts", "_ask_size", "_sent", "head")
 
     def __init__(self, caller: "Caller") -> None:
         self._caller = caller
@@ -35,6 +35,7 @@ class Turn(Reply):
         self._ask_parts: list[bytes] = []
         self._ask_size = 0
         self._ask_limit = 0
+        self._ask_part = False
         self._acquired: Acquire | None = None
         self._connection = None
         self._sent: Send | None = None
@@ -47,9 +48,9 @@ class Turn(Reply):
         head = self.head
         if caller.body_done or head is None:
             return b""
-        if head.length is not None and head.length > command.limit:
+        if head.length is not None and head.length > command.limit and not command.part:
             raise PayloadError("body_too_large", f"more than {command.limit} bytes", "content-length")
-        self._ask_limit = command.limit
+        self._ask_limit, self._ask_part = command.limit, command.part
         self.asking = COLLECT
         self._continue(head)
         caller.expect("body")
@@ -77,6 +78,9 @@ class Turn(Reply):
         self._caller.expect("answer")
         if not connection.alive:
             self.on_upstream_lost(UpstreamError("upstream_invalid", "the pooled connection closed"), True)
+            return PENDING
+        if command.through is not None:
+            self._upload(connection, head, command.head, command.through)
             return PENDING
         connection.begin(self, head.method, command.head + command.body if command.body else command.head)
         if command.body is None and not self._caller.body_done:
@@ -109,9 +113,14 @@ class Turn(Reply):
         if self.asking == PUMP:
             self._pump_request(data)
             return
-        if self._ask_size > self._ask_limit:
+        outgrown = self._ask_size > self._ask_limit
+        if outgrown and not self._ask_part:
             raise PayloadError("body_too_large", f"more than {self._ask_limit} bytes", "body")
         self._ask_parts.append(data)
+        if outgrown:
+            self.asking = None
+            self._caller.expect("answer")
+            self._collected()
 
     def on_request_end(self, trailers: list[tuple[bytes, bytes]]) -> None:
         """The request body is complete."""
@@ -120,19 +129,21 @@ class Turn(Reply):
         if mode == PUMP:
             if exchange is not None:
                 exchange.facts.request_bytes = self._ask_size
-            if self.head is not None and self.head.chunked and self._connection is not None:
-                self._connection.write(last_chunk(trailers))
+            if self.head is not None and self._connection is not None:
+                self._end_request(self._connection, self.head, trailers)
         elif mode == COLLECT:
             self._caller.expect("answer")
-            self.driver.resume(b"".join(self._ask_parts))
+            self._collected()
 
     def on_request_error(self, error: HushgateError) -> None:
         """The request body broke its format's rules."""
         mode, self.asking = self.asking, None
         if mode == COLLECT:
             self.driver.fail(error)
-        else:
-            self._cut(error)
+            return
+        if self._connection is not None and mode == PUMP:
+            reset(self._connection.transport)
+        self._cut(error)
 
     def on_caller_gone(self) -> None:
         """The caller's connection closed. What was sent is seen to its end, so that it is on record."""
@@ -230,5 +241,44 @@ class Turn(Reply):
     def _pump_request(self, data: bytes) -> None:
         connection = self._connection
         self._caller.expect("answer")
-        if connection is not None and self.head is not None:
+        through = self._sent.through if self._sent is not None else None
+        if connection is None or self.head is None:
+            return
+        if through is not None:
+            connection.write(chunk(through.feed(data)))
+        else:
             connection.write(chunk(data) if self.head.chunked else data)
+
+    def _collected(self) -> None:
+        """The exchange gets what was collected."""
+        parts, self._ask_parts = self._ask_parts, []
+        self.driver.resume(b"".join(parts))
+
+    def _upload(
+        self, connection: UpstreamConnection, head: RequestHead, begun: bytes, through: Through
+    ) -> None:
+        """Send what is there of a body that is sent on as it is read. Raises HushgateError."""
+        self.asking = PUMP
+        connection.begin(self, head.method, begun + chunk(through.ready()))
+        if self._caller.gone:
+            self.asking = None
+            self._drop_upstream()
+            raise PayloadError("malformed_request", "the caller closed within the body", "body")
+        if self._caller.body_done:
+            self.on_request_end([])
+        else:
+            self._caller.feed()
+
+    def _end_request(
+        self, connection: UpstreamConnection, head: RequestHead, trailers: list[tuple[bytes, bytes]]
+    ) -> None:
+        """All of the body was read. Raises HushgateError."""
+        through = self._sent.through if self._sent is not None else None
+        if through is not None:
+            try:
+                connection.write(chunk(through.finish()) + last_chunk())
+            except HushgateError:
+                reset(connection.transport)
+                raise
+        elif head.chunked:
+            connection.write(last_chunk(trailers))

@@ -1,6 +1,9 @@
 """One connection to an upstream: writes a request, reads its answer, tells its owner."""
 
 import asyncio
+import os
+import socket
+import struct
 from typing import Any, Protocol
 
 from gateway.errors import HushgateError, UpstreamError
@@ -262,3 +265,11 @@ class UpstreamConnection(asyncio.Protocol):
         """asyncio: it caught up."""
         if self.owner is not None:
             self.owner.upstream_writable(True)
+
+
+def reset(transport: asyncio.BaseTransport) -> None:
+    """Let closing send a reset: nobody takes what was sent on the connection for all there is."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.fileno() >= 0:
+        with socket.socket(fileno=os.dup(sock.fileno())) as same:
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from gateway import clock
@@ -43,7 +44,7 @@ class Worker:
         self.timeouts: Mapping[str, float] = {"linger": LINGER} | {
             name: getattr(config.timeouts, name) for name in ("head", "body", "idle", "answer", "progress")
         }
-        self.env = Env(snapshot, config.limits, clock.monotonic)
+        self.env = Env(snapshot, config.limits, clock.monotonic, uploads=True)
         self.draining = False
         self.tick = clock.monotonic
         self.lately = self.tick() + TICK
@@ -141,7 +142,7 @@ class Worker:
 
     def replace(self, snapshot: Snapshot) -> None:
         """Put another snapshot in force; exchanges under way keep theirs."""
-        self.env = Env(snapshot, self.env.limits, self.env.tick, self.env.lookups)
+        self.env = replace(self.env, snapshot=snapshot)
 
     def _look(self) -> None:
         now = self.tick()
