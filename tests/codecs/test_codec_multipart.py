@@ -1,48 +1,20 @@
-"""multipart: cut in one way only, exact bytes where nothing changed, each part by its map or its type."""
+"""Multipart: parts as values, as documents, as bytes; bad input."""
 
-import os
-from collections.abc import Sequence
 from dataclasses import replace
-from email.parser import BytesParser
-from email.policy import HTTP
-from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gateway.codecs.json import JSON
-from gateway.codecs.multipart import Document
 from gateway.codecs.parts import MAX_HEAD
 from gateway.codecs.paths import compile_names, compile_program
-from gateway.codecs.program import REMOVED, Codec, Limits, Masker, Program, Slot, Tally
+from gateway.codecs.program import REMOVED, Codec, Limits, Masker, Program, Slot
 from gateway.codecs.steps import Inner, compiled
 from gateway.codecs.table import codec_for
 from gateway.codecs.xml import XML
 from gateway.codecs.xmlpaths import compile_xml
 from gateway.errors import InternalError, PayloadError
 from gateway.masking.detect import redact_all
-
-ROOT = Path(__file__).parents[2]
-CORPORA = Path(os.environ.get("HUSHGATE_CORPORA", ROOT.parent / "shared/corpora"))
-LIMITS = Limits()
-KIND = b"multipart/form-data; boundary=b1"
-
-
-def part(name: str, body: bytes, *more: bytes, file: str = "") -> bytes:
-    filename = f'; filename="{file}"' if file else ""
-    lines = [f'Content-Disposition: form-data; name="{name}"{filename}'.encode(), *more]
-    return b"--b1\r\n" + b"".join(line + b"\r\n" for line in lines) + b"\r\n" + body + b"\r\n"
-
-
-def form(*parts: bytes) -> bytes:
-    return b"".join(parts) + b"--b1--\r\n"
-
-
-def run(body: bytes, it: Program, *drop: int, kind: bytes = KIND) -> tuple[bytes, Tally]:
-    codec = codec_for(kind)
-    tally = Tally.of(it)
-    return codec.dump(codec.rewrite(codec.parse(body, LIMITS), it, tally, drop)), tally
+from tests.codecs.multiparts import KIND, LIMITS, ONE, TYPE, form, part, run
 
 
 def masked(value: str) -> Masker:
@@ -55,7 +27,6 @@ def holding(name: str, codec: Codec, inner: Program, unmapped: Masker | None = N
 
 
 NOTHING = compile_names([], None)
-TYPE = b"Content-Type: "
 
 
 # ---- parts ----------------------------------------------------------------------------------------------
@@ -222,9 +193,6 @@ def test_mixed_parts_need_no_name_and_are_known_by_the_star() -> None:
         run(body, NOTHING)
 
 
-# ---- bad input ------------------------------------------------------------------------------------------
-
-ONE = part("a", b"secret")
 DISPOSITION = b"Content-Disposition: form-data; name=a"
 BAD: dict[str, bytes] = {
     "nothing": b"",
@@ -340,75 +308,3 @@ def test_a_mask_cannot_make_parts() -> None:
     it = compile_names([Slot("a", "c", mask=masked("x\r\n--b1--"))], None)
     with pytest.raises(InternalError):
         run(form(ONE), it)
-
-
-# ---- any body -------------------------------------------------------------------------------------------
-
-_texts = st.text(st.characters(codec="utf-8"), max_size=12).filter(lambda t: "--b1" not in t)
-_names = st.sampled_from(["a", "b", "to", "naïve", "x y", "[z]"])
-_files = st.sampled_from(["", "a.txt", "é %22.png"])
-_fields = st.tuples(_names, _texts, _files)
-
-
-def _built(fields: Sequence[tuple[str, str, str]]) -> bytes:
-    return form(*[part(name, text.encode(), file=file) for name, text, file in fields])
-
-
-@given(st.lists(_fields, max_size=6))
-def test_nothing_touched_is_nothing_changed_and_others_read_the_same(
-    fields: list[tuple[str, str, str]],
-) -> None:
-    body = _built(fields)
-    codec = codec_for(KIND)
-    document: Document = codec.parse(body, LIMITS)
-    assert codec.dump(document) == body == run(body, compile_names([], lambda v: v))[0]
-    assert [(p.part.name, p.text) for p in document.pieces] == [(n, t) for n, t, _ in fields]
-    if fields:
-        theirs = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + KIND + b"\r\n\r\n" + body)
-        bodies = [m.get_payload(decode=True) for m in theirs.iter_parts()]
-        assert bodies == [text.encode() for _, text, _ in fields]
-
-
-@given(st.lists(_fields, max_size=4), st.integers(0, 4), st.sampled_from(["text", "json", "xml", "file"]))
-def test_no_seeded_secret_comes_out(fields: list[tuple[str, str, str]], at: int, where: str) -> None:
-    secret = "Zq7secretZq7"
-    seeded = {
-        "text": part("a", secret.encode()),
-        "json": part("j", b'{"x":["Zq7secretZq7"]}', TYPE + b"application/json"),
-        "xml": part("m", b"<x y='Zq7secretZq7'>Zq7<!-- -->secretZq7</x>", TYPE + b"text/xml"),
-        "file": part("f", b"x", b"X-Who: Zq7secretZq7", file=secret),
-    }[where]
-    rest = [part(name, text.encode(), file=file) for name, text, file in fields]
-    body = form(*rest[:at], seeded, *rest[at:])
-    out, _ = run(body, compile_names([Slot("b", "c")], redact_all))
-    assert secret.encode() not in out and b"secret" not in out
-    before, after = codec_for(KIND).parse(body, LIMITS), codec_for(KIND).parse(out, LIMITS)
-    assert [p.part.name for p in before.pieces] == [p.part.name for p in after.pieces]
-
-
-@given(st.binary(max_size=40), st.integers(0, 60))
-def test_any_bytes_give_a_document_or_our_error(noise: bytes, at: int) -> None:
-    whole = form(ONE)
-    for body in (noise, whole[:at] + noise + whole[at:]):
-        codec = codec_for(KIND)
-        try:
-            document = codec.parse(body, LIMITS)
-        except PayloadError:
-            continue
-        assert codec.dump(document) == body
-
-
-@pytest.mark.skipif(not (CORPORA / "multipart").is_dir(), reason="the corpus of multipart bodies is not here")
-def test_bodies_of_the_corpus_are_read_or_refused_and_never_changed() -> None:
-    files = sorted((CORPORA / "multipart").rglob("*.http"))
-    read = 0
-    for file in files:
-        body = file.read_bytes()
-        kind = b"multipart/form-data; boundary=" + body.split(b"\r\n", 1)[0].lstrip(b"-")
-        try:
-            codec = codec_for(kind)
-            assert codec.dump(codec.parse(body, LIMITS)) == body
-            read += 1
-        except PayloadError:
-            continue
-    assert 0 < read < len(files)

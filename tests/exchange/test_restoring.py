@@ -1,78 +1,31 @@
-"""Tokens that are sent back become what they stand for, where that is granted; own masks are not written."""
+"""Tokens that are sent back become the real value for the provider, where that is allowed."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from gateway.contacts.model import Suppression
-from gateway.masking.token import Kind, Tokens, kind_of
-from tests.world import PACK, RING, RULES, Played, World, json_answer
-
-PHONE, EMAIL, NAME, BORN = (
-    "user.contact.phone_number",
-    "user.contact.email",
-    "user.name.first",
-    "user.demographic.date_of_birth",
+from gateway.masking.token import Tokens
+from tests.exchange.tokens import (
+    ADDRESS,
+    BORN,
+    CARRIED,
+    EMAIL,
+    FOREIGN,
+    MAIL,
+    NAME,
+    NUMBER,
+    PHONE,
+    RIGHTS,
+    TOKEN,
+    refused,
+    sms,
+    token,
+    world,
 )
-NUMBER, ADDRESS = "+33639980001", "ana@example.com"
-MASKS = f"{{{PHONE}: token, {EMAIL}: token, {BORN}: token, user.unique_id: token, user.name: token}}"
-RIGHTS = "reveal: [user.contact, user.unique_id, user.demographic]"
-MORE = (
-    b'  - {id: lookups.fetch, call: "GET /lookups/{number}.json", request: {path: {number:'
-    b" {is: user.contact.phone_number, subject: phone}}}}\n"
-    b"  - {id: imports.csv, call: POST /imports, request: {csv: {phone: user.contact.phone_number},"
-    b" xml: {Person/Phone: user.contact.phone_number}, multipart: {phone: user.contact.phone_number},"
-    b" text: user.contact.phone_number}}\n"
-    b"  - {id: forms.save, call: POST /forms, request: {form: {To: user.contact.phone_number,"
-    b" Card: {is: user, xml: {Dial/Number: user.contact.phone_number}}"
-    b"}}}\n"
-    b"  - {id: people.list, call: GET /people, request: {headers: {X-Person: user.contact.email},"
-    b" cookies: {who: user.contact.phone_number}}}\n"
-    b"  - {id: notes.save, call: POST /notes}\n"
-)
-ours, theirs = Tokens(RING.token_keys("acme"), "FR"), Tokens(RING.token_keys("other"), "FR")
-
-
-def world(caller: str = RIGHTS, rules: str = "") -> World:
-    """The caller gets tokens, and may send them back as `caller` says."""
-    head, _, rest = RULES.partition("  caller:")
-    tail = "\n".join(rest.splitlines()[1:])
-    view = f"  caller: {{show: [user.unique_id], mask: {MASKS}, {caller}}}".replace(", }", "}")
-    view = view.replace("show: [user.unique_id], ", "")
-    return World(rules=f"{head}{view}\n{tail}\n{rules}", pack=PACK.rstrip(b"\n") + b"\n" + MORE)
-
-
-def token(value: str, category: str = PHONE, tokens: Tokens = ours, kind: Kind | None = None) -> str:
-    made = tokens.issue(category, kind or kind_of(category), value)
-    assert made is not None
-    return made
-
-
-TOKEN, MAIL = token(NUMBER), token(ADDRESS, EMAIL)
-FOREIGN = (
-    token(NUMBER, tokens=theirs),
-    token(ADDRESS, EMAIL, theirs),
-    token("1984-03-07", BORN, theirs),
-)
-
-
-def refused(played: Played, reason: str, *never: str) -> None:
-    """Nothing was sent; the place is named and no value is, in the answer and in the record."""
-    assert played.nothing_sent
-    assert played.reason == reason
-    said = played.body.decode() + repr(played.records)
-    assert not [value for value in never if value in said]
-    assert played.records[-1].reason == reason
-
-
-def sms(w: World, to: str, client: str = "caller") -> Played:
-    return w.ask("POST", "/crm/messages", client=client, form=(("To", to), ("Body", "x")))
-
+from tests.world import Played, json_answer
 
 # ---- round trip ------------------------------------------------------------------------------------------
 
@@ -130,54 +83,6 @@ def test_a_request_mask_works_on_the_real_value() -> None:
     )
     played = world(rules=rules).ask("POST", "/crm/contacts", client="caller", json_body={"phone": TOKEN})
     assert json.loads(played.sent[1]) == {"phone": "********0001"}
-
-
-def _form(value: str) -> tuple[str, str, dict[str, Any]]:
-    return "POST", "/crm/forms", {"form": (("To", value),)}
-
-
-def _typed(kind: str, body: str) -> tuple[str, str, dict[str, Any]]:
-    return "POST", "/crm/imports", {"body": body.encode(), "headers": {"Content-Type": kind}}
-
-
-CARRIED: dict[str, Callable[[str], tuple[str, str, dict[str, Any]]]] = {
-    "path": lambda v: ("GET", f"/crm/lookups/{quote(v)}.json", {}),
-    "path as it stands": lambda v: ("GET", f"/crm/lookups/{v}.json", {}),
-    "form": _form,
-    "prefix": lambda v: _form(f"whatsapp:{v}"),
-    "json": lambda v: ("POST", "/crm/contacts", {"json_body": {"id": "7", "phone": v}}),
-    "escaped json": lambda v: _json_escaped(v),
-    "cookie": lambda v: ("GET", "/crm/people", {"headers": {"Cookie": f"a=1; who={v}"}}),
-    "csv": lambda v: _typed("text/csv", f"id,phone\r\n7,{v}\r\n"),
-    "xml": lambda v: _typed("text/xml", f"<Person><Phone>{v}</Phone></Person>"),
-    "xml in pieces": lambda v: _typed(
-        "text/xml", f"<Person><Phone>{v[:5]}<!-- -->&#{ord(v[5])};{v[6:]}</Phone></Person>"
-    ),
-    "xml in a form": lambda v: (
-        "POST",
-        "/crm/forms",
-        {"form": (("Card", f"<Dial><Number>{v[:5]}&#{ord(v[5])};{v[6:]}</Number></Dial>"),)},
-    ),
-    "multipart": lambda v: _typed(
-        "multipart/form-data; boundary=b",
-        f'--b\r\nContent-Disposition: form-data; name="phone"\r\n\r\n{v}\r\n--b--\r\n',
-    ),
-    "text": lambda v: _typed("text/plain", v),
-    "utf-16": lambda v: (
-        "POST",
-        "/crm/contacts",
-        {
-            "body": json.dumps({"phone": v}).encode("utf-16"),
-            "headers": {"Content-Type": "application/json; charset=utf-16"},
-        },
-    ),
-}
-
-
-def _json_escaped(value: str) -> tuple[str, str, dict[str, Any]]:
-    escaped = "".join(f"\\u{ord(sign):04X}" for sign in value)
-    kind = {"Content-Type": "application/json"}
-    return "POST", "/crm/contacts", {"body": f'{{"phone": "{escaped}"}}'.encode(), "headers": kind}
 
 
 def text_of(played: Played) -> str:
@@ -346,181 +251,3 @@ def test_without_tokens_every_byte_stays() -> None:
     kind = {"Content-Type": "application/json"}
     plain = world().ask("POST", "/crm/notes", client="caller", body=body, headers=kind)
     assert plain.sent[1] == body
-
-
-# ---- write-back ------------------------------------------------------------------------------------------
-
-VIEW = (
-    "{mask: {user.contact.phone_number: {partial: {keep_last: 2}}, user.contact.email: hash,"
-    " user.demographic.date_of_birth: year, user.name.first: initials,"
-    " user.name.last: {fixed: {text: on file}}}"
-)
-
-
-def masking(extra: str = "") -> World:
-    head, _, rest = RULES.partition("  caller:")
-    tail = "\n".join(rest.splitlines()[1:])
-    return World(rules=f"{head}  caller: {VIEW}{extra}}}\n{tail}\n", pack=PACK.rstrip(b"\n") + b"\n" + MORE)
-
-
-PERSON = {
-    "name": {"first": "Ana", "last": "Silva"},
-    "email": ADDRESS,
-    "phone": NUMBER,
-    "born": "1984-03-07",
-    "address": {"city": "Lyon"},
-    "surprise": "a text",
-}
-
-
-def test_what_a_view_masks_is_not_written_back() -> None:
-    w = masking()
-    shown = w.ask("GET", "/crm/contacts/7", client="caller", answer=json_answer(PERSON)).json
-    for name, value in shown.items():
-        for each in value.items() if isinstance(value, dict) else ((None, value),):
-            body = {name: {each[0]: each[1]} if each[0] else each[1]}
-            played = w.ask("POST", "/crm/contacts", client="caller", json_body=body)
-            refused(played, "masked_value_written", str(each[1]))
-            assert played.status == 409
-            assert "body: " in played.json["detail"]
-    sent = w.ask("POST", "/crm/contacts", client="caller", json_body=PERSON)
-    assert json.loads(sent.sent[1]) == PERSON, "and the real values are written"
-
-
-def test_masks_may_be_taken_out() -> None:
-    w = masking(", write_back: strip")
-    shown = w.ask("GET", "/crm/contacts/7", client="caller", answer=json_answer(PERSON)).json
-    played = w.ask("POST", "/crm/contacts", client="caller", json_body={**shown, "created": "2026"})
-    assert json.loads(played.sent[1]) == {"name": {}, "address": {}, "created": "2026"}
-    form = w.ask("POST", "/crm/forms", client="caller", form=(("To", "**********01"), ("a", "1")))
-    assert form.sent[1] == b"a=1"
-
-
-@pytest.mark.parametrize("carrier", ["csv", "xml", "multipart", "text"])
-def test_where_nothing_can_be_taken_out_it_is_refused(carrier: str) -> None:
-    method, path, more = CARRIED[carrier]("**********01")
-    played = masking(", write_back: strip").ask(method, path, client="caller", **more)
-    refused(played, "masked_value_written")
-
-
-def test_a_mask_that_is_a_whole_body_is_not_taken_out() -> None:
-    kind = {"Content-Type": "application/json"}
-    w = masking(", write_back: strip")
-    refused(
-        w.ask("POST", "/crm/contacts", client="caller", body=b'"[redacted]"', headers=kind),
-        "masked_value_written",
-    )
-
-
-def test_masks_in_what_writes_nothing_are_left_alone() -> None:
-    assert masking().ask("GET", "/crm/contacts?email=%5Bredacted%5D", client="caller").status == 200
-
-
-def test_escaped_masks_are_seen() -> None:
-    body = b'{"phone": "\\u002a\\u002A********01"}'
-    kind = {"Content-Type": "application/json"}
-    refused(
-        masking().ask("POST", "/crm/contacts", client="caller", body=body, headers=kind),
-        "masked_value_written",
-    )
-
-
-@pytest.mark.parametrize("last", ["on file", "on%20file", "[redacted]", "%5bredacted%5D"])
-def test_masks_in_forms_are_seen(last: str) -> None:
-    body = f"name.last={last.replace(' ', '+')}&Card={last.replace(' ', '+')}".encode()
-    head = {"Content-Type": "application/x-www-form-urlencoded"}
-    rules = PACK.replace(
-        b"{To: {is: user.contact.phone_number",
-        b"{name.last: user.name.last, To: {is: user.contact.phone_number",
-    )
-    w = masking()
-    w.pack = rules
-    refused(w.ask("POST", "/crm/messages", client="caller", body=body, headers=head), "masked_value_written")
-
-
-def test_tokens_may_go_back_where_they_came_from_and_nowhere_else() -> None:
-    w = world("write_back: restore")
-    played = w.ask("POST", "/crm/contacts", client="caller", json_body={"phone": TOKEN})
-    assert json.loads(played.sent[1]) == {"phone": NUMBER}
-    refused(sms(w, TOKEN), "token_not_allowed")
-    refused(w.ask("POST", "/crm/contacts", client="caller", json_body={"email": TOKEN}), "token_not_allowed")
-    refused(w.ask("GET", f"/crm/lookups/{TOKEN}.json", client="caller"), "token_not_allowed")
-    refused(
-        w.ask("POST", "/crm/contacts", client="caller", json_body={"created": "[redacted]"}),
-        "masked_value_written",
-    )
-    sealed = world("write_back: restore", rules="rules:\n  - {id: no, seal: user.contact}")
-    refused(
-        sealed.ask("POST", "/crm/contacts", client="caller", json_body={"phone": TOKEN}), "token_not_allowed"
-    )
-
-
-# ---- properties ------------------------------------------------------------------------------------------
-
-VALUES = {TOKEN: NUMBER, MAIL: ADDRESS, token("7", "user.unique_id"): "7", token("Ana", NAME): "Ana"}
-plain = st.one_of(st.none(), st.booleans(), st.integers(-9, 10**12), st.text(max_size=9))
-KEYS = st.sampled_from(("id", "phone", "email", "name", "first", "address", "created", "odd")) | st.text(
-    max_size=4
-)
-
-
-def documents(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.dictionaries(
-        KEYS,
-        st.recursive(
-            values, lambda v: st.lists(v, max_size=3) | st.dictionaries(KEYS, v, max_size=3), max_leaves=6
-        ),
-        max_size=6,
-    )
-
-
-def restored(document: Any) -> Any:
-    if isinstance(document, dict):
-        return {key: restored(value) for key, value in document.items()}
-    if isinstance(document, list):
-        return [restored(value) for value in document]
-    return VALUES.get(document, document) if isinstance(document, str) else document
-
-
-def written(document: Any, escape: bool) -> bytes:
-    text = json.dumps(document)
-    if escape:  # every letter and digit of every token
-        for each in (*VALUES, *FOREIGN):
-            text = text.replace(each, "".join(f"\\u{ord(sign):04x}" for sign in each))
-    return text.encode()
-
-
-EVERYTHING = world("reveal: user, reveal_in: anywhere")
-MAPPED = world("reveal: user")
-KIND = {"Content-Type": "application/json"}
-
-
-@settings(deadline=None)
-@given(documents(plain | st.sampled_from(list(VALUES))), st.booleans())
-def test_the_upstream_gets_the_document_with_the_real_values(document: Any, escape: bool) -> None:
-    body = written(document, escape)
-    played = EVERYTHING.ask("POST", "/crm/contacts", client="caller", body=body, headers=KIND)
-    assert json.loads(played.sent[1]) == restored(document)
-
-
-@settings(deadline=None)
-@given(documents(plain | st.sampled_from(list(VALUES))), st.booleans())
-def test_where_only_mapped_places_are_open_it_is_that_or_a_refusal(document: Any, escape: bool) -> None:
-    body = written(document, escape)
-    played = MAPPED.ask("POST", "/crm/contacts", client="caller", body=body, headers=KIND)
-    if played.nothing_sent:
-        assert played.reason == "token_not_allowed"
-    else:
-        assert json.loads(played.sent[1]) == restored(document)
-
-
-@settings(deadline=None)
-@given(documents(plain | st.sampled_from((*VALUES, *FOREIGN))), st.booleans(), st.booleans())
-def test_no_token_of_another_tenant_goes_upstream(document: Any, escape: bool, mapped: bool) -> None:
-    body = written(document, escape)
-    played = (MAPPED if mapped else EVERYTHING).ask(
-        "POST", "/crm/contacts", client="caller", body=body, headers=KIND
-    )
-    if not played.nothing_sent:
-        assert not [each for each in FOREIGN if each in json.dumps(json.loads(played.sent[1]))]
-        assert not [each for each in FOREIGN if each in json.dumps(document)]

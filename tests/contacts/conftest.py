@@ -1,0 +1,32 @@
+"""Registries in files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.contacts.model import Standing
+from gateway.contacts.sqlite import SqliteRegistry
+
+T = "tenant"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+@pytest.fixture(params=["mapped", "pragma"])
+def registry(path: Path, request: pytest.FixtureRequest) -> Iterator[SqliteRegistry]:
+    """Both ways of noticing a commit: the mapped index, and where there is none, the pragma."""
+    store = SqliteRegistry(path)
+    assert store._watch._index is not None
+    if request.param == "pragma":
+        store._watch._index = None
+    yield store
+    store.close()
+
+
+def one(store: SqliteRegistry, pseudonym: str = "p", tenant: str = T) -> Standing:
+    (standing,) = store.standings(tenant, [pseudonym])
+    return standing
