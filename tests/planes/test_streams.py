@@ -83,6 +83,41 @@ def test_an_event_leaves_before_the_next_one_is_sent() -> None:
         assert [r.phase for r in it.records()][:2] == ["stream", "outcome"]
 
 
+FIRST = {
+    "csv": (b"text/csv", b"name,phone,n\r\nAna 1,+33639980001,1\r\n", b"Ana 2,+33639980001,1\r\n"),
+    "ndjson": (
+        b"application/x-ndjson",
+        b'{"name": "Ana 1", "phone": "+33639980001"}\n',
+        b'{"name": "Ana 2", "phone": "+33639980001"}\n',
+    ),
+    "json": (b"application/json", json.dumps(people(15_000))[:-1].encode() + b",", b'{"name": "Ana 2"}]'),
+}
+"""A type, a beginning of which a record can leave (of JSON more than a glance), and a last record."""
+
+
+@pytest.mark.parametrize("form", FIRST)
+def test_the_first_record_leaves_before_the_last_is_sent(form: str) -> None:
+    kind, first, last = FIRST[form]
+    seen = threading.Event()
+
+    def reply(_: bytes) -> Iterator[bytes | float]:
+        yield CHUNKED % kind + chunk(first)
+        assert seen.wait(PATIENCE), "the caller did not get the first record"
+        yield chunk(last) + last_chunk()
+
+    with Upstream(reply) as upstream, gate(upstream) as it, it.connect() as sock:
+        sock.settimeout(PATIENCE)
+        sock.sendall(ASKED)
+        got = b""
+        while b"Ana 1" not in got:
+            got += sock.recv(65536)
+        assert [record.phase for record in it.records()] == ["stream"]
+        seen.set()
+        while not got.endswith(b"\r\n0\r\n\r\n"):
+            got += sock.recv(65536)
+    assert b"Ana 2" in got and b"+336" not in got
+
+
 def test_the_head_of_a_stream_leaves_before_any_event() -> None:
     seen = threading.Event()
 
