@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from starlette.types import ASGIApp
 
-from gateway.sandbox import hubspot, twilio
+from gateway.sandbox import hubspot, salesforce, twilio
 from gateway.sandbox.serve import address, listen, serve
 
 PROVIDERS: Mapping[str, tuple[Callable[[], ASGIApp], str]] = {
     "hubspot": (hubspot.create, f"Bearer {hubspot.TOKEN}"),
+    "salesforce": (salesforce.create, f"Bearer {salesforce.TOKEN}"),
     "twilio": (twilio.create, f"Basic {twilio.ACCOUNT}:{twilio.TOKEN}"),
 }
 

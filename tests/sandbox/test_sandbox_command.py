@@ -9,7 +9,11 @@ from urllib.request import urlopen
 
 import pytest
 
-PATHS = {"hubspot": "/crm/v3/objects/contacts", "twilio": "/v2/PhoneNumbers/1"}
+PATHS = {
+    "hubspot": "/crm/v3/objects/contacts",
+    "salesforce": "/services/data/v60.0/limits",
+    "twilio": "/v2/PhoneNumbers/1",
+}
 
 
 @pytest.fixture(params=sorted(PATHS))
