@@ -108,13 +108,17 @@ class Proxy(Gate):
     def tunnel(self, target: str = "", *, key: bytes = KEYS["support"]) -> socket.socket:
         """A connection through a tunnel that was granted."""
         sock = self.connect()
-        sock.sendall(self.connect_line(target, key))
-        got = b""
-        while b"\r\n\r\n" not in got:
-            more = sock.recv(1)
-            assert more, got
-            got += more
-        assert got.startswith(b"HTTP/1.1 200 "), got
+        try:
+            sock.sendall(self.connect_line(target, key))
+            got = b""
+            while b"\r\n\r\n" not in got:
+                more = sock.recv(1)
+                assert more, got
+                got += more
+            assert got.startswith(b"HTTP/1.1 200 "), got
+        except BaseException:
+            sock.close()
+            raise
         return sock
 
     def tls(
@@ -127,7 +131,12 @@ class Proxy(Gate):
     ) -> ssl.SSLSocket:
         """A tunnel with TLS in it."""
         context = context or trusting(*protocols)
-        wrapped = context.wrap_socket(self.tunnel(key=key), server_hostname=name)
+        sock = self.tunnel(key=key)
+        try:
+            wrapped = context.wrap_socket(sock, server_hostname=name)
+        except BaseException:
+            sock.close()
+            raise
         wrapped.settimeout(PATIENCE)
         return wrapped
 

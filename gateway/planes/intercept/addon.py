@@ -136,6 +136,7 @@ class Addon:
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """mitmproxy: the answer of the core. Anything else is none."""
         answer, flow.response = flow.response, http.Response.make(500)
+        flow.response.stream = _nothing
         if is_inside(flow.server_conn):
             answer.stream = True
             flow.response = answer
@@ -159,6 +160,12 @@ def is_inside(server: Server) -> bool:
     """Whether this is a link to the core that has been opened."""
     address = server.address
     return bool(address) and address[1] == INSIDE and server.timestamp_start is not None
+
+
+def _nothing(data: bytes) -> bytes:
+    """What goes on of the body of an answer that is none."""
+    del data
+    return b""
 
 
 def _address(flow: http.HTTPFlow, verdict: str) -> None:

@@ -98,7 +98,8 @@ class Reverse(Mode):
     def begin(self, session: Session) -> None:
         """The host of the URL."""
         super().begin(session)
-        session.means = self._spec.address[0].lower().encode()
+        host, port = self._spec.address
+        session.means = f"[{host}]:{port}".encode() if ":" in host else f"{host.lower()}:{port}".encode()
 
 
 MODES: Final[dict[str, tuple[str, type[Mode]]]] = {

@@ -16,9 +16,9 @@ class Session:
     """What is known of a connection, filled in as it becomes known.
 
     `explicit`: the application knows that it speaks to a proxy, and has not made a tunnel yet. `target`: the
-    host name it asked to be connected to, `port` its port; None where it named an address or nothing. `sni`:
-    the name in its TLS handshake. `means`: the host that every request is for, whatever it says. `passed`:
-    it is a tunnel that is not looked into, to the address `way_out` or the one it was made to.
+    host name it asked to be connected to, `port` its port; where it named an address, that is `address`.
+    `sni`: the name in its TLS handshake. `means`: the host, with port, that every request is for, whatever it
+    says. `passed`: it is a tunnel that is not looked into, to the address `way_out` or the one it was made to.
     """
 
     peer: Peer
@@ -29,20 +29,25 @@ class Session:
     tls: bool = False
     means: bytes | None = None
     passed: bool = False
+    address: bytes | None = None
     way_out: tuple[str, int] | None = None
 
     def heads_for(self, host: str, port: int) -> None:
         """Where the network or SOCKS says it was to go; an address says nothing of a name."""
         self.port = port
+        named = host.lower().encode("ascii", "replace")
         try:
             ip_address(host)
         except ValueError:
-            self.target = host.lower().encode("ascii", "replace")
+            self.target = named
+        else:
+            self.address = named
 
     @property
     def name(self) -> bytes | None:
         """The host this connection is for, as far as it has said."""
-        return self.sni or self.target or self.means
+        means = split_host(self.means)[0] if self.means else None
+        return self.sni or self.target or means or self.address
 
     def check(self, host: bytes, origins: Origins) -> None:
         """A request for `host` (of its head, already checked) may go on to the core. Raises PayloadError.
