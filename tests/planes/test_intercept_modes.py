@@ -14,7 +14,7 @@ import msgspec
 import pytest
 import trustme
 
-platform = pytest.importorskip("mitmproxy.platform", reason="the extra `intercept` is not installed")
+pytest.importorskip("mitmproxy", reason="the extra `intercept` is not installed")
 
 import gateway.planes.intercept.plane
 from gateway.deployment import Tls
@@ -80,14 +80,14 @@ def test_reverse_means_one_host_whatever_is_said(upstream: Upstream) -> None:
 
 def test_what_the_kernel_redirected(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
     with Proxy(upstream, mode="transparent") as proxy:
-        monkeypatch.setattr(platform, "original_addr", lambda _: ("127.0.0.1", upstream.port))
+        monkeypatch.setattr("mitmproxy.platform.original_addr", lambda _: ("127.0.0.1", upstream.port))
         with proxy.connect() as sock:
             sock.sendall(get(proxy.host))
             assert masked(read_answer(sock))
         with trusting().wrap_socket(proxy.connect(), server_hostname="127.0.0.1") as inner:
             inner.sendall(get(proxy.host))
             assert masked(read_answer(inner))
-        monkeypatch.setattr(platform, "original_addr", nowhere)
+        monkeypatch.setattr("mitmproxy.platform.original_addr", nowhere)
         with proxy.connect() as sock:
             sock.sendall(get(proxy.host))
             assert read_answer(sock) == b""

@@ -18,7 +18,7 @@ class Session:
     `explicit`: the application knows that it speaks to a proxy, and has not made a tunnel yet. `target`: the
     host name it asked to be connected to, `port` its port; where it named an address, that is `address`.
     `sni`: the name in its TLS handshake. `means`: the host, with port, that every request is for, whatever it
-    says. `passed`: it is a tunnel that is not looked into, to the address `way_out` or the one it was made to.
+    says. `passed`: a tunnel that is not looked into, to the address `way_out` or the one it was made to.
     """
 
     peer: Peer
