@@ -25,6 +25,7 @@ from gateway.errors import REASONS, HushgateError, InternalError, PayloadError, 
 from gateway.exchange.facts import Facts
 from gateway.http1.encode import chunk, last_chunk
 from gateway.masking import table as masking
+from gateway.masking.echoes import Echoes
 from gateway.masking.token import Tokens
 from gateway.planes.driver import Driver
 from gateway.planes.reverse.dial import Dialer
@@ -41,7 +42,7 @@ from gateway.policy.snapshot import Snapshot
 from gateway.residency.judge import Gate as ResidencyGate
 from gateway.service.logs import set_up
 from tests.plane import Gate, Upstream, answer, request
-from tests.world import PACK
+from tests.world import PACK, RING, RULES
 
 SECRET = "secret-of-ana@example.com"
 UPSTREAMS = "Anastasia"
@@ -65,6 +66,9 @@ CHUNKED = request("GET", "/crm/contacts/chunked")
 EXPORT = request("GET", "/crm/contacts/export")
 BROKEN_EXPORT = request("GET", "/crm/contacts/broken")
 CREATED = request("GET", "/crm/contacts/created")
+OURS = Tokens(RING.token_keys("acme")).issue("user.contact.email", "email", "ana@example.com")
+BY_TOKEN = request("GET", f"/crm/contacts?email={OURS}")
+REVEALING = RULES.replace("date_of_birth: year}}", "date_of_birth: year}, reveal: user.contact.email}")
 
 
 LINES = b"".join(json.dumps({**PERSON, "email": f"{n}@example.com"}).encode() + b"\n" for n in range(20))
@@ -179,6 +183,13 @@ class Row:
     house: HushgateError | None = None
     house_status: int = 0
     rules: str = ""
+    reveals: bool = False
+    """Whether the caller may send tokens back."""
+
+    @property
+    def policy(self) -> str:
+        """The rule file."""
+        return (REVEALING if self.reveals else RULES) + self.rules
 
 
 def codec_row(name: str, codec: Codec, method: str, asked: bytes, *, sent: bool = False) -> Row:
@@ -284,6 +295,11 @@ STEPS = [
     step("a link in an answer field", Linker, "lead", CREATED, sent=True),
     step("what a link is masked by", gateway.policy.compile, "every", CREATED, sent=True),
     step("where a link leads", Reach, "upstream", CREATED, sent=True),
+    replace(step("what came as a token", Echoes, "text", BY_TOKEN, sent=True), reveals=True),
+    replace(
+        step("a body with what came as a token", answering, "without", BY_TOKEN, sent=True), reveals=True
+    ),
+    replace(step("fields with that", answering, "fields_without", BY_TOKEN, sent=True), reveals=True),
     step("programs of an answer", answering, "side_of", sent=True),
     step("answer head of a pass-through", answering, "forward", MEDIA, sent=True),
     step("facts", Facts, "note", LIST),

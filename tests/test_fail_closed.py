@@ -24,7 +24,6 @@ from tests.faults import (
     talk,
 )
 from tests.plane import Gate, Upstream
-from tests.world import RULES
 
 
 def broken_property(owner: Any, name: str) -> Install:
@@ -51,7 +50,7 @@ def test_an_exception_nobody_foresaw(
 ) -> None:
     fault = Fault()
     row.install(monkeypatch, fault)
-    with Upstream(reply) as upstream, Gate(upstream, rules=RULES + row.rules, pack=PACK_WITH_HEADERS) as gate:
+    with Upstream(reply) as upstream, Gate(upstream, rules=row.policy, pack=PACK_WITH_HEADERS) as gate:
         run(gate, upstream, row, fault, RuntimeError(SECRET), 500, Said(caplog))
         assert gate.metrics.counts["hushgate_exceptions",] >= 1
     assert SECRET not in "".join(capfd.readouterr())

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
@@ -48,6 +48,13 @@ provider: crm
 title: A CRM
 hosts: [{{name: crm.example, region: FR, operator: OVH}}]
 operations:
+  - id: pages.fetch
+    call: GET /pages/{{name}}
+    request:
+      path: {{name: user.contact.email}}
+      query: {{email: user.contact.email, phone: user.contact.phone_number, name: user.name,
+               page: system.operations}}
+    response: {{json: {{next: {{is: system.operations, holds: link}}, page: system.operations}}}}
   - id: documents.fetch
     call: GET /document
     response:
@@ -342,3 +349,63 @@ def test_text(world: World, secret: Secret, coding: str) -> None:
     out = through(world, "text/plain; charset=utf-8", secret.text.encode(), coding)
     nothing_of([secret], set(), out)
     assert out == b"[redacted]"
+
+
+# ---- links -------------------------------------------------------------------------------------------------
+
+SPELT = st.sampled_from(
+    (
+        lambda text: quote(text, safe=""),
+        lambda text: "".join(f"%{byte:02X}" for byte in text.encode()),
+        lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
+    )
+)
+FRONTS = st.sampled_from(
+    (
+        "https://crm.example",
+        "HTTP://crm.example:80",
+        "//crm.example",
+        "",
+        "https://other.example",
+        "https://a@crm.example",
+    )
+)
+FIELDS = st.sampled_from(("Location", "Content-Location", "Link", "Refresh"))
+
+
+@st.composite
+def links(draw: Any) -> tuple[str, list[Secret], set[str]]:
+    """A link with secrets in its path, its query and behind `#`; those in a name are shown."""
+    secrets, shown = draw(st.lists(SECRETS, min_size=1, max_size=4)), set()
+    path, query, fragment = "/pages/x", ["page=2"], ""
+    for secret in secrets:
+        place, text = (
+            draw(st.sampled_from(("path", "email", "phone", "name", "other", "#"))),
+            draw(SPELT)(secret.text),
+        )
+        if place == "path":
+            path = f"/pages/{text}"
+        elif place == "#":
+            fragment = f"#{text}"
+        else:
+            query.append(f"{place}={text}")
+            shown |= {secret.core} if place == "name" else set()
+    return f"{draw(FRONTS)}{path}?{'&'.join(query)}{fragment}", secrets, shown
+
+
+@deep
+@given(link=links(), field=FIELDS, status=st.sampled_from((200, 201, 302, 404)), body=st.booleans())
+def test_links(world: World, link: Any, field: str, status: int, body: bool) -> None:
+    text, secrets, shown = link
+    headers: tuple[tuple[bytes, bytes], ...] = ((b"Content-Type", b"application/json"),)
+    if not body:
+        titled = _secret(10**9 + 1, "", "")
+        secrets = [*secrets, titled]
+        link_field = f'<{text}>; rel="next"; title="{titled.core}"'
+        held = {"Link": link_field, "Refresh": f"0; url={text}"}.get(field, text)
+        headers += ((field.encode(), held.encode()),)
+    document = {"next": text, "page": 1} if body else {"page": 1}
+    played = world.ask("GET", "/crm/pages/x", answer=Answer(status, headers, json.dumps(document).encode()))
+    assert played.status in (status, 502)
+    nothing_of(secrets, shown, b"".join(played.script.released))
+    assert b"other.example" not in b"".join(played.script.released)

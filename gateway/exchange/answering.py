@@ -6,8 +6,9 @@ from gateway.codecs.encodings import decode, encode
 from gateway.codecs.json import JSON
 from gateway.codecs.params import HEADERS
 from gateway.codecs.program import Limits, Program, Tally
-from gateway.codecs.table import media_type, reader_for
+from gateway.codecs.table import Reader, media_type, reader_for
 from gateway.errors import PayloadError
+from gateway.exchange.echoing import fields_without, looks, readable, without
 from gateway.exchange.facts import Facts
 from gateway.exchange.partial import tell
 from gateway.exchange.pointing import leads, pointed, side_of
@@ -57,15 +58,15 @@ class Withheld(Exception):  # noqa: N818 - an outcome of reading, not an error o
 
 def unread(facts: Facts, plan: Plan, head: ResponseHead) -> Answer | None:
     """The answer that needs no body read; None when its body has to be. Raises Refused."""
-    looked = plan.response.body
+    looked = looks(facts, plan)
     if empty(head):
         gone = _REPLACED if looked else OURS
         # An empty body has to say so: without a length it would end with the connection (RFC 9112 6.3).
-        none = head.length == 0
-        drop = gone | (LENGTH if none else _length_of(head, looked))
-        said = [(b"Content-Length", b"0")] if none else []
+        nothing = head.length == 0
+        drop = gone | (LENGTH if nothing else _length_of(head, looked))
+        said = [(b"Content-Length", b"0")] if nothing else []
         return Answer(_finish(facts, plan, head, drop, said), b"")
-    if not looked or _opaque(plan, head):
+    if not looked or _opaque(plan, head) or not (plan.response.body or readable(head.get(b"content-type"))):
         return _through(facts, plan, head)
     if head.status == 206:
         raise Refused("unparseable_response", "a part of a body cannot be masked")
@@ -133,16 +134,10 @@ def masked(
     try:
         coding = head.get(b"content-encoding")
         body = raw if coding is None else decode(raw, coding.strip().lower(), limits)
-        carrier, codec = reader_for(head.get(b"content-type"))
-        program = program_of(side_of(facts, plan), head, carrier)
-        tally = Tally.of(program)
-        made = codec.transform(body, program, tally, limits)
-        if facts.leaving is not None and codec is JSON and head.status < 400:
-            made = _told(facts, plan, made, limits)
-        _count(facts, snapshot, plan, program, tally)
-        if codec is JSON and head.status < 400:
-            name = plan.upstream.provider, plan.operation.id
-            snapshot.drift.look(facts.tick(), *name, plan.country, body, program)
+        reader = reader_for(head.get(b"content-type"))
+        made = _mapped(facts, snapshot, plan, head, reader, body, limits) if plan.response.body else body
+        if facts.echoes is not None:
+            made = without(facts, reader, made, limits)
         return made if coding is None else encode(made, coding.strip().lower())
     except PayloadError as error:
         if head.status >= 400:
@@ -165,6 +160,28 @@ def _told(facts: Facts, plan: Plan, masked: bytes, limits: Limits) -> bytes:
     return JSON.dump(document) if tell(document, partial, leaving, facts.id) else masked
 
 
+def _mapped(
+    facts: Facts,
+    snapshot: Snapshot,
+    plan: Plan,
+    head: ResponseHead,
+    reader: Reader,
+    body: bytes,
+    limits: Limits,
+) -> bytes:
+    carrier, codec = reader
+    program = program_of(side_of(facts, plan), head, carrier)
+    tally = Tally.of(program)
+    masked = codec.transform(body, program, tally, limits)
+    if facts.leaving is not None and codec is JSON and head.status < 400:
+        masked = _told(facts, plan, masked, limits)
+    _count(facts, snapshot, plan, program, tally)
+    if codec is JSON and head.status < 400:
+        name = plan.upstream.provider, plan.operation.id
+        snapshot.drift.look(facts.tick(), *name, plan.country, body, program)
+    return masked
+
+
 def program_of(side: Side, head: ResponseHead, carrier: str) -> Program:
     """What masks a body of this kind. Raises PayloadError where there is nothing that does."""
     program = (side.errors if head.status >= 400 else side.bodies).get(carrier)
@@ -179,17 +196,17 @@ def _count(facts: Facts, snapshot: Snapshot, plan: Plan, program: Program, tally
         snapshot.remember(facts.subjects, plan.tenant, plan.country, program, tally.subjects)
 
 
-def masked_headers(facts: Facts, plan: Plan, head: ResponseHead) -> Headers:
-    """An answer's header fields, masked, with links that lead back here."""
+def masked_headers(facts: Facts, plan: Plan, head: ResponseHead, *, enclosed: bool = False) -> Headers:
+    """An answer's header fields, masked, with links that lead back here. `enclosed`: written in a body."""
     headers = head.headers
     if leads(head):
-        headers = pointed(facts, plan, head, headers)
+        headers = pointed(facts, plan, head, headers, enclosed=enclosed)
     program = side_of(facts, plan).headers
     if program:
         tally = Tally.of(program)
         headers = HEADERS.rewrite(headers, program, tally)
         facts.changed += facts.note(program, tally)
-    return headers
+    return headers if facts.echoes is None else fields_without(facts, headers)
 
 
 def _finish(
@@ -202,12 +219,14 @@ def _finish(
     counted: bool = True,
 ) -> bytes:
     """The answer's head: what may go on of the upstream's, then `extra` and what this gateway says."""
-    headers = masked_headers(facts, plan, head)
+    headers, reason = masked_headers(facts, plan, head), head.reason
+    if facts.echoes is not None:
+        reason = facts.echoes.text(reason.decode("latin-1")).encode("latin-1", "replace")
     extra.append((b"Hushgate-Decision", facts.id.encode()))
     if facts.changed and counted:
         extra.append((b"Hushgate-Masked", b"%d" % facts.changed))
     if facts.dropped:
         extra.append((b"Hushgate-Dropped", b"%d" % facts.dropped))
     told = facts.leaving.status if facts.leaving is not None else 0
-    line = status_line(told, PHRASES.get(told, b"")) if told else status_line(head.status, head.reason)
+    line = status_line(told, PHRASES.get(told, b"")) if told else status_line(head.status, reason)
     return forward(line, headers, drop, extra)

@@ -6,7 +6,8 @@ from typing import Any
 
 from gateway.codecs.encodings import decode, encode
 from gateway.codecs.params import HEADERS, PATH, QUERY
-from gateway.codecs.program import Found, Limits, Tally
+from gateway.codecs.program import Found, Limits, Program, Tally
+from gateway.codecs.steps import remasked
 from gateway.codecs.table import media_type, reader_for
 from gateway.codecs.unread import NOTHING, UNREAD
 from gateway.contacts.model import Standing
@@ -22,6 +23,8 @@ from gateway.exchange.restoring import restored_body, restored_headers, restored
 from gateway.exchange.uploading import Upload, upload_of
 from gateway.http1.fields import Headers
 from gateway.http1.head import RequestHead
+from gateway.masking.echoes import Echoes
+from gateway.masking.guards import Compared
 from gateway.model import Channel
 from gateway.policy.plan import Plan, Side
 from gateway.policy.snapshot import Snapshot
@@ -223,11 +226,19 @@ def _remember(facts: Facts, snapshot: Snapshot, plan: Plan, carriers: list[Carri
             snapshot.remember(facts.subjects, plan.tenant, plan.country, carried.program, met)
 
 
+def _trusting(echoes: Echoes, program: Program) -> Program:
+    """The program with guards that let pass what came as a token: who holds a token guesses nothing by it."""
+    if not any(isinstance(slot.mask, Compared) for slot in program.slots):
+        return program
+    return remasked(program, lambda mask: mask.trusting(echoes.holds) if isinstance(mask, Compared) else mask)
+
+
 def _send_on(facts: Facts, asked: Asked, carried: Carried, head: RequestHead) -> None:
     if carried.name == "path" and not carried.program.masks:
         return
     tally = Tally.of(carried.program)
-    document = carried.codec.rewrite(carried.document, carried.program, tally, carried.drop)
+    program = carried.program if facts.echoes is None else _trusting(facts.echoes, carried.program)
+    document = carried.codec.rewrite(carried.document, program, tally, carried.drop)
     facts.note(carried.program, tally)
     match carried.name:
         case "path":

@@ -29,6 +29,7 @@ from gateway.exchange.commands import (
     Release,
     Send,
 )
+from gateway.exchange.echoing import looks
 from gateway.exchange.facts import Facts, Tick
 from gateway.exchange.finding import KEY, PURPOSE, Addressed, address
 from gateway.exchange.lookups import Lookups
@@ -161,7 +162,7 @@ class Exchange:
         if plan.acts:
             yield from recorded(facts.record("intent", 0))
             facts.intended = True
-        request = self._request_head(head, plan, asked, plan.response.body or bool(parts))
+        request = self._request_head(head, plan, asked, looks(facts, plan) or bool(parts))
         retry = head.method in IDEMPOTENT and (asked.body is not None or not (head.chunked or head.length))
         got: ResponseHead
         if asked.upload is None:

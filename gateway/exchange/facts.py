@@ -6,6 +6,7 @@ from gateway.audit.record import Phase, Record
 from gateway.codecs.program import Program, Tally
 from gateway.exchange.partial import Leaving
 from gateway.http1.head import RequestHead
+from gateway.masking.echoes import Echoes
 from gateway.model import Location, Pack
 from gateway.policy.identity import Identity, Peer
 from gateway.policy.plan import Plan
@@ -23,7 +24,8 @@ class Facts:
     the provider's, which says what its SDK reads in a refusal. `scheme`: by which the caller reaches the
     gateway, so that links lead back to it; None where it names the upstream's own host. `target`: the path
     asked of it. `parts` are the operations an envelope holds. `dropped` counts who was left out and is told
-    of, `withheld` records that are missing without a word.
+    of, `withheld` records that are missing without a word. `echoes`: what came as tokens, and must
+    not come back in clear.
     """
 
     # Written out rather than generated: one of these is made for every request.
@@ -32,6 +34,7 @@ class Facts:
         "changed",
         "closed",
         "dropped",
+        "echoes",
         "head",
         "id",
         "identity",
@@ -79,6 +82,7 @@ class Facts:
         self.started = tick()
         self.scheme = scheme
         self.target = b"/"
+        self.echoes: Echoes | None = None
         self.identity: Identity | None = None
         self.plan: Plan | None = None
         self.subjects: dict[str, None] = {}
@@ -98,8 +102,7 @@ class Facts:
         self.request_bytes = 0
         self.response_bytes = 0
         self.waited = 0.0
-        self.intended = False
-        self.closed = False
+        self.intended = self.closed = False
         self.pack: Pack | None = None
         self.parts: tuple[str, ...] = ()
 
@@ -122,11 +125,12 @@ class Facts:
     def part(self) -> "Facts":
         """Those of one of the calls in an envelope; for `absorb`."""
         made = Facts(self.id, self.head, self.peer, self.now, self.tick, self.scheme)
-        made.identity, made.pack = self.identity, self.pack
+        made.identity, made.pack, made.echoes = self.identity, self.pack, self.echoes
         return made
 
     def absorb(self, part: "Facts") -> None:
         """Add what was seen and done in a part, which begins anew after that."""
+        self.echoes = self.echoes if part.echoes is None else part.echoes
         self.subjects.update(part.subjects)
         self.rules.update(part.rules)
         self.shadow.update(part.shadow)

@@ -16,7 +16,6 @@ from gateway.http1.head import ResponseHead
 from gateway.policy.linking import Led, Way
 from gateway.policy.plan import Plan, Side
 
-LINKS: Final = (b"location", b"link", b"content-location", b"refresh")
 REDIRECTS: Final = frozenset((300, 301, 302, 303, 305, 307, 308))
 
 _SHOWN: Final = frozenset(("rel", "rev", "type", "hreflang", "media"))
@@ -50,17 +49,17 @@ def side_of(facts: Facts, plan: Plan) -> Side:
 
 def leads(head: ResponseHead) -> bool:
     """Whether any field holds a link."""
-    get = head.get
-    return (
-        get(b"location") is not None
-        or get(b"link") is not None
-        or get(b"content-location") is not None
-        or get(b"refresh") is not None
-    )
+    index = head.index
+    return b"location" in index or b"link" in index or b"content-location" in index or b"refresh" in index
 
 
-def pointed(facts: Facts, plan: Plan, head: ResponseHead, headers: Headers) -> Headers:
-    """The fields with their links rewritten. Raises Refused: a redirect to where nobody may be led."""
+def pointed(
+    facts: Facts, plan: Plan, head: ResponseHead, headers: Headers, *, enclosed: bool = False
+) -> Headers:
+    """The fields with their links rewritten. `enclosed`: they are part of a body, so that paths stay paths.
+
+    Raises Refused: a redirect to where nobody may be led.
+    """
     way = way_of(facts)
     base = plan.upstream.url.rstrip("/") + facts.target.decode("latin-1")
     out: Headers = []
@@ -72,7 +71,7 @@ def pointed(facts: Facts, plan: Plan, head: ResponseHead, headers: Headers) -> H
         redirects = rewrite is _alone and name.lower() == b"location" and head.status in REDIRECTS
 
         def show(text: str, redirects: bool = redirects) -> str | None:
-            led = _led(plan, text, way, base)
+            led = _led(plan, text, way, base, enclosed)
             if redirects and (led.text is None or (led.away and not _open(plan))):
                 raise Refused(led.reason or "link_withheld", "a redirect", led.rules)
             return led.text
@@ -83,11 +82,11 @@ def pointed(facts: Facts, plan: Plan, head: ResponseHead, headers: Headers) -> H
     return out
 
 
-def _led(plan: Plan, text: str, way: Way | None, base: str) -> Led:
+def _led(plan: Plan, text: str, way: Way | None, base: str, enclosed: bool) -> Led:
     """What is shown of a link in a field, which may be relative to what was asked (RFC 3986 section 5.2)."""
     linker = plan.links
-    short = way and way._replace(short=True)
-    if text[:1] == "/" and text[:2] != "//" and way is None:
+    short = way and way._replace(short=not enclosed)
+    if text[:1] == "/" and text[:2] != "//" and (way is None or enclosed):
         return linker.lead(text, way, linker.unmapped)
     try:
         return linker.lead(urljoin(base, text), short, linker.unmapped)

@@ -19,6 +19,7 @@ from gateway.errors import PayloadError
 from gateway.exchange.facts import Facts
 from gateway.exchange.refused import Refused
 from gateway.http1.fields import Headers
+from gateway.masking.echoes import Echoes
 from gateway.masking.phonetoken import DIGITS
 from gateway.masking.sealed import DOMAIN, MIN_TEXT, PREFIX
 from gateway.policy.plan import Plan
@@ -162,11 +163,19 @@ def _through(facts: Facts, plan: Plan, carrier: str, codec: Codec, raw: bytes, l
 
 
 def restoring(facts: Facts, plan: Plan, rewrite: Callable[[], Any]) -> Any:
-    """What `rewrite` gives. A token that a rule withholds is a decision of that rule."""
+    """What `rewrite` gives; what it restored is noted: counted, and kept from coming back in the answer.
+
+    A token that a rule withholds is a decision of that rule.
+    """
     plan.restoring.take()  # of a request that was refused half way nothing was restored
     try:
         made = rewrite()
-        facts.note_restored(plan.restoring.take())
+        counts, met = plan.restoring.take()
+        facts.note_restored(counts)
+        for token, revealed in met:
+            if facts.echoes is None:
+                facts.echoes = Echoes()
+            facts.echoes.add(token, revealed.kind, revealed.value)
         return made
     except SealedError as error:
         raise Refused(error.reason, f"{error.detail} ({error.place})", error.rules) from error

@@ -12,11 +12,12 @@ from msgspec import Raw
 from gateway.codecs.encodings import decode, encode
 from gateway.codecs.json import JSON
 from gateway.codecs.program import Limits, Tally
-from gateway.codecs.table import reader_for
+from gateway.codecs.table import Reader, reader_for
 from gateway.errors import REASONS, InternalError, PayloadError
 from gateway.exchange.alone import sifted
 from gateway.exchange.answering import Answer, Withheld, masked, masked_headers, program_of, read, rewritten
 from gateway.exchange.commands import Command
+from gateway.exchange.echoing import without
 from gateway.exchange.facts import Facts
 from gateway.exchange.outcome import refusal_body
 from gateway.exchange.parts import Part
@@ -61,7 +62,8 @@ def read_parts(
                 raise PayloadError("unparseable_body", "an envelope without answers", shape.answers)
             return read(facts, snapshot, plan, head, raw, limits)
         yield from _fill(Reading(facts, snapshot, shape, limits), plan, parts, head, document)
-        return rewritten(facts, plan, head, encode(JSON.dump(document), coding))
+        body = without(facts, Reader("json", JSON), JSON.dump(document), limits)
+        return rewritten(facts, plan, head, encode(body, coding))
     except PayloadError as error:
         if head.status >= 400:
             raise Withheld from error
@@ -160,7 +162,7 @@ def _masked(
             detail = "an answer that cannot be read"
             raise PayloadError("unparseable_body", detail, it.shape.answers) from error
         body = Raw(raw)
-    shown = masked_headers(facts, plan, head)
+    shown = masked_headers(facts, plan, head, enclosed=True)
     return body, {name.decode(): value.decode("latin-1") for name, value in shown}
 
 
@@ -188,7 +190,10 @@ def _head(status: int, headers: dict[str, str]) -> ResponseHead:
         reason=b"",
         version_minor=1,
         headers=[(name.encode(), value.encode()) for name, value in headers.items()],
-        index={b"content-type": b"application/json"},
+        index={
+            **{name.lower().encode(): value.encode() for name, value in headers.items()},
+            b"content-type": b"application/json",
+        },
         length=None,
         chunked=False,
         close_delimited=False,

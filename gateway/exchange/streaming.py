@@ -10,11 +10,12 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from gateway.codecs.encodings import Decoder, Encoder
-from gateway.codecs.program import Limits, Program, Stream, Streaming, Tally
+from gateway.codecs.program import Limits, Program, Streaming, Tally
 from gateway.codecs.table import reader_for, streaming
 from gateway.errors import HushgateError, PayloadError
 from gateway.exchange.answering import begun, withheld
 from gateway.exchange.commands import Begin, Break, Command, Next, Write
+from gateway.exchange.echoing import program_of, streamed
 from gateway.exchange.facts import Facts
 from gateway.exchange.pointing import side_of
 from gateway.exchange.recording import recorded
@@ -40,6 +41,7 @@ class Way(NamedTuple):
     """How a body is streamed. `look`: bytes that are read before it begins; `whole`: a body that ends within
     them is not streamed. `glance`: decoded bytes of them that are masked before anything is released."""
 
+    carrier: str
     codec: Streaming
     program: Program
     look: int
@@ -66,16 +68,18 @@ def way_of(
     except PayloadError:
         return None
     streams, program = streaming(codec), side_of(facts, plan).bodies.get(carrier)
+    if facts.echoes is not None and not plan.response.body:
+        program = program_of(carrier)
     if streams is None or program is None or carrier == "text":  # a text is one record
         return None
     if streams is codec:
-        return Way(streams, program, 0 if head.length is None else GLANCE, GLANCE)
+        return Way(carrier, streams, program, 0 if head.length is None else GLANCE, GLANCE)
     # JSON whose bulk is no array shows itself when its first record is larger than one may be.
     glance = limits.max_record + GLANCE
     if head.length is None:
-        return Way(streams, program, limits.max_body + 1, glance, whole=True)
+        return Way(carrier, streams, program, limits.max_body + 1, glance, whole=True)
     large = outgrown or head.length > limits.max_body
-    return Way(streams, program, glance, glance) if large else None
+    return Way(carrier, streams, program, glance, glance) if large else None
 
 
 class Passage:
@@ -83,6 +87,7 @@ class Passage:
 
     __slots__ = (
         "_decoder",
+        "_echoes",
         "_encoder",
         "_facts",
         "_plan",
@@ -102,7 +107,8 @@ class Passage:
         self._facts, self._snapshot, self._plan = facts, snapshot, plan
         self._program = way.program
         self._tally: Tally | None = Tally.of(way.program)
-        self._stream: Stream = way.codec.stream(way.program, self._tally, limits)
+        stream = way.codec.stream(way.program, self._tally, limits)
+        self._stream, self._echoes = streamed(facts, way.carrier, way.codec, stream, limits)
         self._decoder = Decoder(coding, limits, stream=True)
         self._encoder = Encoder(coding)
         self._step = CODED if coding else STEP
@@ -134,7 +140,8 @@ class Passage:
         """Add the counts to the facts, once."""
         tally, self._tally = self._tally, None
         if tally is not None:
-            self._facts.changed += self._facts.note(self._program, tally)
+            for program, counts in ((self._program, tally), *((self._echoes,) if self._echoes else ())):
+                self._facts.changed += self._facts.note(program, counts)
 
     def _remember(self) -> None:
         if self._tally is not None:

@@ -76,7 +76,17 @@ Treat = Callable[[str], Mask | None]
 class Restoring:
     """The request side of tokens and masks for one plan. What it makes is kept, and depends on that alone."""
 
-    __slots__ = ("_counts", "_data", "_grant", "_needles", "_programs", "_tokens", "_treat", "_unmapped")
+    __slots__ = (
+        "_counts",
+        "_data",
+        "_grant",
+        "_met",
+        "_needles",
+        "_programs",
+        "_tokens",
+        "_treat",
+        "_unmapped",
+    )
 
     def __init__(
         self, grant: Grant, data: DataMap, treat: Treat, tokens: Tokens | None, unmapped: Unmapped
@@ -90,6 +100,8 @@ class Restoring:
         self._counts: dict[str, int] = {}
         """Tokens restored since `take`, by category. A program is run, and this taken, in one go."""
         self._needles: Callable[[bytes], object] | None = None
+        self._met: list[tuple[str, Revealed]] = []
+        """Those of them that stand for what this client may not see."""
 
     @property
     def uses(self) -> bool:
@@ -124,10 +136,11 @@ class Restoring:
             self._programs[carrier] = made
         return made
 
-    def take(self) -> dict[str, int]:
-        """How many tokens of each category were restored since this was last asked."""
+    def take(self) -> tuple[dict[str, int], list[tuple[str, Revealed]]]:
+        """Since this was last asked: tokens restored by category, and those of what it may not see."""
         counts, self._counts = self._counts, {}
-        return counts
+        met, self._met = self._met, []
+        return counts, met
 
     def _slot(self, field: Field, carrier: str) -> Slot:
         known = personal(field.category)
@@ -178,6 +191,8 @@ class Restoring:
                 continue
             self._allow(revealed, category, place, carrier)
             self._counts[revealed.category] = self._counts.get(revealed.category, 0) + 1
+            if self._treat(revealed.category) is not None:
+                self._met.append((text[start:end], revealed))
             if (start, end) == (0, len(text)):
                 return _as_it_was(value, revealed, carrier)
             parts += (text[at:start], revealed.value)

@@ -41,6 +41,9 @@ operations:
     response:
       json: {url: {is: system.operations, holds: link}}
       headers: {X-Next: {is: system.operations, holds: link}}
+  - id: people.export
+    call: GET /v1/export
+    request: {query: {phone: {is: user.contact.phone_number, subject: phone}}}
   - id: people.change
     call: POST /v1/people/{phone}/changes
     request: {path: {phone: user.contact.phone_number}}

@@ -44,7 +44,7 @@ def messages(target: Any) -> dict[str, Any]:
         "messages": [message(at)],
         "page": at,
         "uri": f"{link}{at}",
-        "next_page_uri": None if at else f"{target.path}?PageSize=1&Page=1&PageToken=PASM{0:032}",
+        "next_page_uri": None if at else f"{link}1&PageToken=PASM{0:032}",
     }
 
 
@@ -131,6 +131,8 @@ def test_every_page_comes_through_the_gateway_and_is_masked(change: Any, prefix:
         f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json?DateSent%3E=2026-01-01&From=%2B"
     )
     assert b"33755531200" not in second._payload["uri"].encode()
-    # the provider was asked four times, with its own credential, and not for what the page's filter never was
+    # the filter that the second page came with as a token was restored
     assert len(upstream.requests) == 4
+    assert upstream.requests[1].startswith(b"GET /2010-04-01/Accounts/%b/Messages.json?" % ACCOUNT.encode())
+    assert b"&From=%2B33755531200&PageSize=1&Page=1&" in upstream.requests[1].split(b"\r\n")[0]
     assert all(b"Authorization: Basic c2VjcmV0\r\n" in each for each in upstream.requests)
