@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.contacts.model import Suppression
+from gateway.errors import REASONS
 from gateway.model import Composite
 from tests.exchange.envelopes import CONTACT, CREATED, FETCH, MAIL, SHOWN, mail
 from tests.exchange.salesforce_world import DROPPING, V, call, composite, refusal, reply, sent_calls, world
@@ -155,3 +156,37 @@ def test_what_stands_around_the_answers_is_masked_as_unmapped() -> None:
 def test_a_model_of_an_envelope_has_the_defaults_of_the_reference() -> None:
     made = Composite(requests="r", answers="a", method="m", path="p", body="b", status="s", answer="x")
     assert (made.below, made.most, made.flags, made.references) == ("/", 25, (), None)
+
+
+# ---- people who are left alone --------------------------------------------------------------------------
+
+
+def left_alone(on_refusal: str) -> World:
+    rules = f"{RULES}rules:\n  - {{id: alone, records: {{}}{on_refusal}}}\n"
+    it = world(rules)
+    it.know("email", "bo@example.com", Suppression(channel=None, purpose=None))
+    return it
+
+
+FOUND = [
+    reply({"Id": "003B", "Email": "bo@example.com"}, "one"),
+    reply({"records": [{"Id": "003B", "Email": "bo@example.com"}, CONTACT]}, "many"),
+]
+ASKED = [
+    call("GET", "sobjects/Contact/003B", "one"),
+    call("GET", "query?q=SELECT+Id+FROM+Contact", "many"),
+]
+
+
+def test_a_record_that_is_withheld_is_not_in_any_answer() -> None:
+    played = composite(left_alone(", on_refusal: drop"), *ASKED, answers=FOUND)
+    one, many = played.json["compositeResponse"]
+    assert (one["httpStatusCode"], one["referenceId"]) == (REASONS["record_withheld"].status, "one")
+    assert one["body"][0]["errorCode"] == "record_withheld" and one["httpHeaders"] == {}
+    assert many["body"] == {"records": [SHOWN]} and b"003B" not in played.body
+
+
+@pytest.mark.parametrize(("on_refusal", "members"), [("", {}), (", on_refusal: drop", {"allOrNone": True})])
+def test_where_it_cannot_be_left_out_all_is_refused(on_refusal: str, members: dict[str, Any]) -> None:
+    played = composite(left_alone(on_refusal), *ASKED, answers=FOUND, **members)
+    assert refusal(played)[1] == "record_withheld" and b"003B" not in played.body
