@@ -10,8 +10,10 @@ from pathlib import Path
 
 import gateway
 from gateway import clock, keys
+from gateway.ca.root import CERTIFICATE
 from gateway.contacts.normalise import normalise
 from gateway.contacts.sqlite import SqliteRegistry
+from gateway.demo import proxied
 from gateway.model import SubjectKind
 from gateway.sandbox import hubspot, twilio
 from gateway.sandbox.people import PEOPLE
@@ -31,7 +33,7 @@ CONFIG = """\
 # Written by `hushgate demo`. Three loopback addresses stand for three places.
 listeners:
   - {{name: apps, plane: reverse, bind: "{apps}", workers: 1}}
-upstreams:
+{listener}upstreams:
   - name: hubspot-fr
     provider: hubspot
     url: {hubspot}
@@ -54,7 +56,7 @@ upstreams:
     route: {{prefix: /twilio}}
     credential:
       basic: {{user: "env:HUSHGATE_DEMO_TWILIO_USER", password: "env:HUSHGATE_DEMO_TWILIO_TOKEN"}}
-networks:
+{upstreams}networks:
   - {{cidr: 127.0.0.1/32, country: FR, operator: OVH}}
   - {{cidr: 127.0.0.2/32, country: US, operator: AWS}}
   - {{cidr: 127.0.0.3/32, country: IE, operator: Twilio}}
@@ -63,7 +65,7 @@ state: sqlite://state.db
 audit: {{dir: audit}}
 keyring: file:keyring
 admin: {{bind: "{admin}"}}
-log: {{level: warning}}
+{certificates}log: {{level: warning}}
 """
 
 SECRETS = {
@@ -83,6 +85,13 @@ class House:
     apps: str
     admin: str
     keys: Mapping[str, str]
+    proxy: str = ""
+    """`host:port` of the forward proxy; empty where there is none."""
+
+    @property
+    def trust(self) -> Path:
+        """The root certificate that clients of the proxy have to trust."""
+        return self.folder / "ca-root" / CERTIFICATE
 
     @property
     def audit(self) -> Path:
@@ -90,20 +99,27 @@ class House:
         return self.folder / "audit"
 
 
-def furnish(folder: Path, urls: Mapping[str, str], apps: str, admin: str) -> House:
-    """Write everything. `urls` are the sandboxes by upstream, `apps` and `admin` are `host:port`."""
+def furnish(folder: Path, urls: Mapping[str, str], apps: str, admin: str, proxy: str = "") -> House:
+    """Write everything. `urls` are the sandboxes by upstream, the others are `host:port`."""
     made = {client: f"hgk_{secrets.token_urlsafe(32)}" for client in CLIENTS}
     (folder / "rules").mkdir(exist_ok=True)
     (folder / "audit").mkdir(mode=0o700, exist_ok=True)
     (folder / "rules" / f"{TENANT}.yaml").write_text(rules(shipped_rules(), made), encoding="utf-8")
     _write_private(folder / "keyring", keys.generate())
     config = folder / "hushgate.yaml"
-    written = CONFIG.format(
-        apps=apps, admin=admin, hubspot=urls["hubspot"], hubspot_us=urls["hubspot-us"], twilio=urls["twilio"]
-    )
+    if proxy and not (folder / "ca-root").exists():
+        proxied.authority(folder)
+    parts = {
+        "listener": proxied.LISTENER,
+        "upstreams": proxied.UPSTREAMS,
+        "certificates": proxied.CERTIFICATES,
+    }
+    places = {"hubspot": urls["hubspot"], "hubspot_us": urls["hubspot-us"], "twilio": urls["twilio"]}
+    more = {name: text.format(proxy=proxy, **places) if proxy else "" for name, text in parts.items()}
+    written = CONFIG.format(apps=apps, admin=admin, **places, **more)
     config.write_text(written, encoding="utf-8")
     _enter_contacts(folder)
-    return House(folder, config, f"http://{apps}", f"http://{admin}", made)
+    return House(folder, config, f"http://{apps}", f"http://{admin}", made, proxy)
 
 
 def shipped_rules() -> str:

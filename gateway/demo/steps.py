@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from gateway.demo import proxied
 from gateway.demo.apps import Answer
 from gateway.demo.house import CONSENTING, SUPPRESSED
 from gateway.demo.table import table
@@ -217,6 +218,22 @@ def click_to_call(world: World) -> Shown:
     return Shown(lines, ok, (read, blocked, called, *refused))
 
 
+def as_it_is(world: World) -> Shown:
+    """An SDK that knows nothing of a gateway, through the forward proxy."""
+    house, names = world.house, ("direction", "from_", "to", "body", "status")
+    if not house.proxy:
+        return Shown(["left out: the extra `intercept` (mitmproxy) is not installed"], True)
+    direct = world.direct_twilio.call(lambda sdk: sdk.messages.list(limit=2))
+    seen = proxied.messages(house.proxy, house.trust, house.keys["helpdesk"], *names)
+    if not direct.value or isinstance(seen, str):
+        return Shown([str(seen)], False)
+    pairs = list(zip(direct.value, seen, strict=True))
+    rows = [(name, str(getattr(before, name)), after[name]) for before, after in pairs for name in names]
+    ok = all(b.to != a["to"] and b.body != a["body"] and str(b.status) == a["status"] for b, a in pairs)
+    lines = table(("https://api.twilio.com", "without gateway", "support sees"), rows)
+    return Shown([*lines, "HTTPS_PROXY and REQUESTS_CA_BUNDLE are all that the application was given"], ok)
+
+
 STEPS: Final = (
     Step("What a role may see of a contact", contact),
     Step("What a role may see of messages", messages),
@@ -227,6 +244,7 @@ STEPS: Final = (
     Step("A transfer out of the region is refused", transfer),
     Step("A role is kept from an operation", bulk_delete),
     Step("An unknown key opens nothing", stranger),
+    Step("An application that cannot be re-pointed", as_it_is),
 )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from gateway import clock
 from gateway.audit.walk import verify_directory
+from gateway.demo import proxied
 from gateway.demo.house import CLIENTS, PLACES, House, furnish
 from gateway.demo.process import free_port, gateway, wait_ready
 from gateway.sandbox import hubspot, twilio
@@ -63,6 +64,7 @@ def tour(*, once: bool, state: Path | None = None, port: int = 0, out: TextIO | 
             urls,
             f"127.0.0.1:{port or free_port()}",
             f"127.0.0.1:{free_port()}",
+            f"127.0.0.1:{free_port()}" if proxied.available() else "",
         )
         process = stack.enter_context(gateway(house))
         # Importing the SDKs takes as long as the gateway takes to start: one goes on during the other.
@@ -122,6 +124,21 @@ def pointers(house: House) -> list[str]:
         f"   metrics           {house.admin}/metrics",
         "",
         f"   curl -H 'Hushgate-Key: {house.keys['helpdesk']}' '{house.apps}/hubspot{contact}'",
+        *(proxy_pointers(house, contact) if house.proxy else ()),
+    ]
+
+
+def proxy_pointers(house: House, contact: str) -> list[str]:
+    """How an application comes to the forward proxy as it is."""
+    key = house.keys["helpdesk"]
+    trusts = "REQUESTS_CA_BUNDLE (Python), NODE_EXTRA_CA_CERTS (Node), SSL_CERT_FILE (others)"
+    return [
+        "",
+        "Or leave it as it is, and send its traffic through the forward proxy:",
+        *(f"   {name}={value}" for name, value in proxied.environment(house.proxy, house.trust, key).items()),
+        f"   the trust file is for {trusts}",
+        "",
+        f"   curl -x 'http://app:{key}@{house.proxy}' --cacert '{house.trust}' 'https://api.hubapi.com{contact}'",
     ]
 
 

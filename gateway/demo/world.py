@@ -15,6 +15,7 @@ from gateway.demo.house import House
 class World:
     """Applications by client, and the sandboxes' URLs by upstream."""
 
+    house: House
     urls: Mapping[str, str]
     direct_hubspot: HubSpotApp
     direct_twilio: TwilioApp
@@ -46,6 +47,7 @@ def world(house: House, urls: Mapping[str, str]) -> Iterator[World]:
     """All applications, their connections closed at the end."""
     hubspot, twilio = f"{house.apps}/hubspot", f"{house.apps}/twilio"
     made = World(
+        house=house,
         urls=urls,
         direct_hubspot=HubSpotApp(urls["hubspot"]),
         direct_twilio=TwilioApp(urls["twilio"]),
