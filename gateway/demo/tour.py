@@ -68,14 +68,14 @@ def tour(*, once: bool, state: Path | None = None, port: int = 0, out: TextIO | 
         )
         process = stack.enter_context(gateway(house))
         # Importing the SDKs takes as long as the gateway takes to start: one goes on during the other.
-        from gateway.demo.steps import STEPS
+        from gateway.demo.steps import PROXIED, STEPS
         from gateway.demo.world import world
 
         apps = stack.enter_context(world(house, urls))
         wait_ready(process, house)
         say(out, f"Gateway and sandboxes are ready after {clock.monotonic() - began:.1f} s.")
         results: list[tuple[bool, tuple[Answer, ...]]] = []
-        for number, step in enumerate(STEPS, 1):
+        for number, step in enumerate((*STEPS, *(PROXIED if house.proxy else ())), 1):
             shown = step.show(apps)
             mark = "ok" if shown.ok else "NOT AS IT HAS TO BE"
             say(out, "", f"{number}. {step.title}  [{mark}]", *(f"   {line}" for line in shown.lines))

@@ -72,3 +72,14 @@ def test_two_tours_share_no_key(tmp_path: Path) -> None:
     assert not set(first.keys.values()) & set(second.keys.values())
     assert (first.folder / "keyring").read_bytes() != (second.folder / "keyring").read_bytes()
     assert (first.folder / "keyring").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_forward_proxy_is_in_the_configuration_where_there_is_one(tmp_path: Path) -> None:
+    house = furnish(tmp_path, URLS, "127.0.0.1:8080", "127.0.0.1:9090", "127.0.0.1:3128")
+    config = load_config(house.config, SECRETS)
+    assert [(it.name, it.plane) for it in config.listeners] == [("apps", "reverse"), ("proxy", "intercept")]
+    assert {u.host for u in config.upstreams if u.host} == {"api.hubapi.com", "api.twilio.com"}
+    first = house.trust.read_bytes()
+    assert b"BEGIN CERTIFICATE" in first
+    furnish(tmp_path, URLS, "127.0.0.1:8080", "127.0.0.1:9090", "127.0.0.1:3128")
+    assert house.trust.read_bytes() == first

@@ -8,7 +8,7 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.demo.house import CLIENTS, House
-from gateway.demo.steps import STEPS, Step
+from gateway.demo.steps import PROXIED, STEPS, Step
 from gateway.demo.world import World, world
 from gateway.sandbox import hubspot, twilio
 from gateway.sandbox.ledger import basic, bearer
@@ -43,11 +43,11 @@ def relayed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         front = stack.enter_context(running(Relay(apps)))
         keys = dict.fromkeys(CLIENTS, "any")
         folder = tmp_path_factory.mktemp("relay")
-        house = House(folder, folder / "hushgate.yaml", front, front, keys)
+        house = House(folder, folder / "hushgate.yaml", front, front, keys, "127.0.0.1:9")
         yield stack.enter_context(world(house, urls))
 
 
-@pytest.mark.parametrize("step", STEPS, ids=lambda s: s.title)
+@pytest.mark.parametrize("step", [*STEPS, *PROXIED], ids=lambda s: s.title)
 def test_without_a_gateway_no_step_is_as_it_has_to_be(relayed: World, step: Step) -> None:
     shown = step.show(relayed)
     assert not shown.ok

@@ -1,5 +1,6 @@
 """`hushgate demo --once`: the whole tour, with a real gateway in a process of its own."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -46,3 +47,7 @@ def test_pointers_hold_a_line_to_copy() -> None:
     text = "\n".join(pointers(house))
     assert "curl -H 'Hushgate-Key: k1' 'http://127.0.0.1:1/hubspot/crm/v3/objects/contacts/101?" in text
     assert all(key in text for key in keys.values())
+    assert "HTTPS_PROXY" not in text
+    proxied = "\n".join(pointers(dataclasses.replace(house, proxy="127.0.0.1:3")))
+    assert "HTTPS_PROXY=http://app:k1@127.0.0.1:3" in proxied
+    assert "--cacert '/x/ca-root/root.pem' 'https://api.hubapi.com/crm/" in proxied
