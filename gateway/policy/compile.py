@@ -33,6 +33,7 @@ from gateway.model import (
     overlaps,
 )
 from gateway.policy.carriers import bodies, every, flat, headers
+from gateway.policy.cursors import sealing
 from gateway.policy.fields import VIEW, Treatment, treatment
 from gateway.policy.linking import Linker, LinkMasker, Programs
 from gateway.policy.matchers import Situation, categories, obstacle, personal
@@ -284,6 +285,8 @@ class _Sides:
             treated = replace(treated, mask=self._guarded(field.path, field.guard))
         if field.holds == "link" and direction == "response":
             treated = replace(treated, mask=LinkMasker(self.linker, treated.mask))
+        if field.holds == "cursor" and direction == "response":
+            treated = replace(treated, mask=treated.mask or sealing(self._ground.reading))
         return replace(treated, path=field.path, subject=field.subject, role=field.role)
 
     def _programs(self, operation: Operation) -> Programs:

@@ -21,6 +21,7 @@ from gateway.masking.table import REVERSIBLE
 from gateway.masking.token import PHONE, Revealed, Tokens
 from gateway.model import DataMap, Field, Mask, Policy, Rule, Unmapped, View, covers, overlaps
 from gateway.policy.carriers import BODIES, whole
+from gateway.policy.cursors import opening
 from gateway.policy.matchers import personal
 
 STRIPPED: Final = frozenset(("json", "form"))
@@ -147,10 +148,12 @@ class Restoring:
         category = field.category if known else None
         place = carrier if carrier in ("query", "path", "headers") else "body"
         written = recogniser(self._treat(field.category)) if known else ours
+        here = f"{place}: {field.path}"
+        cursor = field.holds == "cursor"
         return Slot(
             path=field.path,
             category=field.category,
-            mask=self._masker(category, f"{place}: {field.path}", carrier, written),
+            mask=opening(self._tokens, here) if cursor else self._masker(category, here, carrier, written),
             shadow=self._grant.sealing(field.category, "shadow") if known else (),
         )
 

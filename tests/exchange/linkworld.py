@@ -30,8 +30,10 @@ operations:
         name: user.name
         gone: user.content
         page: system.operations
+        after: {is: system.operations, holds: cursor}
     response:
       json:
+        after: {is: system.operations, holds: cursor}
         next: {is: system.operations, holds: link}
         mine: {is: user.content, holds: link}
         "links": {is: system.operations, holds: link}
