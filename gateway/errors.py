@@ -34,7 +34,7 @@ REASONS: Mapping[str, Reason] = {
     "record_withheld": Reason(403, "A record is that of a person who is to be left alone"),
     "unknown_upstream": Reason(404, "No upstream of this client is at this address"),
     "host_not_allowed": Reason(403, "No provider pack and no upstream names this host"),
-    "protocol_not_allowed": Reason(403, "Only HTTP and WebSocket are passed here"),
+    "protocol_not_allowed": Reason(403, "Only HTTP is passed here"),
     "certificate_refused": Reason(403, "The client did not accept the gateway's certificate"),
     "proxy_authentication_required": Reason(407, "The proxy does not know the client"),
     "host_mismatch": Reason(421, "The host asked for is not the one the connection was made to"),

@@ -87,6 +87,18 @@ def test_http2_is_spoken_where_it_is_offered(proxy: Proxy) -> None:
             assert got.startswith(b"HTTP/1.1 200") and b"ana@example.com" not in got
 
 
+def test_a_long_http2_connection_keeps_nothing_of_its_requests(proxy: Proxy) -> None:
+    with proxy.tls(protocols=("h2",)) as sock:
+        made = connection(sock)
+        for _ in range(20):
+            assert send(sock, made, h2_fields(proxy)).startswith(b"HTTP/1.1 200")
+        (layer,) = list(proxy.worker.streams.values())
+        assert len(layer.connections) <= 3, "one for the application, and what has just ended"
+        assert len(proxy.worker.links) <= 2
+    wait_for(lambda: [True] if not proxy.worker.streams else [])
+    assert not proxy.worker.sessions or wait_for(lambda: [True] if not proxy.worker.sessions else [])
+
+
 def h2_fields(proxy: Proxy, **changes: bytes) -> list[tuple[bytes, bytes]]:
     fields = {
         ":method": b"GET",
@@ -196,6 +208,13 @@ def doubled(proxy: Proxy) -> bytes:
         return send(sock, connection(sock, checks=False), [*fields, (b":path", b"/recordings/7")])
 
 
+def tunnels(proxy: Proxy) -> bytes:
+    """CONNECT as a stream (RFC 9113 section 8.5)."""
+    with proxy.tls(protocols=("h2",)) as sock:
+        fields = [(b":method", b"CONNECT"), (b":authority", proxy.host.encode())]
+        return send(sock, connection(sock, checks=False), fields)
+
+
 BAD = {
     "no key": Bad(connects("{}", key=b""), 407, "proxy_authentication_required"),
     "a wrong key": Bad(connects("{}", key=b"guess"), 407, "proxy_authentication_required"),
@@ -230,6 +249,12 @@ BAD = {
         400,
         "malformed_request",
     ),
+    "WebSocket": Bad(
+        asks("GET /contacts/7 HTTP/1.1\nHost: {}\nConnection: Upgrade\nUpgrade: websocket\n\n"),
+        403,
+        "upgrade_required_refused",
+    ),
+    "HTTP/2: a tunnel": Bad(tunnels, 0, "malformed_request"),
     "no Host": Bad(asks("GET / HTTP/1.1\n\n"), 400, "malformed_request"),
     "two Hosts": Bad(asks("GET / HTTP/1.1\nHost: {0}\nHost: {0}\n\n"), 400, "malformed_request"),
     "an operation no pack names": Bad(asks("GET /nothing HTTP/1.1\nHost: {}\n\n"), 403, "unknown_operation"),

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from mitmproxy.connection import ConnectionState, Server
 from mitmproxy.proxy import commands, events, server_hooks
-from mitmproxy.proxy.layers import HttpLayer
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.server import ConnectionIO
 
@@ -60,9 +59,9 @@ class Handler(ProxyConnectionHandler):
 
     def _forget(self, server: Server) -> None:
         """An HTTP/2 connection has a link for every request: mitmproxy would keep them all to its end."""
-        for layer in self.layer.context.layers:
-            if isinstance(layer, HttpLayer) and not server.connected:
-                layer.connections.pop(server, None)
+        streams = self._plane.streams.get(self.client.id)
+        if streams is not None and not server.connected:
+            streams.connections.pop(server, None)
 
     def end(self) -> None:
         """Close the application's connection."""

@@ -34,7 +34,6 @@ MOST: Final = 64 * 1024
 CONNECT: Final = b"CONNECT "
 _METHOD: Final = re.compile(rb"[A-Z]{3,20} ")
 _TARGET: Final = re.compile(rb"CONNECT (?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5} HTTP/1\.[01]")
-_UPGRADE: Final = re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
 
 Commands = Generator[commands.Command, Any, None]
 
@@ -141,7 +140,7 @@ def choose(plane: "Interceptor", session: Session, context: Context, data: bytes
     if session.explicit and CONNECT.startswith(data[: len(CONNECT)]):
         return _connect(plane, context, data)
     if session.tls and context.client.alpn == b"h2":
-        http = HttpLayer(context, HTTPMode.transparent)
+        http = plane.streams[context.client.id] = HttpLayer(context, HTTPMode.transparent)
         http.connections[context.client] = Http2(context.fork())
         return http
     if not _METHOD.match(data):

@@ -13,6 +13,7 @@ from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.connection import Client, Server
 from mitmproxy.master import Master
 from mitmproxy.options import Options
+from mitmproxy.proxy.layers import HttpLayer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from OpenSSL import SSL
 
@@ -71,6 +72,8 @@ class Interceptor(Worker):
         self.contexts = contexts
         self.sessions: dict[str, Session] = {}
         self.links: dict[str, Inside] = {}
+        self.streams: dict[str, HttpLayer] = {}
+        """mitmproxy's layers of HTTP/2, by connection."""
         self.ways: dict[str, Way] = {}
         self.master = _master(config)
         self.master.addons.add(Addon(self))
@@ -98,6 +101,7 @@ class Interceptor(Worker):
     def forget_client(self, client: Client) -> None:
         """It has gone."""
         self.sessions.pop(client.id, None)
+        self.streams.pop(client.id, None)
 
     # ---- what may pass ----------------------------------------
 
