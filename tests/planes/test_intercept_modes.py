@@ -1,6 +1,7 @@
 """The ways in: SOCKS5, local reverse, redirects, TLS to the proxy, certificates of callers, tunnels."""
 
 import contextlib
+import dataclasses
 import socket
 import ssl
 import struct
@@ -21,7 +22,7 @@ from gateway.deployment import Tls
 from gateway.model import Upstream as UpstreamModel
 from tests.http2 import connection, send
 from tests.intercepting import Proxy, authority, trusting, write
-from tests.plane import PATIENCE, Upstream, answer, read_answer
+from tests.plane import PATIENCE, TIMEOUTS, Upstream, answer, read_answer
 from tests.world import KEYS, RULES
 
 PERSON = b'{"id": "7", "name": {"first": "Ana"}, "email": "ana@example.com"}'
@@ -262,3 +263,23 @@ def serve_tls(server: socket.socket, context: ssl.SSLContext, heard: list[bytes]
             sock, _ = server.accept()
             with contextlib.suppress(OSError), sock, context.wrap_socket(sock, server_side=True) as inner:
                 heard.append(inner.recv(100))
+
+
+# ---- time ----------------------------------------
+
+
+def test_whoever_does_not_say_what_it_wants_is_not_waited_for(upstream: Upstream) -> None:
+    hasty = dataclasses.replace(TIMEOUTS, idle=1.0)
+    with Proxy(upstream, timeouts=hasty) as proxy:
+        with proxy.connect() as sock:
+            with contextlib.suppress(OSError):
+                for byte in proxy.connect_line():
+                    sock.sendall(bytes([byte]))
+                    threading.Event().wait(0.05)
+            assert read_answer(sock) == b""
+        with proxy.tunnel() as sock:
+            assert sock.recv(1) == b""
+        assert {r.reason for r in proxy.records()} == {"request_timeout"}
+        with proxy.tls() as sock:
+            sock.sendall(get(proxy.host, ""))
+            assert masked(read_answer(sock))

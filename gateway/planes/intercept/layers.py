@@ -127,6 +127,13 @@ def _connect(plane: "Interceptor", context: Context, data: bytes) -> layer.Layer
 
 def choose(plane: "Interceptor", session: Session, context: Context, data: bytes) -> layer.Layer | None:
     """The next layer; None: more bytes are needed to know. Raises HushgateError."""
+    found = _chosen(plane, session, context, data)
+    session.settled = isinstance(found, Relay | HttpLayer) and not session.explicit
+    session.settled = session.settled or isinstance(found, Relay)
+    return found
+
+
+def _chosen(plane: "Interceptor", session: Session, context: Context, data: bytes) -> layer.Layer | None:
     if session.passed:
         return Relay(context, plane)
     if context.client.transport_protocol != "tcp":

@@ -53,6 +53,11 @@ class Mode:
         finally:
             del self._handlers[handler], self._sockets[handler.client.id]
 
+    @property
+    def handlers(self) -> list[Handler]:
+        """Of the connections that are open."""
+        return list(self._handlers)
+
     def socket_of(self, client: Client) -> Any:
         """The socket of an application's connection."""
         return self._sockets.get(client.id)

@@ -28,6 +28,7 @@ from gateway.planes.intercept.layers import INSIDE
 from gateway.planes.intercept.link import Link
 from gateway.planes.intercept.modes import Mode, mode_of
 from gateway.planes.intercept.quiet import silence
+from gateway.planes.intercept.refusal import refused
 from gateway.planes.intercept.session import Session, proxy_key
 from gateway.planes.intercept.tls import Contexts
 from gateway.planes.reverse.worker import Worker
@@ -91,7 +92,9 @@ class Interceptor(Worker):
 
     def welcome(self, client: Client) -> bool:
         """A connection has come in; False: there are too many."""
-        self.sessions[client.id] = session = Session(Peer(str(client.peername[0]), intercepted=True))
+        self.sessions[client.id] = session = Session(
+            Peer(str(client.peername[0]), intercepted=True), self.tick()
+        )
         self._mode.begin(session)
         if len(self.sessions) <= self._most and not self.draining:
             return True
@@ -196,6 +199,17 @@ class Interceptor(Worker):
         error = exc_info[1] if isinstance(exc_info, tuple) else None
         log.error("an intercepted connection was refused: %s", where(error) if error else "an error")
 
+    def _look(self) -> None:
+        super()._look()
+        before = self.tick() - self.timeouts["idle"]
+        for handler in self._mode.handlers:
+            session = self.sessions.get(handler.client.id)
+            if session is not None and not session.settled and session.begun < before:
+                session.settled = True
+                late = PayloadError("request_timeout", "", "head")
+                self.spawn(refused(self, session, late), _nothing, _nothing)
+                handler.end()
+
     async def _drain(self) -> None:
         await super()._drain()
         await self._mode.end(FLUSH)
@@ -210,6 +224,10 @@ def _master(config: Config) -> Master:
     longest = max(waits.idle, waits.answer, waits.progress, waits.body) + 1
     master.options.update(connection_strategy="lazy", tcp_timeout=int(longest), rawtcp=False)
     return master
+
+
+def _nothing(_: object) -> None:
+    """Nobody waits for this."""
 
 
 def _is_address(name: bytes) -> bool:

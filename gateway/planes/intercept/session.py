@@ -15,6 +15,8 @@ from gateway.policy.origins import Origins, split_host
 class Session:
     """What is known of a connection, filled in as it becomes known.
 
+    `begun` is monotonic seconds; `settled`: what it is has been found out, and who reads it has deadlines.
+
     `explicit`: the application knows that it speaks to a proxy, and has not made a tunnel yet. `target`: the
     host name it asked to be connected to, `port` its port; where it named an address, that is `address`.
     `sni`: the name in its TLS handshake. `means`: the host, with port, that every request is for, whatever it
@@ -22,6 +24,8 @@ class Session:
     """
 
     peer: Peer
+    begun: float = 0.0
+    settled: bool = False
     explicit: bool = False
     target: bytes | None = None
     port: int | None = None
