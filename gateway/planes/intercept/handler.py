@@ -1,6 +1,7 @@
 """One intercepted connection in mitmproxy, whose servers are links to the core or pinned addresses."""
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Any
 
 from mitmproxy.connection import ConnectionState, Server
@@ -53,15 +54,23 @@ class Handler(ProxyConnectionHandler):
             await self.handle_connection(server)
         finally:
             self._plane.links.pop(server.id, None)
-            self._forget(server)
+            self._forget()
             if isinstance(reader, Link):
                 reader.close()
 
-    def _forget(self, server: Server) -> None:
-        """An HTTP/2 connection has a link for every request: mitmproxy would keep them all to its end."""
-        streams = self._plane.streams.get(self.client.id)
-        if streams is not None and not server.connected:
-            streams.connections.pop(server, None)
+    def _forget(self) -> None:
+        """An HTTP/2 connection has a link for every request: mitmproxy would keep them all to its end.
+
+        One whose request has been answered early is still written to, and stays until that has ended.
+        """
+        layer = self._plane.streams.get(self.client.id)
+        if layer is None:
+            return
+        used = {stream.context.server for stream in layer.streams.values()}
+        used |= set(layer.waiting_for_establishment)
+        for server in [one for one in layer.connections if isinstance(one, Server)]:
+            if not server.connected and server not in used:
+                del layer.connections[server]
 
     def end(self) -> None:
         """Close the application's connection."""
@@ -78,5 +87,5 @@ class Handler(ProxyConnectionHandler):
         """Mitmproxy's own words quote traffic: nothing of them is written. After a crash nothing goes on."""
         del level
         if "crashed" in message:
-            self._plane.crashed(exc_info)
+            self._plane.crashed(sys.exc_info() if exc_info is True else exc_info)
             self.end()
