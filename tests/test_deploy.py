@@ -90,6 +90,39 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     assert complaints == []
 
 
+# ---- the redirect ----------------------------------------------------------------------------------------
+
+
+def test_the_redirects_unit_calls_the_script_as_it_wants_to_be_called() -> None:
+    service = dict(sections((ROOT / "deploy" / "hushgate-redirect.service").read_text())["Service"])
+    assert service["CapabilityBoundingSet"] == "CAP_NET_ADMIN"
+    assert service["RemainAfterExit"] == "yes"
+    said = [service[key].split()[1:] for key in ("ExecStart", "ExecStop")]
+    assert said == [["up", "--user", "hushgate", "--to", "8443", "$OPTIONS"], ["down"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 2, "redirect.sh up"),
+        (["sideways"], 2, "redirect.sh up"),
+        (["up", "--to"], 2, "redirect.sh up"),
+        (["up", "--to", "8443; drop"], 1, "--to: found '8443; drop', expected port numbers"),
+        (["up", "--user", "nobody-of-that-name"], 1, "there is no user 'nobody-of-that-name'"),
+        (
+            ["up", "--only", "203.0.113.7 } accept"],
+            1,
+            "--only: found '203.0.113.7 } accept', expected addresses",
+        ),
+        (["up", "--in", 'eth0" accept'], 1, "--in: found 'eth0\" accept', expected an interface"),
+    ],
+)
+def test_the_redirect_refuses_what_it_does_not_understand(arguments: list[str], code: int, said: str) -> None:
+    script = ROOT / "deploy" / "redirect.sh"
+    done = subprocess.run([str(script), *arguments], capture_output=True, text=True, check=False)
+    assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+
+
 # ---- the container file ---------------------------------------------------------------------------------
 
 

@@ -26,7 +26,6 @@ from tests.faults import (
     talk,
 )
 from tests.plane import Gate, Upstream
-from tests.world import RULES
 
 STREAM_ROWS = [
     *(COMMAND_ROWS[name] for name in ("Begin", "Write", "Break")),
@@ -77,5 +76,5 @@ def test_an_error_of_the_house(
     fault = Fault()
     row.install(monkeypatch, fault)
     assert row.house is not None
-    with Upstream(reply) as upstream, Gate(upstream, rules=RULES + row.rules, pack=PACK_WITH_HEADERS) as gate:
+    with Upstream(reply) as upstream, Gate(upstream, rules=row.policy, pack=PACK_WITH_HEADERS) as gate:
         run(gate, upstream, row, fault, row.house, row.house_status, Said(caplog))

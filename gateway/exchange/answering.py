@@ -58,7 +58,8 @@ class Withheld(Exception):  # noqa: N818 - an outcome of reading, not an error o
 
 def unread(facts: Facts, plan: Plan, head: ResponseHead) -> Answer | None:
     """The answer that needs no body read; None when its body has to be. Raises Refused."""
-    looked = looks(facts, plan)
+    reads = plan.response.reads(head.status)
+    looked = reads or looks(facts, plan)
     if empty(head):
         gone = _REPLACED if looked else OURS
         # An empty body has to say so: without a length it would end with the connection (RFC 9112 6.3).
@@ -135,7 +136,11 @@ def masked(
         coding = head.get(b"content-encoding")
         body = raw if coding is None else decode(raw, coding.strip().lower(), limits)
         reader = reader_for(head.get(b"content-type"))
-        made = _mapped(facts, snapshot, plan, head, reader, body, limits) if plan.response.body else body
+        made = (
+            _mapped(facts, snapshot, plan, head, reader, body, limits)
+            if plan.response.reads(head.status)
+            else body
+        )
         if facts.echoes is not None:
             made = without(facts, reader, made, limits)
         return made if coding is None else encode(made, coding.strip().lower())

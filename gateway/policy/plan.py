@@ -67,6 +67,10 @@ class Side:
         """The program of form bodies."""
         return self.bodies.get("form")
 
+    def reads(self, status: int) -> bool:
+        """Whether the body of an answer with this status has to be read."""
+        return self.body or (status >= 400 and bool(self.errors))
+
     def unread(self, media_type: str) -> Opaque | None:
         """What decides about bodies of a type that are passed on unread, or None: they are to be read."""
         for opaque in self.opaque:

@@ -36,7 +36,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 def test_version_prints_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["version"]) == exits.OK
     out, err = capsys.readouterr()
-    assert re.fullmatch(rf"hushgate {re.escape(__version__)} \((pure Python|native: [a-z, ]+)\)\n", out)
+    assert re.fullmatch(rf"hushgate {re.escape(__version__)} \((pure Python|native: [a-z0-9, ]+)\)\n", out)
     assert err == ""
 
 

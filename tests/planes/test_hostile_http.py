@@ -190,7 +190,7 @@ def test_curl_replies(mapped: bool) -> None:
         Gate(upstream, rules=PASS, timeouts=IMPATIENT, pack=pack.encode(), change=_at_root) as gate,
     ):
         for row in rows:
-            told[0] = corpora.raw(row)
+            told[0] = led_nowhere(corpora.raw(row))
             words = row["command"].split()
             heading = "-I" in words or "--head" in words or row["id"] in expected.CURL_HEAD
             method = "HEAD" if heading else "GET"
@@ -204,6 +204,14 @@ def test_curl_replies(mapped: bool) -> None:
         assert {had for _, _, had in verdicts} <= {"refused", "bodiless", "usable"}
         return
     corpora.compare("curl replies, through", verdicts, THROUGH)
+
+
+LEADS = re.compile(rb"(?im)^(location|content-location|link|refresh)(?=:)")
+
+
+def led_nowhere(raw: bytes) -> bytes:
+    """An answer under whose name for a link there is none: where it leads is not what is asked here."""
+    return raw if len(LEADS.findall(raw)) > 1 else LEADS.sub(rb"x-\1", raw)
 
 
 THROUGH = {

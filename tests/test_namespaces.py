@@ -1,0 +1,234 @@
+"""An unmodified application under the rules by the network alone: namespaces, nftables, real SDK and TLS."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from gateway import keys
+from gateway.contacts.sqlite import SqliteRegistry
+from gateway.sandbox import hubspot, twilio
+from gateway.sandbox.people import PEOPLE
+from tests.clientprograms import BUNDLE, CLIENTS, Client
+from tests.namespaces import HOSTS, PROVIDER, Trio, trio, wait_until, why_not
+
+SERVE = """
+import os, socket, uvicorn
+from gateway.sandbox import hubspot, twilio
+sock = socket.create_server(("0.0.0.0", 443))
+print("serving", flush=True)
+apps = {b"api.twilio.com": twilio.create(), b"api.hubapi.com": hubspot.create()}
+async def noted(scope, receive, send):
+    if scope["type"] == "http":
+        with open("seen.txt", "a") as file:
+            file.write(f"{scope['method']} {scope['client'][0]}\\n")
+    await apps[dict(scope["headers"])[b"host"]](scope, receive, send)
+uvicorn.Server(uvicorn.Config(noted, log_level="error", lifespan="off",
+    ssl_certfile="provider.pem", ssl_keyfile="provider.pem")).run(sockets=[sock])
+"""
+"""The providers: their sandboxes, with a certificate of their names, noting who called."""
+
+APPLICATION = """
+import json, sys
+from twilio.base.exceptions import TwilioException
+from twilio.rest import Client
+from gateway.sandbox.twilio import ACCOUNT, TOKEN
+client = Client(ACCOUNT, TOKEN)
+def call(to):
+    try:
+        return client.calls.create(to=to, from_="+33939980999", twiml="<Response/>").status
+    except TwilioException as refusal:
+        return getattr(refusal, "status", 0) or "refused"
+print(json.dumps({
+    "numbers": [message.to for message in client.messages.list(limit=3)],
+    "calls": [call(number) for number in sys.argv[1:] or CALLS],
+}))
+"""
+"""The application: Twilio's own SDK, told nothing of a gateway."""
+
+RULES = """\
+tenant: acme
+instruction: {by: dpo@acme.example, ref: "namespaces", date: 2026-01-01}
+country: FR
+clients:
+  - {id: desk, network: [10.77.1.0/24], role: support, purposes: [essential.service.operations]}
+views:
+  support:
+    show: [user.name]
+    mask: {user.contact.phone_number: {partial: {keep_last: 2}}}
+rules:
+  - {id: stay-in-ireland, residency: {data: user, regions: [IE]}}
+"""
+
+CONFIG = """\
+listeners:
+  - {name: redirected, plane: intercept, mode: transparent, bind: "0.0.0.0:8443", workers: 1}
+upstreams:
+  - name: twilio-ie
+    provider: twilio
+    url: https://api.twilio.com
+    connect: [203.0.113.7]
+    ca: provider-ca.pem
+    region: IE
+    operator: Twilio
+    route: {prefix: /twilio}
+  - name: hubspot-ie
+    provider: hubspot
+    url: https://api.hubapi.com
+    connect: [203.0.113.7]
+    ca: provider-ca.pem
+    region: IE
+    operator: AWS
+    route: {prefix: /hubspot}
+certificates: {dir: certs}
+rules: rules
+state: sqlite://state.db
+audit: {dir: audit}
+keyring: file:keyring
+admin: {bind: "127.0.0.1:9090"}
+"""
+
+SUPPRESSED, WELCOME = PEOPLE[2].mobilephone, PEOPLE[0].mobilephone
+HUSHGATE = [sys.executable, "-m", "gateway.cli.main"]
+
+SAID = [
+    ("calls.create", "intent", ""),
+    ("calls.create", "outcome", ""),
+    ("calls.create", "refusal", "contact_suppressed"),
+]
+"""Operation, phase and reason of what the log says of the application's calls."""
+
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trio]:
+    """The namespaces, a provider that serves and a gateway that is ready; nothing is redirected yet."""
+    folder = tmp_path_factory.mktemp("namespaces")
+    with trio(folder) as made:
+        provider = made.start("provider", [sys.executable, "-c", SERVE])
+        assert provider.stdout is not None
+        assert provider.stdout.readline() == "serving\n"
+        _furnish(made)
+        gateway = made.start("gate", [*HUSHGATE, "run", "-c", "hushgate.yaml"])
+        wait_until(gateway, lambda: _ready(made))
+        yield made
+
+
+def _furnish(made: Trio) -> None:
+    folder = made.folder
+    (folder / "hushgate.yaml").write_text(CONFIG)
+    (folder / "rules").mkdir()
+    (folder / "rules" / "acme.yaml").write_text(RULES)
+    (folder / "audit").mkdir(mode=0o700)
+    (folder / "keyring").touch(mode=0o600)
+    (folder / "keyring").write_bytes(keys.generate())
+    suppressed = keys.read(folder / "keyring").pseudonymiser("acme")("phone", SUPPRESSED)
+    registry = SqliteRegistry(folder / "state.db")
+    registry.suppress("acme", suppressed, None, None, "test", 0.0)
+    registry.close()
+    for command in (["ca", "init", "-c", "hushgate.yaml", "--root-out", "root"], TRUST):
+        done = made.run("gate", [*HUSHGATE, *command])
+        assert done.returncode == 0, done.stderr
+
+
+TRUST = ["ca", "trust", "-c", "hushgate.yaml", "--for", "all", "--out", "trust"]
+
+
+def _ready(made: Trio) -> bool:
+    asked = made.run("gate", ["curl", "-sf", "http://127.0.0.1:9090/readyz"])
+    return asked.returncode == 0
+
+
+def _application(made: Trio, trusted: str) -> Any:
+    """What it sees. It is given a file with whom to trust, and nothing in its code."""
+    program = APPLICATION.replace("CALLS", json.dumps([WELCOME, SUPPRESSED]))
+    return made.python("app", program, REQUESTS_CA_BUNDLE=str(made.folder / trusted))
+
+
+def _callers(made: Trio) -> list[str]:
+    return (made.folder / "seen.txt").read_text().splitlines()
+
+
+def test_the_network_alone_brings_an_application_under_the_rules(place: Trio) -> None:
+    before = _application(place, "provider-ca.pem")
+    direct = _callers(place)
+    place.redirect("up", "--user", "root", "--to", "8443", "--only", PROVIDER)
+    during = _application(place, f"trust/{BUNDLE}")
+    seen = _callers(place)[len(direct) :]
+    place.redirect("down")
+    after = _application(place, "provider-ca.pem")
+
+    assert before == after, "undone, everything is as it was"
+    assert before["numbers"]
+    assert all(number[0] == "+" and number[1:].isdigit() for number in before["numbers"])
+    assert before["calls"] == ["queued", "queued"], "nobody else stops the call"
+    assert [number[-2:] for number in during["numbers"]] == [number[-2:] for number in before["numbers"]]
+    assert all(number[:-2] == "*" * (len(number) - 2) for number in during["numbers"])
+    assert during["calls"] == ["queued", 403]
+    assert {line.split()[1] for line in direct} == {"10.77.1.2"}
+    assert {line.split()[1] for line in seen} == {"203.0.113.1"}, "only the gateway speaks to the provider"
+    assert [line.split()[0] for line in seen] == ["GET", "POST"], "the suppressed call never got there"
+
+
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
+def test_a_client_is_redirected_as_it_is(place: Trio, client: Client) -> None:
+    if client.missing():
+        pytest.skip(client.missing())
+    page = f"https://{HOSTS[0]}/2010-04-01/Accounts/{twilio.ACCOUNT}/Messages.json?PageSize=2"
+    token = hubspot.TOKEN if client.name.startswith("hubspot") else twilio.TOKEN
+    given = {"URL": page, "ACCOUNT": twilio.ACCOUNT, "TOKEN": token, "HOME": str(place.folder)}
+    trusted = client.trust(place.folder / "trust")
+    place.redirect("up", "--user", "root", "--to", "8443", "--only", PROVIDER)
+    try:
+        done = place.run("app", client.command(place.folder), **given, **trusted)
+    finally:
+        place.redirect("down")
+    assert done.returncode == 0, done.stderr[-2000:]
+    seen = [message["to"] for message in json.loads(done.stdout)["messages"]]
+    assert seen
+    assert all(number[:-2] == "*" * (len(number) - 2) for number in seen)
+
+
+def test_what_was_redirected_is_in_the_log(place: Trio) -> None:
+    done = subprocess.run(
+        [*HUSHGATE, "audit", "verify", "--json", "audit"],
+        cwd=place.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["verified"] is True
+    [log] = (place.folder / "audit").glob("*.jsonl")
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    said = [(r["operation"], r["phase"], r.get("reason", "")) for r in records if r.get("client") == "desk"]
+    assert [line for line in said if line[0] == "calls.create"] == SAID
+    assert ("messages.list", "read", "") in said
+    assert SUPPRESSED not in json.dumps(records)
+
+
+def test_an_application_without_the_root_is_not_let_past(place: Trio) -> None:
+    place.redirect("up", "--user", "root", "--to", "8443", "--only", PROVIDER)
+    try:
+        done = place.run(
+            "app",
+            ["curl", "-s", "--cacert", "provider-ca.pem", f"https://{HOSTS[0]}/2010-04-01/Accounts.json"],
+        )
+    finally:
+        place.redirect("down")
+    assert done.returncode == 60, "curl: the peer's certificate cannot be authenticated"
+
+
+def test_while_the_gateway_is_away_nothing_passes(place: Trio) -> None:
+    before = len(_callers(place))
+    place.redirect("up", "--user", "root", "--to", "8444", "--only", PROVIDER)  # nobody listens there
+    try:
+        done = place.run("app", ["curl", "-s", "--cacert", "provider-ca.pem", f"https://{HOSTS[0]}/"])
+    finally:
+        place.redirect("down")
+    assert done.returncode == 7, "curl: connection refused"
+    assert len(_callers(place)) == before
