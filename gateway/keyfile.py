@@ -19,7 +19,8 @@ from types import TracebackType
 from typing import Final
 
 from gateway.errors import ConfigError, Problem, where
-from gateway.kms import GROUP, Find, Kms, plugged
+from gateway.kms import GROUP, Kms, plugged
+from gateway.plugged import Find
 
 KEY_BYTES: Final = 32
 PREFIX: Final = b"hushgate-key-v1:"

@@ -14,8 +14,9 @@ from typing import Any
 
 from gateway.errors import ConfigError, Problem
 from gateway.keyfile import EXPOSED, FIRST, KEY_BYTES, PREFIX, content, generate, parse
-from gateway.kms import Find, plugged
+from gateway.kms import plugged
 from gateway.native import load as load_kernel
+from gateway.plugged import Find
 
 Pseudonymise = Callable[[str, str], str]
 """(subject kind, normalised value) -> 22 characters of base64url: 128 bits of a keyed hash."""

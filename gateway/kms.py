@@ -18,9 +18,9 @@ with, in its pyproject.toml,
 and in the keyring `hushgate-key-v1:1:aws:` and, in base64url, 32 random bytes as the service encrypted them.
 """
 
-from collections.abc import Callable
-from importlib.metadata import entry_points
 from typing import Final, Protocol, runtime_checkable
+
+from gateway.plugged import finder
 
 GROUP: Final = "hushgate.kms"
 """Group of entry points; what stands there is loaded only when a keyring names it."""
@@ -34,14 +34,5 @@ class Kms(Protocol):
         """The 32-byte key that was wrapped."""
 
 
-Find = Callable[[str], object]
-"""Name of a plugin -> the plugin. Raises LookupError when there is not exactly one."""
-
-
-def plugged(name: str) -> object:
-    """The installed plugin of a name. Raises LookupError, and whatever the plugin raises while it loads."""
-    found = tuple(entry_points(group=GROUP, name=name))
-    if len(found) != 1:
-        raise LookupError(name)
-    plugin: object = found[0].load()
-    return plugin
+plugged: Final = finder(GROUP)
+"""The installed plugin of a name. Raises LookupError, and whatever the plugin raises while it loads."""

@@ -23,6 +23,7 @@ from tests.architecture import (
 
 LAYERS: Mapping[str, int] = {
     "gateway": 0,
+    "gateway.plugged": -1,
     "gateway.errors": 0,
     "gateway.clock": 0,
     "gateway.kms": 0,

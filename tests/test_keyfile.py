@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from gateway.errors import ConfigError
 from gateway.keyfile import LAST, PREFIX, generate, parse, rotated
-from gateway.kms import Find, Kms
+from gateway.kms import Kms
+from gateway.plugged import Find
 
 ONE, TWO, NINE = (bytes([n]) * 32 for n in (1, 2, 9))
 

@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from gateway.ca import keystore
 from gateway.ca.names import Subtrees
 from gateway.ca.profile import Parent, Span, span_of, subtrees_of
-from gateway.ca.signer import Find, plugged
+from gateway.ca.signer import plugged
 from gateway.errors import CertificateError
+from gateway.plugged import Find
 from gateway.secret import Secret
 
 ROOT: Final = "root.pem"

@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
-from gateway.ca.signer import Find, plugged, remote
+from gateway.ca.signer import plugged, remote
 from gateway.errors import CertificateError, ConfigError, Problem
+from gateway.plugged import Find
 from gateway.secret import Secret
 
 EXPOSED: Final = 0o177

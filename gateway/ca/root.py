@@ -18,8 +18,9 @@ from gateway.ca import keystore, profile
 from gateway.ca.authority import root_of
 from gateway.ca.names import Subtrees
 from gateway.ca.profile import BACKDATED, Parent, Span, key_id, moment, span_of, subtrees_of
-from gateway.ca.signer import Find, plugged
+from gateway.ca.signer import plugged
 from gateway.errors import CertificateError
+from gateway.plugged import Find
 from gateway.secret import Secret
 
 KEY: Final = "root.key"

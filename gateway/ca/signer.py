@@ -25,8 +25,6 @@ A root's signer is asked when an intermediate is issued or revoked, an intermedi
 there it should answer within a millisecond or two (an HSM on the machine, not a service across the sea).
 """
 
-from collections.abc import Callable
-from importlib.metadata import entry_points
 from typing import Final, NoReturn, Protocol, runtime_checkable
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -34,6 +32,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from gateway.errors import CertificateError, where
+from gateway.plugged import Find, finder
 
 GROUP: Final = "hushgate.signers"
 """Group of entry points; what stands there is loaded only when a key file names it."""
@@ -58,17 +57,8 @@ class Signers(Protocol):
         """The signer of a key, by the name the key file gives it."""
 
 
-Find = Callable[[str], object]
-"""Name of a plugin -> the plugin. Raises LookupError when there is not exactly one."""
-
-
-def plugged(name: str) -> object:
-    """The installed plugin of a name. Raises LookupError, and whatever the plugin raises while it loads."""
-    found = tuple(entry_points(group=GROUP, name=name))
-    if len(found) != 1:
-        raise LookupError(name)
-    plugin: object = found[0].load()
-    return plugin
+plugged: Final = finder(GROUP)
+"""The installed plugin of a name. Raises LookupError, and whatever the plugin raises while it loads."""
 
 
 class RemoteKey(ec.EllipticCurvePrivateKey):

@@ -14,6 +14,7 @@ from gateway.ca import root as roots
 from gateway.ca.mint import Minter
 from gateway.ca.names import Subtrees
 from gateway.errors import CertificateError, ConfigError
+from gateway.plugged import Find
 from gateway.secret import Secret
 from tests.ca.made import HOSTS, make, private_key, verify
 
@@ -149,7 +150,7 @@ def broken_key(_: str) -> object:
 
 
 @pytest.mark.parametrize("find", [unknown, broken_key, lambda _: object(), lambda _: None, signer.plugged])
-def test_a_plugin_that_is_none(tmp_path: Path, find: signer.Find) -> None:
+def test_a_plugin_that_is_none(tmp_path: Path, find: Find) -> None:
     with pytest.raises(CertificateError):
         signer.remote("acme-that-nobody-installed", "k", find)
     keystore.create(tmp_path / "a.key", b"hushgate-signer-v1:acme-that-nobody-installed:k\n")
