@@ -4,13 +4,17 @@ A program finds URL, ACCOUNT and TOKEN in its environment and prints `{"messages
 What it is given besides is in the environment alone: where the proxy is, and whom to trust.
 """
 
+import fcntl
 import importlib.util
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+from tests.architecture import ROOT
 
 BUNDLE = "hushgate-bundle.pem"
 ROOT_FILE = "hushgate-root.crt"
@@ -59,10 +63,43 @@ class Client:
         if self.needs.startswith("python:"):
             module = self.needs.removeprefix("python:")
             return "" if importlib.util.find_spec(module) else f"{module} is not installed"
+        if self.needs == "axios":
+            return axios_missing()
         if self.needs == "curl --http2":
             said = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=False).stdout
             return "" if "HTTP2" in said else "this curl has no HTTP/2"
         return "" if shutil.which(self.needs) else f"{self.needs} is not installed"
+
+
+AXIOS = ROOT / ".state" / "clients" / "axios"
+"""Where the one client that Python's registry does not have is installed, by its lock file."""
+_AXIOS_LOCK = ROOT / "tests" / "axios"
+_NPM = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=0"]
+
+
+@cache
+def axios_missing() -> str:
+    """Why axios cannot run here; "" when it can. Installs it where it is not yet, or another version is."""
+    for program in ("node", "npm"):
+        if not shutil.which(program):
+            return f"{program} is not installed"
+    AXIOS.mkdir(parents=True, exist_ok=True)
+    wanted = (_AXIOS_LOCK / "package-lock.json").read_bytes()
+    installed = AXIOS / "installed.json"
+    with (AXIOS / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several test processes may come here at once
+        if installed.is_file() and installed.read_bytes() == wanted:
+            return ""
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(_AXIOS_LOCK / name, AXIOS / name)
+        try:
+            done = subprocess.run(_NPM, cwd=AXIOS, capture_output=True, timeout=60, check=False)
+        except subprocess.TimeoutExpired:
+            return "axios could not be installed: npm did not end"
+        if done.returncode:
+            return "axios could not be installed: npm does not reach its registry"
+        installed.write_bytes(wanted)
+    return ""
 
 
 _PREFACE = "import os; url, who = os.environ['URL'], (os.environ['ACCOUNT'], os.environ['TOKEN'])\n"
@@ -94,10 +131,24 @@ from hubspot import HubSpot
 page = HubSpot(access_token=who[1]).crm.contacts.basic_api.get_page(limit=2, properties=['phone'])
 print(json.dumps({'messages': [{'to': contact.properties['phone']} for contact in page.results]}))
 """
+_SALESFORCE = """\
+import json
+from simple_salesforce import Salesforce
+sf = Salesforce(instance='acme.my.salesforce.com', session_id=who[1], version='60.0')
+rows = sf.query("SELECT Name, Phone FROM Contact LIMIT 2")['records']
+print(json.dumps({'messages': [{'to': row['Phone']} for row in rows]}))
+"""
 _FETCH = """\
 const basic = Buffer.from(process.env.ACCOUNT + ':' + process.env.TOKEN).toString('base64');
 fetch(process.env.URL, {headers: {Authorization: 'Basic ' + basic}})
     .then(answer => answer.text()).then(text => console.log(text));
+"""
+_AXIOS = """\
+const axios = require(process.argv[1]);
+const auth = {username: process.env.ACCOUNT, password: process.env.TOKEN};
+axios.get(process.env.URL, {auth, timeout: 20000})
+    .then(answer => console.log(JSON.stringify(answer.data)))
+    .catch(error => { console.error(error.message); process.exit(1); });
 """
 _JAVA = """\
 import java.net.URI;
@@ -125,6 +176,10 @@ def _curl(option: str) -> Callable[[Path], list[str]]:
     return lambda _: ["sh", "-c", _CURL.format(option)]
 
 
+def _axios(_: Path) -> list[str]:
+    return ["node", "-e", _AXIOS, str(AXIOS / "node_modules" / "axios")]
+
+
 def _java(folder: Path) -> list[str]:
     source = folder / "Ask.java"
     source.write_text(_JAVA)
@@ -141,6 +196,8 @@ CLIENTS = (
     Client("urllib", "python:urllib", _python(_URLLIB), python_trust),
     Client("twilio", "python:twilio", _python(_TWILIO), python_trust),
     Client("hubspot-api-client", "python:hubspot", _python(_HUBSPOT), python_trust, proxies=False),
+    Client("simple-salesforce", "python:simple_salesforce", _python(_SALESFORCE), python_trust),
+    Client("axios", "axios", _axios, node_trust),
     Client("Node fetch", "node", lambda _: ["node", "-e", _FETCH], node_trust, proxies=False),
     Client("Java HttpClient", "javac", _java, java_trust, proxies=False),
 )

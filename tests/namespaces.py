@@ -23,7 +23,7 @@ import trustme
 from tests.architecture import ROOT
 
 PROVIDER = "203.0.113.7"
-HOSTS = ("api.twilio.com", "api.hubapi.com")
+HOSTS = ("api.twilio.com", "api.hubapi.com", "acme.my.salesforce.com")
 PATIENCE = 30.0
 """seconds any one program may take"""
 

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 import trustme
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import keys
-from gateway.sandbox import twilio
+from gateway.sandbox import salesforce, twilio
 from tests.architecture import ROOT
 from tests.clientprograms import CLIENTS, Client
 from tests.namespaces import wait_until
@@ -53,6 +54,14 @@ upstreams:
     region: IE
     operator: Twilio
     route: {{host: api.twilio.com}}
+  - name: salesforce-ie
+    provider: salesforce
+    url: https://localhost:{provider}
+    connect: [127.0.0.1]
+    ca: provider-ca.pem
+    region: IE
+    operator: Salesforce
+    route: {{host: acme.my.salesforce.com}}
 certificates: {{dir: certs}}
 rules: rules
 state: sqlite://state.db
@@ -91,7 +100,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     ca.cert_pem.write_to_path(str(folder / "provider-ca.pem"))
     ca.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(folder / "provider.pem"))
     files: dict[str, Any] = {"ssl_certfile": folder / "provider.pem", "ssl_keyfile": folder / "provider.pem"}
-    provider = uvicorn.Server(uvicorn.Config(twilio.create(), log_level="error", lifespan="off", **files))
+    provider = uvicorn.Server(uvicorn.Config(_providers(), log_level="error", lifespan="off", **files))
     with socket.create_server(("127.0.0.1", 0)) as sock:
         serving = threading.Thread(target=provider.run, kwargs={"sockets": [sock]}, daemon=True)
         serving.start()
@@ -108,6 +117,17 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             gateway.wait(30)
             provider.should_exit = True
             serving.join(10)
+
+
+def _providers() -> ASGIApp:
+    """Two sandboxes at one address, told apart by the paths that each has."""
+    crm, telephony = salesforce.create(), twilio.create()
+
+    async def both(scope: Scope, receive: Receive, send: Send) -> None:
+        app = crm if scope["path"].startswith("/services/data/") else telephony
+        await app(scope, receive, send)
+
+    return both
 
 
 def _furnish(folder: Path, provider: int) -> Place:
@@ -138,9 +158,12 @@ def _listens(port: int) -> bool:
 
 
 def _given(place: Place, client: Client, key: str = KEY) -> dict[str, str]:
-    asked = {"URL": PAGE, "ACCOUNT": twilio.ACCOUNT, "TOKEN": twilio.TOKEN, "HOME": str(place.folder)}
+    token = salesforce.TOKEN if client.name == "simple-salesforce" else twilio.TOKEN
     return {
-        **asked,
+        "URL": PAGE,
+        "ACCOUNT": twilio.ACCOUNT,
+        "TOKEN": token,
+        "HOME": str(place.folder),
         "HTTPS_PROXY": f"http://app:{key}@127.0.0.1:{place.proxy}",
         **client.trust(place.folder / "trust"),
     }

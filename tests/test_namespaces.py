@@ -10,17 +10,21 @@ import pytest
 
 from gateway import keys
 from gateway.contacts.sqlite import SqliteRegistry
-from gateway.sandbox import hubspot, twilio
+from gateway.sandbox import hubspot, salesforce, twilio
 from gateway.sandbox.people import PEOPLE
 from tests.clientprograms import BUNDLE, CLIENTS, Client
 from tests.namespaces import HOSTS, PROVIDER, Trio, trio, wait_until, why_not
 
 SERVE = """
 import os, socket, uvicorn
-from gateway.sandbox import hubspot, twilio
+from gateway.sandbox import hubspot, salesforce, twilio
 sock = socket.create_server(("0.0.0.0", 443))
 print("serving", flush=True)
-apps = {b"api.twilio.com": twilio.create(), b"api.hubapi.com": hubspot.create()}
+apps = {
+    b"api.twilio.com": twilio.create(),
+    b"api.hubapi.com": hubspot.create(),
+    b"acme.my.salesforce.com": salesforce.create(),
+}
 async def noted(scope, receive, send):
     if scope["type"] == "http":
         with open("seen.txt", "a") as file:
@@ -83,6 +87,14 @@ upstreams:
     region: IE
     operator: AWS
     route: {prefix: /hubspot}
+  - name: salesforce-ie
+    provider: salesforce
+    url: https://acme.my.salesforce.com
+    connect: [203.0.113.7]
+    ca: provider-ca.pem
+    region: IE
+    operator: Salesforce
+    route: {prefix: /salesforce}
 certificates: {dir: certs}
 rules: rules
 state: sqlite://state.db
@@ -100,6 +112,9 @@ SAID = [
     ("calls.create", "refusal", "contact_suppressed"),
 ]
 """Operation, phase and reason of what the log says of the application's calls."""
+
+TOKENS = {"hubspot-api-client": hubspot.TOKEN, "simple-salesforce": salesforce.TOKEN}
+"""Of the clients that do not ask Twilio."""
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
 
@@ -179,7 +194,7 @@ def test_a_client_is_redirected_as_it_is(place: Trio, client: Client) -> None:
     if client.missing():
         pytest.skip(client.missing())
     page = f"https://{HOSTS[0]}/2010-04-01/Accounts/{twilio.ACCOUNT}/Messages.json?PageSize=2"
-    token = hubspot.TOKEN if client.name.startswith("hubspot") else twilio.TOKEN
+    token = TOKENS.get(client.name, twilio.TOKEN)
     given = {"URL": page, "ACCOUNT": twilio.ACCOUNT, "TOKEN": token, "HOME": str(place.folder)}
     trusted = client.trust(place.folder / "trust")
     place.redirect("up", "--user", "root", "--to", "8443", "--only", PROVIDER)
