@@ -27,6 +27,7 @@ KINDS: Final[dict[Act, str]] = {
     "customer": "customer",
     "customer_ended": "customer",
     "zone": "zone",
+    "imported": "list",
 }
 """What an entry is about."""
 
@@ -37,6 +38,7 @@ RANK: Final[dict[Act, int]] = {
     "confirmed": 0,
     "customer": 0,
     "zone": 0,
+    "imported": 0,
     "erased": 1,
     "granted": 1,
     "suppressed": 1,

@@ -26,6 +26,7 @@ Act = Literal[
     "customer",  # an existing relationship, until `until`
     "customer_ended",
     "zone",  # `detail` is the IANA time zone the subject lives in
+    "imported",  # subject `list:NAME`: a list was taken in; `at` is its own date, `detail` says how much
 ]
 
 
