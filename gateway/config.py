@@ -13,10 +13,12 @@ import msgspec
 import gateway
 from gateway import keys
 from gateway.certificateschema import DraftCertificates
-from gateway.configschema import BUILTIN, DOCUMENT, Credential, Draft, DraftUpstream
+from gateway.configschema import BUILTIN, DOCUMENT, Draft, DraftUpstream
+from gateway.credentialschema import DIRECT, Credential, DraftParent
 from gateway.deployment import Audit, Certificates, Config, Listener, Tls
 from gateway.errors import ConfigError, Problem
 from gateway.model import Upstream
+from gateway.parent import Parent
 from gateway.secret import Missing, Secret, resolve
 from gateway.strict.checks import scalars
 from gateway.strict.document import Node, Scalar, read
@@ -29,7 +31,9 @@ Secrets = dict[str, Secret]
 Check = Callable[[Node, Report], None]
 
 _CREDENTIALS: Final = tuple(
-    f"upstreams[].credential{key}" for key in ("", ".bearer", ".value", ".basic.user", ".basic.password")
+    f"{of}credential{key}"
+    for of in ("upstreams[].", "upstreams[].proxy.", "proxy.")
+    for key in ("", ".bearer", ".value", ".basic.user", ".basic.password")
 )
 _CLIENT: Final = "upstreams[].client_certificate"
 _PASSPHRASES: Final = ("certificates.passphrase", f"{_CLIENT}.passphrase")
@@ -41,7 +45,7 @@ _PRIVATE: Final = {
 """Files that only their owner may read, and what they hold."""
 _TLS_FILES: Final = (
     *(f"listeners[].tls.{key}" for key in ("cert", "key", "client_ca")),
-    *("upstreams[].ca", f"{_CLIENT}.cert", f"{_CLIENT}.key"),
+    *("upstreams[].ca", f"{_CLIENT}.cert", f"{_CLIENT}.key", "upstreams[].proxy.ca", "proxy.ca"),
 )
 _PRINTABLE = re.compile(r"[!-~]([ -~]*[!-~])?")
 
@@ -194,7 +198,7 @@ def _finished(draft: Draft, path: Path, base: Path, secrets: Secrets) -> Config:
     return Config(
         file=str(path),
         listeners=tuple(_listener(listener, base) for listener in draft.listeners),
-        upstreams=tuple(_upstream(upstream, base, secrets) for upstream in draft.upstreams),
+        upstreams=tuple(_upstream(upstream, draft.proxy, base, secrets) for upstream in draft.upstreams),
         networks=draft.networks,
         rules=str(base / draft.rules),
         plugins=tuple(str(pack_folder(folder, base)) for folder in draft.plugins),
@@ -211,6 +215,7 @@ def _finished(draft: Draft, path: Path, base: Path, secrets: Secrets) -> Config:
         canary=draft.canary,
         certificates=_certificates(draft.certificates, base, secrets),
         keyring_file=_file(draft.keyring, base),
+        parent=_parent(draft.proxy, base, secrets) if draft.proxy else None,
     )
 
 
@@ -233,7 +238,13 @@ def _listener(listener: Listener, base: Path) -> Listener:
     return replace(listener, tls=Tls(str(base / cert), str(base / key), str(base / ca) if ca else None))
 
 
-def _upstream(draft: DraftUpstream, base: Path, secrets: Secrets) -> Upstream:
+def _parent(draft: DraftParent, base: Path, secrets: Secrets) -> Parent:
+    value = _header_value(draft.credential, secrets) if draft.credential and secrets else None
+    return Parent(draft.host, draft.port, draft.tls, str(base / draft.ca) if draft.ca else None, value)
+
+
+def _upstream(draft: DraftUpstream, default: DraftParent | None, base: Path, secrets: Secrets) -> Upstream:
+    way = draft.proxy or (None if draft.local else default)
     ca = str(base / draft.upstream.ca) if draft.upstream.ca else None
     value = _header_value(draft.credential, secrets) if draft.credential and secrets else None
     shown = draft.client
@@ -244,6 +255,7 @@ def _upstream(draft: DraftUpstream, base: Path, secrets: Secrets) -> Upstream:
         client_cert=str(base / shown.cert) if shown else None,
         client_key=str(base / shown.key) if shown else None,
         client_passphrase=secrets.get(shown.passphrase) if shown and shown.passphrase else None,
+        parent=_parent(way, base, secrets) if way and way != DIRECT else None,
     )
 
 

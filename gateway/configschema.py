@@ -20,6 +20,7 @@ from gateway.certificateschema import (
     DraftCertificates,
 )
 from gateway.codecs.program import Limits
+from gateway.credentialschema import CREDENTIAL, OWN_PROXY, PROXY, Credential, DraftParent, Way
 from gateway.deployment import (
     Audit,
     Bind,
@@ -42,12 +43,11 @@ from gateway.strict.checks import Unique, scalars, select
 from gateway.strict.document import Node
 from gateway.strict.kinds import Word, one_of
 from gateway.strict.report import Report
-from gateway.strict.shapes import ByShape, Document, Fault, Key, ListOf, Table
+from gateway.strict.shapes import Document, Fault, Key, ListOf, Table
 from gateway.strict.words import (
     ADDRESS,
     BIND,
     CIDR,
-    HEADER,
     HOST,
     NAME,
     PATH,
@@ -102,55 +102,6 @@ LISTENER: Final = Table(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """How an upstream's header value is made: the scheme, and references to its parts."""
-
-    scheme: str
-    references: tuple[SecretRef, ...]
-    header: str = "Authorization"
-
-
-def _whole(text: str) -> Credential | None:
-    reference = SECRET.convert(text)
-    return Credential("value", (reference,)) if reference else None
-
-
-BASIC: Final = Table(
-    "basic",
-    (Key("user", SECRET, "User name.", True), Key("password", SECRET, "Password.", True)),
-    lambda user, password: (user, password),
-)
-
-
-def _credential(
-    header: str,
-    bearer: SecretRef | None = None,
-    basic: tuple[SecretRef, SecretRef] | None = None,
-    value: SecretRef | None = None,
-) -> Credential:
-    if basic:
-        return Credential("basic", basic, header)
-    scheme = "bearer" if bearer else "value"
-    return Credential(scheme, tuple(ref for ref in (bearer, value) if ref), header)
-
-
-CREDENTIAL: Final = ByShape(
-    Word(SECRET.expected, _whole, hide=True),
-    Table(
-        "credential",
-        (
-            Key("bearer", SECRET, "A token, sent as `Bearer <token>`."),
-            Key("basic", BASIC, "User and password, sent as `Basic`."),
-            Key("value", SECRET, "The whole header value."),
-            Key("header", HEADER, "The header field it is sent in.", default="Authorization"),
-        ),
-        _credential,
-        exactly=("bearer", "basic", "value"),
-        doc="What the gateway adds to requests. A bare reference is short for `{value: ...}`.",
-    ),
-)
-
 ROUTE: Final = Table(
     "route",
     (
@@ -173,6 +124,13 @@ class DraftUpstream:
     upstream: Upstream
     credential: Credential | None
     client: ClientCertificate | None = None
+    proxy: Way | None = None
+    """None: the deployment's, if it has one and the upstream is not on loopback."""
+
+    @property
+    def local(self) -> bool:
+        """Whether it stands on this machine, where no proxy leads."""
+        return _loopback(self.upstream.url, self.upstream.connect)
 
 
 def _upstream(
@@ -188,11 +146,14 @@ def _upstream(
     connect: tuple[str, ...] = (),
     client_certificate: ClientCertificate | None = None,
     pins: tuple[str, ...] = (),
+    proxy: Way | None = None,
 ) -> DraftUpstream | Fault:
     if url.startswith("http:") and not _loopback(url, connect):
         return Fault("url", f"{url!r} without TLS", "https:// (http:// only to this machine's loopback)")
     if url.startswith("http:") and (pins or client_certificate):
         return Fault("url", f"{url!r} without TLS", "https://, as pins and certificates are TLS's")
+    if isinstance(proxy, DraftParent) and _loopback(url, connect):
+        return Fault("proxy", "a proxy to this machine's loopback", "none, or direct")
     upstream = Upstream(
         name=name,
         provider=provider,
@@ -207,7 +168,7 @@ def _upstream(
         connect=connect,
         pins=pins,
     )
-    return DraftUpstream(upstream, credential, client_certificate)
+    return DraftUpstream(upstream, credential, client_certificate, proxy)
 
 
 def _loopback(url: str, connect: tuple[str, ...]) -> bool:
@@ -242,6 +203,11 @@ UPSTREAM: Final = Table(
         ),
         Key("pins", PINS, "Keys of which one must be in the verified chain; any is good when left out."),
         Key("connect", ListOf(ADDRESS), "Addresses to connect to instead of resolving the URL's host."),
+        Key(
+            "proxy",
+            OWN_PROXY,
+            "How it is reached: by this proxy, or `direct`; as `proxy` above says by default.",
+        ),
     ),
     _upstream,
     doc="One connection to a provider.",
@@ -294,6 +260,7 @@ class Draft:
     extensions: tuple[Extension, ...] = ()
     canary: float | None = None
     certificates: DraftCertificates | None = None
+    proxy: DraftParent | None = None
 
 
 def _state(text: str) -> str | None:
@@ -321,6 +288,11 @@ ROOT: Final = Table(
         Key("audit", AUDIT, "The access log.", True),
         Key("keyring", SECRET, "The master key of pseudonyms and hashes (`hushgate init` makes one).", True),
         Key("certificates", CERTIFICATES, "The gateway's own certificate authority; none when left out."),
+        Key(
+            "proxy",
+            PROXY,
+            "The proxy by which everything outside this machine is reached; none when left out.",
+        ),
         Key("networks", ListOf(NETWORK), "Where addresses stand and who runs them."),
         Key("admin", ADMIN, "Health and metrics; off when left out."),
         Key("limits", LIMITS, "Bounds; what is beyond them is refused.", default="{}"),

@@ -6,6 +6,7 @@ from typing import Literal
 from gateway.codecs.program import Limits
 from gateway.http1.head import HeadLimits
 from gateway.model import Upstream
+from gateway.parent import Parent
 from gateway.secret import Secret
 
 Durability = Literal["strict", "written"]
@@ -148,6 +149,8 @@ class Config:
     certificates: Certificates | None = None
     keyring_file: str = ""
     """Where the keyring is read again; empty for one from the environment, which nothing can change."""
+    parent: Parent | None = None
+    """The proxy by which what is not intercepted is tunnelled; upstreams have their own."""
 
     @property
     def database(self) -> str:

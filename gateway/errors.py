@@ -57,6 +57,8 @@ REASONS: Mapping[str, Reason] = {
     "plugin_failed": Reason(500, "A plugin failed and the exchange was refused"),
     "upstream_unreachable": Reason(502, "The upstream could not be reached", 5),
     "upstream_untrusted": Reason(502, "The upstream's certificate was not accepted"),
+    "parent_unreachable": Reason(502, "The proxy on the way to the upstream could not be reached", 5),
+    "parent_refused": Reason(502, "The proxy on the way to the upstream refused, or gave no valid answer"),
     "certificate_unavailable": Reason(503, "The gateway can issue no certificate for this host"),
     "upstream_invalid": Reason(502, "The upstream's answer is not valid"),
     "unparseable_response": Reason(502, "The upstream's answer could not be read and was withheld"),

@@ -7,6 +7,8 @@ from typing import Literal, dataclass_transform
 
 import msgspec
 
+from gateway.parent import Parent
+
 Channel = Literal["call", "sms", "mms", "whatsapp", "email", "chat", "social", "push"]
 Mode = Literal["enforce", "shadow"]
 Direction = Literal["request", "response"]
@@ -378,6 +380,8 @@ class Upstream(Struct):
     """Of keys (gateway.ca.pins); if there are any, the upstream's verified chain must hold one of them."""
     connect: tuple[str, ...] = ()
     """Addresses to connect to instead of resolving the URL's host (still checked for residency)."""
+    parent: Parent | None = None
+    """The proxy it is reached by; None: directly."""
 
 
 def covers(category: str, wanted: str) -> bool:

@@ -9,7 +9,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -27,6 +27,7 @@ from gateway.deployment import Log as LogSettings
 from gateway.http1.head import HeadLimits
 from gateway.metrics import Metrics
 from gateway.model import Upstream as UpstreamModel
+from gateway.parent import Parent
 from gateway.planes.reverse.worker import Worker
 from gateway.policy.packfile import read_pack
 from gateway.policy.rulefile import read_rules
@@ -176,6 +177,7 @@ class Gate:
         log: Log | None = None,
         tls: Any = None,
         pack: bytes = PACK,
+        parent: Parent | None = None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="hushgate-test-"))
         port = upstream.port if upstream else 9
@@ -189,7 +191,8 @@ class Gate:
                 prefix="/crm",
             )
         )
-        self._config = _config(self.folder, timeouts, limits or Limits(), max_connections)
+        made = _config(self.folder, timeouts, limits or Limits(), max_connections)
+        self._config = replace(made, parent=parent)
         self._networks = networks
         self._registry, self._log, self._tls, self._pack = registry, log, tls, pack
         self.metrics = Metrics()

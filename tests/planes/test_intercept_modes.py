@@ -175,7 +175,7 @@ def test_other_hosts_pass_untouched_where_that_is_said(
         return "127.0.0.1", port
 
     with Echo() as echo, Proxy(upstream, others="tunnel") as proxy:
-        monkeypatch.setattr(gateway.planes.intercept.plane, "_public", public)
+        monkeypatch.setattr(gateway.planes.intercept.plane, "public", public)
         with proxy.tunnel(f"other.example:{echo.port}") as sock:
             for data in (b"SSH-2.0-x\r\n", bytes(range(256)) * 100):
                 sock.sendall(data)

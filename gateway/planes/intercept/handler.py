@@ -11,6 +11,7 @@ from mitmproxy.proxy.server import ConnectionIO
 
 from gateway.errors import UpstreamError
 from gateway.planes.intercept.link import Link
+from gateway.planes.intercept.refusal import refused
 
 if TYPE_CHECKING:
     from gateway.planes.intercept.plane import Interceptor
@@ -35,8 +36,9 @@ class Handler(ProxyConnectionHandler):
             if way is None:
                 raise UpstreamError("internal_error", "")
             reader, writer = await way()
-        except (OSError, UpstreamError):
+        except UpstreamError as error:
             server.error = REFUSED
+            await refused(self._plane, self._plane.sessions[self.client.id], error)
             await self.handle_hook(server_hooks.ServerConnectErrorHook(data))
             await self.server_event(events.OpenConnectionCompleted(command, REFUSED))
             return

@@ -2,11 +2,9 @@
 
 import asyncio
 import logging
-import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any, Final
 
 from mitmproxy.addons.proxyserver import Proxyserver
@@ -20,13 +18,14 @@ from OpenSSL import SSL
 from gateway.audit.record import Log
 from gateway.contacts.model import Registry
 from gateway.deployment import Config, Interception
-from gateway.errors import PayloadError, UpstreamError, where
+from gateway.errors import PayloadError, where
 from gateway.metrics import Metrics
 from gateway.planes.intercept.addon import Addon
 from gateway.planes.intercept.inner import Inner
 from gateway.planes.intercept.layers import INSIDE
 from gateway.planes.intercept.link import Link
 from gateway.planes.intercept.modes import Mode, mode_of
+from gateway.planes.intercept.outside import Outside, is_address, public
 from gateway.planes.intercept.quiet import silence
 from gateway.planes.intercept.refusal import refused
 from gateway.planes.intercept.session import Session, proxy_key
@@ -79,6 +78,7 @@ class Interceptor(Worker):
         self.master = _master(config)
         self.master.addons.add(Addon(self))
         silence(self.crashed)
+        self._outside = Outside(config)
         self._interception = interception
         self._mode: Mode = mode_of(interception.mode, self)
         self._most = config.max_connections
@@ -103,7 +103,9 @@ class Interceptor(Worker):
 
     def forget_client(self, client: Client) -> None:
         """It has gone."""
-        self.sessions.pop(client.id, None)
+        session = self.sessions.pop(client.id, None)
+        if session is not None and session.opened is not None:
+            session.opened[1].close()
         self.streams.pop(client.id, None)
 
     # ---- what may pass ----------------------------------------
@@ -142,9 +144,9 @@ class Interceptor(Worker):
             raise PayloadError("host_not_allowed", "")
         if not known:
             raise PayloadError("proxy_authentication_required", "", "proxy-authorization")
-        if _is_address(name):
+        if is_address(name):
             raise PayloadError("host_not_allowed", "an address instead of a name")
-        session.way_out = await _public(name.decode(), port)
+        session.opened = await self._outside.open(*await public(name.decode(), port))
         session.passed = True
 
     def leaf(self, session: Session) -> SSL.Context | None:
@@ -171,11 +173,11 @@ class Interceptor(Worker):
 
     def way_outside(self, server: Server, session: Session) -> None:
         """To the address a tunnel was admitted to, or that the application itself connected to."""
-        host, port = session.way_out or server.address
+        host, port = server.address
 
         async def way() -> tuple[Any, Any]:
-            async with asyncio.timeout(self._config.timeouts.connect):
-                return await asyncio.open_connection(host, port)
+            opened, session.opened = session.opened, None
+            return opened or await self._outside.open(host, port)
 
         self.ways[server.id] = way
 
@@ -228,24 +230,3 @@ def _master(config: Config) -> Master:
 
 def _nothing(_: object) -> None:
     """Nobody waits for this."""
-
-
-def _is_address(name: bytes) -> bool:
-    try:
-        ip_address(name.decode().strip("[]"))
-    except ValueError:
-        return False
-    return True
-
-
-async def _public(name: str, port: int) -> tuple[str, int]:
-    """The first address of a name, when all of them are public. Raises PayloadError, UpstreamError."""
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise UpstreamError("upstream_unreachable", "the host name was not resolved") from error
-    addresses = [str(row[4][0]) for row in found]
-    if not all(ip_address(address).is_global for address in addresses):
-        raise PayloadError("host_not_allowed", "an address that is not public")
-    return addresses[0], port

@@ -5,6 +5,7 @@ from binascii import Error as Base64Error
 from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import ip_address
+from typing import Any
 
 from gateway.errors import PayloadError
 from gateway.policy.identity import Peer
@@ -20,7 +21,7 @@ class Session:
     `explicit`: the application knows that it speaks to a proxy, and has not made a tunnel yet. `target`: the
     host name it asked to be connected to, `port` its port; where it named an address, that is `address`.
     `sni`: the name in its TLS handshake. `means`: the host, with port, that every request is for, whatever it
-    says. `passed`: a tunnel that is not looked into, to the address `way_out` or the one it was made to.
+    says. `passed`: a tunnel that is not looked into, by the connection `opened` or to where it was made to.
     """
 
     peer: Peer
@@ -34,7 +35,7 @@ class Session:
     means: bytes | None = None
     passed: bool = False
     address: bytes | None = None
-    way_out: tuple[str, int] | None = None
+    opened: tuple[Any, Any] | None = None
 
     def heads_for(self, host: str, port: int) -> None:
         """Where the network or SOCKS says it was to go; an address says nothing of a name."""

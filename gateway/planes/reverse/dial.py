@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.ca.pins import agree
@@ -10,10 +11,13 @@ from gateway.errors import UpstreamError
 from gateway.exchange.commands import NotPermitted, Permit
 from gateway.http1.head import HeadLimits
 from gateway.model import Upstream
+from gateway.planes.reverse.parent import FAILED, SILENT, hand_over, tunnel
 from gateway.planes.reverse.trust import Contexts, chain_of
 from gateway.planes.reverse.upstream import UpstreamConnection
 
 _PORTS = {"http": 80, "https": 443}
+_OF_ADDRESS = frozenset(reason for reason, _ in FAILED.values())
+"""What a parent proxy says of one address: the next one is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class Dialer:
     async def dial(self, upstream: Upstream, permit: Permit) -> UpstreamConnection | NotPermitted:
         """Connect to the first permitted address that answers.
 
-        Raises UpstreamError: upstream_unreachable, upstream_untrusted.
+        Raises UpstreamError: upstream_unreachable, upstream_untrusted; parent_unreachable, parent_refused and
+        upstream_timeout by way of a proxy.
         """
         origin = Origin.of(upstream.url)
         try:
@@ -53,6 +58,8 @@ class Dialer:
                     return NotPermitted(addresses)
                 return await self._first(upstream, origin, permitted, permit)
         except TimeoutError as error:
+            if upstream.parent is not None:
+                raise UpstreamError(*SILENT) from error
             raise UpstreamError("upstream_unreachable", "connecting took too long") from error
 
     async def _addresses(self, upstream: Upstream, origin: Origin) -> tuple[str, ...]:
@@ -76,6 +83,10 @@ class Dialer:
                 raise UpstreamError("upstream_untrusted", error.verify_message or "certificate") from error
             except ssl.SSLError as error:
                 last = UpstreamError("upstream_untrusted", f"the TLS handshake failed ({error.reason})")
+            except UpstreamError as error:
+                if error.reason not in _OF_ADDRESS:
+                    raise
+                last = error
             except OSError as error:
                 last = UpstreamError("upstream_unreachable", f"connecting failed (errno {error.errno})")
         raise last
@@ -83,15 +94,9 @@ class Dialer:
     async def _open(
         self, upstream: Upstream, origin: Origin, address: str, permit: Permit
     ) -> UpstreamConnection | NotPermitted:
-        loop = asyncio.get_running_loop()
-        transport, made = await loop.create_connection(
-            lambda: UpstreamConnection(upstream, address, self._limits),
-            address,
-            origin.port,
-            ssl=self._contexts.of(upstream) if origin.tls else None,
-            server_hostname=origin.host if origin.tls else None,
-        )
-        peer = str(transport.get_extra_info("peername")[0])
+        made = UpstreamConnection(upstream, address, self._limits)
+        transport = await self._connected(made, origin, address)
+        peer = address if upstream.parent else str(transport.get_extra_info("peername")[0])
         if peer != address and permit(peer) is None:
             transport.abort()
             return NotPermitted((peer,))
@@ -100,3 +105,27 @@ class Dialer:
             raise UpstreamError("upstream_untrusted", "no key of its certificates is one that is pinned")
         made.address = peer
         return made
+
+    async def _connected(self, made: UpstreamConnection, origin: Origin, address: str) -> Any:
+        """The transport of a new connection to exactly this address, TLS verified."""
+        loop = asyncio.get_running_loop()
+        upstream, name = made.upstream, origin.host if origin.tls else None
+        context = self._contexts.of(upstream) if origin.tls else None
+        if upstream.parent is None:
+            transport, _ = await loop.create_connection(
+                lambda: made, address, origin.port, ssl=context, server_hostname=name
+            )
+            return transport
+        raw = await tunnel(upstream.parent, address, origin.port, self._contexts, self._limits)
+        if context is None:
+            hand_over(raw, made)
+            return raw
+        try:
+            secured = await loop.start_tls(raw, made, context, server_hostname=name)
+        except BaseException:
+            raw.abort()
+            raise
+        if secured is None:
+            raise UpstreamError("upstream_unreachable", "the connection closed within the handshake")
+        made.connection_made(secured)
+        return secured

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gateway.errors import UpstreamError
 from gateway.model import Upstream
+from gateway.parent import Parent
 
 _Files = tuple[str | None, str | None, str | None]
 _Stamp = tuple[int, int]
@@ -47,6 +48,15 @@ class Contexts:
         except OSError as error:
             raise UpstreamError("upstream_untrusted", "the gateway's own TLS files cannot be used") from error
         return kept[1]
+
+    def of_parent(self, parent: Parent) -> ssl.SSLContext:
+        """The context of a proxy. Raises OSError for files that cannot be used."""
+        key = parent.ca, None, "proxy"
+        if key not in self._made:
+            context = ssl.create_default_context(cafile=parent.ca)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            self._made[key] = (0, 0), context
+        return self._made[key][1]
 
 
 def _stamp(upstream: Upstream) -> _Stamp:
