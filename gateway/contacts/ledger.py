@@ -125,6 +125,7 @@ def joined(own: Standing, near: Iterable[Standing], far: Iterable[Standing] = ()
         erased=any(s.erased for s in every),
         customer=max((s.customer for s in close if s.customer is not None), default=None),
         zone=next((s.zone for s in close if s.zone), None),
+        linked=len(close) > 1,
     )
 
 
