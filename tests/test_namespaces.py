@@ -12,7 +12,7 @@ from gateway import keys
 from gateway.contacts.sqlite import SqliteRegistry
 from gateway.sandbox import hubspot, salesforce, twilio
 from gateway.sandbox.people import PEOPLE
-from tests.clientprograms import BUNDLE, CLIENTS, Client
+from tests.clientprograms import BUNDLE, CLIENTS, Client, write_packs
 from tests.namespaces import HOSTS, PROVIDER, Trio, trio, wait_until, why_not
 
 SERVE = """
@@ -97,6 +97,7 @@ upstreams:
     route: {prefix: /salesforce}
 certificates: {dir: certs}
 rules: rules
+plugins: [packs]
 state: sqlite://state.db
 audit: {dir: audit}
 keyring: file:keyring
@@ -136,6 +137,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trio]:
 def _furnish(made: Trio) -> None:
     folder = made.folder
     (folder / "hushgate.yaml").write_text(CONFIG)
+    write_packs(folder)
     (folder / "rules").mkdir()
     (folder / "rules" / "acme.yaml").write_text(RULES)
     (folder / "audit").mkdir(mode=0o700)

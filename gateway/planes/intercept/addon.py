@@ -93,6 +93,7 @@ class Addon:
     def tls_established_client(self, data: TlsData) -> None:
         """mitmproxy: it was made. A certificate the application showed has been verified."""
         session = self._plane.sessions[data.conn.id]
+        session.rests(self._plane.tick())
         if self._plane.contexts.asks and data.conn.certificate_list:
             found = sans(data.conn.certificate_list[0].to_cryptography())
             session.peer = session.peer._replace(sans=found or session.peer.sans)
@@ -101,6 +102,8 @@ class Addon:
         """mitmproxy: it failed; because our certificate was not accepted, or for another reason."""
         said = (data.conn.error or "").replace("_", " ")
         session = self._plane.sessions[data.conn.id]
+        if session.settled:  # it took too long: that is on record
+            return
         if any(word.replace("_", " ") in said for word in UNTRUSTED):
             self._plane.untrusted(session)
             await refused(self._plane, session, PayloadError("certificate_refused", "", "tls"))
@@ -120,6 +123,7 @@ class Addon:
             flow.response = http.Response.make(head.status, body, tuple(head.headers))
         else:
             flow.response = None
+        session.rests(self._plane.tick())
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """mitmproxy: a request that it has read (HTTP/2).

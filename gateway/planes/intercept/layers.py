@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from h2.errors import ErrorCodes
+from h2.events import StreamReset
 from mitmproxy.connection import ConnectionState, Server
 from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer
 from mitmproxy.proxy.layers.http import HTTPMode
-from mitmproxy.proxy.layers.http._events import ErrorCode, ResponseProtocolError
+from mitmproxy.proxy.layers.http._events import ErrorCode, ResponseEndOfMessage, ResponseProtocolError
 from mitmproxy.proxy.layers.http._http2 import Http2Server
 from mitmproxy.proxy.layers.tls import parse_client_hello
 
@@ -31,6 +32,8 @@ RELAYED: Final = "relayed"
 """The host of such a server when the application's own bytes go to the core (else they are mitmproxy's)."""
 MOST: Final = 64 * 1024
 """bytes looked at before it is known what they are"""
+TAKEN_BACK: Final = 100
+"""requests of one HTTP/2 connection that may be reset beyond those that were answered in full"""
 CONNECT: Final = b"CONNECT "
 _METHOD: Final = re.compile(rb"[A-Z]{3,20} ")
 _TARGET: Final = re.compile(rb"CONNECT (?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5} HTTP/1\.[01]")
@@ -102,6 +105,17 @@ class Relay(layer.Layer):
 class Http2(Http2Server):
     """HTTP/2 of an application. What breaks its rules ends the connection (RFC 9113 5.4.1), on record."""
 
+    _taken_back = 0
+
+    def handle_h2_event(self, event: Any) -> Generator[commands.Command, Any, Any]:
+        """h2: a request that is taken back at once costs its sender nothing, and us all of its beginning."""
+        if isinstance(event, StreamReset):
+            self._taken_back += 1
+            if self._taken_back > TAKEN_BACK:
+                yield from self.protocol_error("", ErrorCodes.ENHANCE_YOUR_CALM)
+                return True
+        return (yield from super().handle_h2_event(event))
+
     def protocol_error(self, message: str, error_code: int = ErrorCodes.PROTOCOL_ERROR) -> Commands:
         """mitmproxy: such a thing was received."""
         error = PayloadError("malformed_request", "", "http2")
@@ -112,6 +126,8 @@ class Http2(Http2Server):
         """Without a page of mitmproxy's own: an answer that failed is a stream that is reset."""
         if isinstance(event, ResponseProtocolError):
             event = ResponseProtocolError(event.stream_id, "", ErrorCode.KILL)
+        elif isinstance(event, ResponseEndOfMessage):
+            self._taken_back = max(0, self._taken_back - 1)
         yield from super()._handle_event(event)
 
 
@@ -127,6 +143,8 @@ def _connect(plane: "Interceptor", context: Context, data: bytes) -> layer.Layer
 
 def choose(plane: "Interceptor", session: Session, context: Context, data: bytes) -> layer.Layer | None:
     """The next layer; None: more bytes are needed to know. Raises HushgateError."""
+    if data:
+        session.hears(plane.tick())
     found = _chosen(plane, session, context, data)
     session.settled = isinstance(found, Relay | HttpLayer) and not session.explicit
     session.settled = session.settled or isinstance(found, Relay)

@@ -203,10 +203,15 @@ class Interceptor(Worker):
 
     def _look(self) -> None:
         super()._look()
-        before = self.tick() - self.timeouts["idle"]
+        self.metrics.set("hushgate_connections", value=len(self.sessions))
+        now = self.tick()
         for handler in self._mode.handlers:
             session = self.sessions.get(handler.client.id)
-            if session is not None and not session.settled and session.begun < before:
+            if (
+                session is not None
+                and not session.settled
+                and now - session.begun > self.timeouts[session.waits]
+            ):
                 session.settled = True
                 late = PayloadError("request_timeout", "", "head")
                 self.spawn(refused(self, session, late), _nothing, _nothing)

@@ -16,7 +16,8 @@ from gateway.policy.origins import Origins, split_host
 class Session:
     """What is known of a connection, filled in as it becomes known.
 
-    `begun` is monotonic seconds; `settled`: what it is has been found out, and who reads it has deadlines.
+    `begun` is monotonic seconds since when something is waited for, and `waits` which of the timeouts bounds
+    that. `settled`: what it is has been found out, and who reads it has deadlines.
 
     `explicit`: the application knows that it speaks to a proxy, and has not made a tunnel yet. `target`: the
     host name it asked to be connected to, `port` its port; where it named an address, that is `address`.
@@ -26,6 +27,7 @@ class Session:
 
     peer: Peer
     begun: float = 0.0
+    waits: str = "idle"
     settled: bool = False
     explicit: bool = False
     target: bytes | None = None
@@ -47,6 +49,15 @@ class Session:
             self.target = named
         else:
             self.address = named
+
+    def hears(self, now: float) -> None:
+        """Bytes of something that is not whole yet: a CONNECT, a handshake, the first words of a protocol."""
+        if self.waits != "head":
+            self.waits, self.begun = "head", now
+
+    def rests(self, now: float) -> None:
+        """It was whole, and has been answered: whatever is next may take its time to begin."""
+        self.waits, self.begun = "idle", now
 
     @property
     def name(self) -> bytes | None:
