@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from math import inf
 from typing import Final
 
+from msgspec.structs import replace
+
 from gateway.contacts.model import Act, Consent, Entry, Objection, Standing, Suppression
 
 KINDS: Final[dict[Act, str]] = {
@@ -50,6 +52,10 @@ RANK: Final[dict[Act, int]] = {
     "withdrawn": 4,
 }
 """Which of two entries of the same moment is in force: the higher."""
+
+
+LINKED: Final = 64
+"""Linked pseudonyms looked at for one subject: of one with more, what allows is not told (`strictest`)."""
 
 
 def fold(entries: Iterable[Entry]) -> Standing:
@@ -136,3 +142,9 @@ def _narrowest(every: list[Standing]) -> tuple[str | None, ...] | None:
         return None
     common = [use for use in given[0] if use is not None and all(use in uses for uses in given)]
     return tuple(common) or (None,)
+
+
+def strictest(standing: Standing) -> Standing:
+    """What is left when not all that is linked can be looked at: only what forbids."""
+    withdrawn = tuple(c for c in standing.consents if c.state == "withdrawn")
+    return replace(standing, consents=withdrawn, customer=None)
