@@ -121,11 +121,11 @@ async def soon(ledger: Ledger, subject: str, wanted: Callable[[Standing], bool])
 
 
 def plain(standing: Standing) -> dict[str, object]:
-    """A standing without the order of what is in it."""
+    """What a standing says, without the order of it, and without `linked`."""
     return {
         name: frozenset(value) if isinstance(value, tuple) else value
         for name in standing.__struct_fields__
-        if (value := getattr(standing, name)) != getattr(UNKNOWN, name)
+        if name != "linked" and (value := getattr(standing, name)) != getattr(UNKNOWN, name)
     }
 
 

@@ -37,6 +37,13 @@ def test_who_counts_for_whom(books: Books) -> None:
     }
 
 
+def test_a_standing_tells_whether_there_are_links(books: Books) -> None:
+    books.link(T, [(RECORD, MAIL)])
+    assert [s.linked for s in books.standings(T, [RECORD, MAIL, PHONE])] == [True, True, False]
+    books.link(T, [(RECORD, PHONE)])
+    assert [s.linked for s in books.standings(T, [RECORD, MAIL, PHONE])] == [True, True, True]
+
+
 def test_what_forbids_counts_from_near_and_far(books: Books) -> None:
     books.link(T, [(RECORD, MAIL), (RECORD, PHONE)])
     stop = suppressed(1, PHONE, source="stop")
@@ -92,8 +99,8 @@ def test_a_link_takes_effect_on_standings_that_were_asked_for(
         lifting = Entry(id="l", subject=PHONE, act="lifted", at=2.0)
         await settled(ledger.enter(T, [lifting]))
         for subject in (MAIL, RECORD, PHONE):
-            await soon(worker, subject, lambda standing: standing == UNKNOWN)
-            assert await one(ledger, subject) == UNKNOWN
+            await soon(worker, subject, lambda standing: not standing.suppressions)
+            assert not (await one(ledger, subject)).suppressions
 
     run(asked)
 
