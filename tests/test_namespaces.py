@@ -234,7 +234,7 @@ def _asked_by(place: Trio, user: int, trusted: Path) -> bool | None:
         return None
     assert done.returncode == 0, done.stderr
     [masked] = {message["to"].startswith("***") for message in json.loads(done.stdout)["messages"]}
-    return masked
+    return bool(masked)
 
 
 @needs_curl
