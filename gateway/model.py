@@ -1,4 +1,4 @@
-"""The vocabulary of design.md section 2 as frozen values. Imports nothing of the house but errors.
+"""The vocabulary of design.md section 2 as frozen values. Imports nothing of the house but listlimit.
 
 Everything here is a value that can be packed with msgspec.msgpack (the parsed-form cache relies on it).
 """
@@ -7,6 +7,7 @@ from typing import Literal, dataclass_transform
 
 import msgspec
 
+from gateway.listlimit import ListLimit
 from gateway.parent import Parent
 
 Channel = Literal["call", "sms", "mms", "whatsapp", "email", "chat", "social", "push"]
@@ -69,10 +70,8 @@ class Field(Struct):
 
 
 class Unread(Struct):
-    """Bodies of some media types (`audio/*`) that are passed on unread, each as one value of a category.
-
-    `consent` names the tenant's consent without which they are refused; `refuse` refuses them always.
-    """
+    """Bodies of media types (`audio/*`) passed on unread, each as one value of a category, if the tenant gave
+    the `consent` that is named; `refuse` refuses them always."""
 
     types: tuple[str, ...]
     category: str
@@ -203,7 +202,7 @@ class Client(Struct):
     """An application of a tenant. Every means of identification that is given must hold.
 
     `key` is lower-case hex SHA-256 of the client's key; `san` a certificate's subject alternative name;
-    `networks` CIDR blocks of its source addresses.
+    `networks` CIDR blocks of its source addresses; `contacts` what it may do through the registry's API.
     """
 
     id: str
@@ -212,6 +211,7 @@ class Client(Struct):
     key: str | None = None
     san: str | None = None
     networks: tuple[str, ...] = ()
+    contacts: Literal["read", "write"] | None = None
 
 
 class Mask(Struct):
@@ -341,6 +341,7 @@ class Policy(Struct):
     """How many people each client may look up in a minute, per worker."""
     country: str | None = None
     """ISO 3166 country whose national phone format is understood in bodies."""
+    lists: dict[str, ListLimit] = {}
 
 
 # ---- deployment -----------------------------------------------------------------------------------------

@@ -8,10 +8,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import PurePath
-from typing import Final, get_args
+from typing import Final, Literal, get_args
 
 import msgspec
+from msgspec.structs import replace
 
+from gateway.listlimit import ListLimit
 from gateway.masking.table import PLUGIN
 from gateway.model import (
     Client,
@@ -33,7 +35,7 @@ from gateway.strict.document import Node, describe, read
 from gateway.strict.kinds import Number, Word, one_of
 from gateway.strict.report import Report, listed, nearest
 from gateway.strict.shapes import Document, Fault, Key, ListOf, MapOf, Table
-from gateway.strict.words import CIDR, DATE, NAME, TEXT, pattern
+from gateway.strict.words import CIDR, DATE, DAYS, NAME, TEXT, pattern
 
 INSTRUCTION: Final = Table(
     "instruction",
@@ -77,8 +79,12 @@ def _client(
     key: str | None = None,
     mtls: str | None = None,
     network: tuple[str, ...] = (),
-) -> Client:
-    return Client(id=id, role=role, purposes=purposes, key=key, san=mtls, networks=network)
+    contacts: Literal["read", "write"] | None = None,
+) -> Client | Fault:
+    if contacts and not key:
+        return Fault("contacts", "'contacts' without a key", "'key': the API knows its callers by it")
+    known = Client(id=id, role=role, purposes=purposes, key=key, san=mtls, networks=network)
+    return replace(known, contacts=contacts)
 
 
 CLIENT: Final = Table(
@@ -90,6 +96,11 @@ CLIENT: Final = Table(
         Key("key", CLIENT_KEY, "SHA-256 of its key (`hushgate key new` makes both)."),
         Key("mtls", MTLS, "Its client certificate."),
         Key("network", many(CIDR), "Networks it calls from."),
+        Key(
+            "contacts",
+            one_of("read", "write"),
+            "What it may do through the contacts API: `read` looks people up, `write` also enters.",
+        ),
     ),
     _client,
     some=("key", "mtls", "network"),
@@ -144,6 +155,27 @@ VIEW: Final = Table(
 )
 
 
+def _list_limit(max_age: float, warn_after: float | None = None) -> ListLimit | Fault:
+    if warn_after is not None and warn_after >= max_age:
+        return Fault("warn_after", "a warning that comes too late", "fewer days than 'max_age'")
+    return ListLimit(max_age=max_age, warn_after=0.75 * max_age if warn_after is None else warn_after)
+
+
+LIST: Final = Table(
+    "list",
+    (
+        Key("max_age", DAYS, "From this age on it is not imported any more.", True),
+        Key(
+            "warn_after",
+            DAYS,
+            "From this age on there is a warning; three quarters of `max_age` when left out.",
+        ),
+    ),
+    _list_limit,
+    doc="How old a list of people not to be contacted (a national register, say) may be.",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _File:
     """A rule file but for its name and version."""
@@ -177,6 +209,7 @@ ROOT: Final = Table(
             "How many people each client may look up in a minute (searches, number lookups), per worker.",
             default="120",
         ),
+        Key("lists", MapOf(NAME, LIST), "Lists that are imported, and how old each may be."),
     ),
     _file,
 )

@@ -118,6 +118,15 @@ DURATION: Final = Word("a duration such as 500ms, 30s, 5m or 1h", _measured(_SEC
 """Seconds."""
 
 
+def _days(text: str) -> float | None:
+    found = re.fullmatch(r"([1-9][0-9]{0,3}) days?", text)
+    return 86_400.0 * int(found[1]) if found else None
+
+
+DAYS: Final = Word("a number of days such as 30 days", _days)
+"""Seconds."""
+
+
 def _minute(text: str) -> int | None:
     found = re.fullmatch(r"([01][0-9]|2[0-4]):([0-5][0-9])", text)
     minute = int(found[1]) * 60 + int(found[2]) if found else 1441

@@ -1,0 +1,125 @@
+"""What would become of a campaign: how many recipients would be reached, how many skipped, and why. Pure.
+
+Counts every recipient once, under the first reason there is. Frequency caps are left out: asking would count.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.contacts.model import Standing
+from gateway.contacts.normalise import normalise
+from gateway.contacts.rules import UNKNOWN_RECIPIENT, Check, Subject, Verdict, judge
+from gateway.intake.table import Fault, Row
+from gateway.model import Channel, SubjectKind
+
+TOGETHER: Final = 500
+"""recipients looked up at once"""
+TWICE: Final = "named before"
+UNREAD: Final = "line cannot be read"
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """Whom it is asked about, and when: `at` in seconds since the epoch, `checks` of the tenant's plans."""
+
+    channel: Channel
+    purposes: tuple[str, ...]
+    checks: tuple[Check, ...]
+    at: float
+    country: str | None
+    kind: SubjectKind | None = None
+
+
+@dataclass(slots=True)
+class Preview:
+    """`skipped` by reason (errors.REASONS, or of the list itself) and `rules` by id; `waits` would heal."""
+
+    recipients: int = 0
+    reached: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    rules: Counter[str] = field(default_factory=Counter)
+    shadow: Counter[str] = field(default_factory=Counter)
+    waits: int = 0
+
+
+Skip = Callable[[int, str], None]
+"""(line, reason) of one who would be skipped."""
+Standings = Callable[[Sequence[str]], list[Standing]]
+Pseudonymise = Callable[[str, str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    line: int
+    subject: Subject
+    pseudonym: str
+
+
+def preview(
+    rows: Iterable[Row],
+    place: int,
+    campaign: Campaign,
+    pseudonymise: Pseudonymise,
+    standings: Standings,
+    skip: Skip,
+) -> Preview:
+    """Judge the recipients in column `place` of the rows. Raises what `standings` raises."""
+    found = Preview()
+    seen: set[bytes] = set()
+
+    def skipped(line: int, reason: str) -> None:
+        found.skipped[reason] += 1
+        skip(line, reason)
+
+    def asked() -> Iterator[_Asked]:
+        for line, cells in rows:
+            found.recipients += 1
+            if isinstance(cells, Fault) or len(cells) <= place:
+                skipped(line, UNREAD)
+                continue
+            one = _named(line, cells[place], campaign, pseudonymise)
+            if one is None:
+                skipped(line, UNKNOWN_RECIPIENT)
+            elif (mark := one.pseudonym.encode()[:16]) in seen:
+                skipped(line, TWICE)
+            else:
+                seen.add(mark)
+                yield one
+
+    for batch in _batches(asked()):
+        known = standings([one.pseudonym for one in batch])
+        for one, standing in zip(batch, known, strict=True):
+            verdict = judge(
+                one.subject, standing, campaign.channel, campaign.purposes, campaign.checks, campaign.at
+            )
+            _note(found, verdict)
+            if not verdict.allowed:
+                skipped(one.line, verdict.reason)
+    return found
+
+
+def _named(line: int, value: str, campaign: Campaign, pseudonymise: Pseudonymise) -> _Asked | None:
+    value = value.strip()
+    kind: SubjectKind = campaign.kind or ("email" if "@" in value else "phone")
+    normal = normalise(kind, value, campaign.country)
+    return None if normal is None else _Asked(line, Subject(kind, normal), pseudonymise(kind, normal))
+
+
+def _note(found: Preview, verdict: Verdict) -> None:
+    found.reached += verdict.allowed
+    found.rules.update(verdict.rules)
+    found.shadow.update(verdict.shadow)
+    found.waits += verdict.retry_after is not None
+
+
+def _batches(asked: Iterator[_Asked]) -> Iterator[list[_Asked]]:
+    batch: list[_Asked] = []
+    for one in asked:
+        batch.append(one)
+        if len(batch) == TOGETHER:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
