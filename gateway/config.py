@@ -11,12 +11,13 @@ from typing import Final
 import msgspec
 
 import gateway
-from gateway import keys
+from gateway import keys, wireguard
 from gateway.certificateschema import DraftCertificates
 from gateway.configschema import BUILTIN, DOCUMENT, Draft, DraftUpstream
 from gateway.credentialschema import DIRECT, Credential, DraftParent
 from gateway.deployment import Audit, Certificates, Config, Listener, Tls
 from gateway.errors import ConfigError, Problem
+from gateway.interceptionschema import WIREGUARD
 from gateway.model import Upstream
 from gateway.parent import Parent
 from gateway.secret import Missing, Secret, resolve
@@ -62,7 +63,7 @@ def load_config(path: Path, environ: Mapping[str, str] | None) -> Config:
     secrets: Secrets = {}
     checks = [*DOCUMENT.checks, _folders(base), _extensions(base), _providers(base), _tenants(base)]
     if environ is not None:
-        checks += [_resolver(environ, base, secrets), _tls_files(base), _authority(base)]
+        checks += [_resolver(environ, base, secrets), _tls_files(base), _authority(base), _wireguard(base)]
     draft = Document(DOCUMENT.root, tuple(checks)).take(root, report)
     return _finished(draft, path, base, secrets)
 
@@ -231,7 +232,27 @@ def _certificates(draft: DraftCertificates | None, base: Path, secrets: Secrets)
     return Certificates(str(base / draft.dir), draft.validity, draft.cache, passphrase)
 
 
+def _wireguard(base: Path) -> Check:
+    """Keys of tunnels are there, and are what they should be."""
+
+    def check(root: Node, report: Report) -> None:
+        for node in scalars(root, ("listeners[].mode",)):
+            mode, _, file = node.text.partition(":")
+            if mode == WIREGUARD:
+                try:
+                    wireguard.load(base / file)
+                except ConfigError as error:
+                    [problem] = error.problems
+                    report.add(node, f"{file!r}, which has {problem.found}", problem.expected)
+
+    return check
+
+
 def _listener(listener: Listener, base: Path) -> Listener:
+    how = listener.interception
+    if how is not None and how.mode.startswith(f"{WIREGUARD}:"):
+        file = base / how.mode.partition(":")[2]
+        listener = replace(listener, interception=replace(how, mode=f"{WIREGUARD}:{file}"))
     if not listener.tls:
         return listener
     cert, key, ca = listener.tls.cert, listener.tls.key, listener.tls.client_ca

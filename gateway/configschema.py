@@ -78,7 +78,7 @@ def _listener(
     mode: str | None = None,
     others: Others | None = None,
 ) -> Listener | Fault:
-    found = interception(plane, mode, others)
+    found = interception(plane, mode, others, workers)
     return found if isinstance(found, Fault) else Listener(name, plane, Bind(*bind), workers, tls, found)
 
 

@@ -48,7 +48,7 @@ class Certificates:
 class Interception:
     """How traffic that is not meant for the gateway comes to it, and what of it passes.
 
-    `mode`: `proxy`, `transparent`, `socks5`, `wireguard:FILE`, `upstream:URL` or `reverse:URL`. `others`:
+    `mode`: `proxy`, `transparent`, `socks5`, `wireguard:FILE` or `reverse:URL`. `others`:
     what is done with hosts that neither a pack nor an upstream names.
     """
 

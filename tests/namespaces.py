@@ -109,6 +109,12 @@ class Trio:
         assert done.returncode == 0, done.stderr[-2000:]
         return json.loads(done.stdout)
 
+    def ruleset(self) -> str:
+        """Everything nftables has in the gateway's namespace."""
+        done = self.run("gate", ["nft", "list", "ruleset"])
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def redirect(self, *arguments: str) -> None:
         """deploy/redirect.sh in the gateway's namespace."""
         done = self.run("gate", [str(ROOT / "deploy" / "redirect.sh"), *arguments])
@@ -138,7 +144,8 @@ def trio(folder: Path) -> Iterator[Trio]:
             stack.callback(subprocess.run, ["ip", "netns", "delete", name], capture_output=True, check=False)
         for line in NETWORK.format(**spaces).splitlines():
             subprocess.run(["ip", *line.split()], check=True, capture_output=True)
-        stack.callback(shutil.rmtree, _names(spaces["app"]), ignore_errors=True)
+        for name in ("app", "gate"):
+            stack.callback(shutil.rmtree, _names(spaces[name]), ignore_errors=True)
         made = Trio(folder, spaces, folder / "provider-ca.pem")
         stack.callback(made.stop)
         done = made.run("gate", ["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"])
@@ -147,7 +154,7 @@ def trio(folder: Path) -> Iterator[Trio]:
 
 
 def _names(space: str) -> Path:
-    """What the application's namespace resolves: the providers' names, as DNS would."""
+    """What a namespace resolves: the providers' names, as DNS would."""
     folder = Path("/etc/netns") / space
     folder.mkdir(parents=True)
     (folder / "hosts").write_text(f"127.0.0.1 localhost\n{PROVIDER} {' '.join(HOSTS)}\n")

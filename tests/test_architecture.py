@@ -36,6 +36,7 @@ LAYERS: Mapping[str, int] = {
     "gateway.secret": 1,
     "gateway.keys": 2,
     "gateway.ca": 2,
+    "gateway.wireguard": 3,
     "gateway.audit": 2,
     "gateway.contacts": 2,
     "gateway.codecs": 2,

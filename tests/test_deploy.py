@@ -3,10 +3,12 @@
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from gateway.cli import verbs
 from tests.architecture import ROOT
@@ -76,15 +78,26 @@ def test_stopping_takes_longer_than_draining() -> None:
     assert int(service["TimeoutStopSec"]) > drain
 
 
+def test_what_interception_needs_loosens_nothing_else() -> None:
+    # tests/service/test_interception.py shows that it is needed.
+    loosened = sections((ROOT / "deploy" / "intercept.conf").read_text())
+    assert loosened == {"Service": [("MemoryDenyWriteExecute", "no")]}
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
-def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
-    # The program is not installed here: a stand-in keeps the check about the unit itself.
+@pytest.mark.parametrize("name", ["hushgate.service", "hushgate-redirect.service"])
+def test_systemd_accepts_the_units(tmp_path: Path, name: str) -> None:
+    # The programs are not installed here: a stand-in keeps the check about the units themselves.
     program = shutil.which("true")
     assert program is not None
-    unit = tmp_path / "hushgate.service"
-    unit.write_text(UNIT.read_text().replace("/opt/hushgate/bin/hushgate", program))
+    for unit in sorted((ROOT / "deploy").glob("*.service")):
+        said = re.sub(r"/opt/hushgate/(bin/hushgate|redirect\.sh)", program, unit.read_text())
+        (tmp_path / unit.name).write_text(said)
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False
+        ["systemd-analyze", "verify", "--man=no", str(tmp_path / name)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     complaints = [line for line in done.stderr.splitlines() if "hushgate" in line]
     assert complaints == []
@@ -108,7 +121,8 @@ def test_the_redirects_unit_calls_the_script_as_it_wants_to_be_called() -> None:
         (["sideways"], 2, "redirect.sh up"),
         (["up", "--to"], 2, "redirect.sh up"),
         (["up", "--to", "8443; drop"], 1, "--to: found '8443; drop', expected port numbers"),
-        (["up", "--user", "nobody-of-that-name"], 1, "there is no user 'nobody-of-that-name'"),
+        (["up", "--user", "nobody-of-that-name"], 1, "--user: there is no user 'nobody-of-that-name'"),
+        (["up", "--user", "0", "--app", "0,of that } accept"], 1, "--app: there is no user 'of'"),
         (
             ["up", "--only", "203.0.113.7 } accept"],
             1,
@@ -121,6 +135,22 @@ def test_the_redirect_refuses_what_it_does_not_understand(arguments: list[str], 
     script = ROOT / "deploy" / "redirect.sh"
     done = subprocess.run([str(script), *arguments], capture_output=True, text=True, check=False)
     assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+
+
+def test_the_pod_redirects_its_application_and_nobody_may_undo_it() -> None:
+    pod = yaml.safe_load((ROOT / "deploy" / "sidecar.yaml").read_text())["spec"]
+    [redirect] = pod["initContainers"]
+    gateway, application = pod["containers"]
+    users = [one["securityContext"]["runAsUser"] for one in (gateway, application)]
+    assert redirect["args"] == ["up", "--user", str(users[0]), "--app", str(users[1]), "--to", "8443"]
+    assert f"--uid {users[0]} " in CONTAINER.read_text()
+    assert redirect["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["NET_ADMIN"]}
+    for one in (gateway, application):
+        context = one["securityContext"]
+        assert (context["runAsNonRoot"], context["allowPrivilegeEscalation"]) == (True, False)
+        assert context["capabilities"] == {"drop": ["ALL"]}
+    images = set(re.findall(r"-t (\S+) \.$", (ROOT / "deploy" / "README.md").read_text(), re.MULTILINE))
+    assert {redirect["image"], gateway["image"]} <= images
 
 
 # ---- the container file ---------------------------------------------------------------------------------
@@ -175,6 +205,24 @@ def test_it_copies_only_what_the_ignore_file_lets_in() -> None:
             sources = argument.split()[:-1]
             assert set(sources) <= allowed
             assert [source for source in sources if not (ROOT / source).exists()] == []
+
+
+def test_the_redirects_image_calls_the_script_as_it_wants_to_be_called() -> None:
+    text = CONTAINER.read_text()
+    stage = dict(instructions(text[text.index("AS redirect") : text.rindex("FROM ")])[1:])
+    assert stage["ENTRYPOINT"] == '["redirect.sh"]'
+    assert stage["COPY"] == "deploy/redirect.sh /usr/local/bin/redirect.sh"
+    users = re.findall(r"--uid (\d+)", text)
+    assert stage["CMD"] == f'["up", "--user", "{users[0]}"]', "whoever Hushgate is in its own image"
+
+
+def test_what_it_installs_is_the_project_or_one_of_its_extras() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    [default] = [argument for name, argument in instructions(CONTAINER.read_text()) if name == "ARG"]
+    assert default == f"INSTALL={project['name']}"
+    said = CONTAINER.read_text() + (ROOT / "deploy" / "README.md").read_text()
+    extras = set(re.findall(r"hushgate\[(\w+)\]", said))
+    assert extras and extras <= set(project["optional-dependencies"])
 
 
 def test_its_command_parses() -> None:

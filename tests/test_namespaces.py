@@ -1,9 +1,12 @@
 """An unmodified application under the rules by the network alone: namespaces, nftables, real SDK and TLS."""
 
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from gateway import keys
 from gateway.contacts.sqlite import SqliteRegistry
 from gateway.sandbox import hubspot, salesforce, twilio
 from gateway.sandbox.people import PEOPLE
+from tests.architecture import ROOT
 from tests.clientprograms import BUNDLE, CLIENTS, Client, write_packs
 from tests.namespaces import HOSTS, PROVIDER, Trio, trio, wait_until, why_not
 
@@ -59,6 +63,7 @@ instruction: {by: dpo@acme.example, ref: "namespaces", date: 2026-01-01}
 country: FR
 clients:
   - {id: desk, network: [10.77.1.0/24], role: support, purposes: [essential.service.operations]}
+  - {id: pod, network: [203.0.113.1/32], role: support, purposes: [essential.service.operations]}
 views:
   support:
     show: [user.name]
@@ -70,6 +75,7 @@ rules:
 CONFIG = """\
 listeners:
   - {name: redirected, plane: intercept, mode: transparent, bind: "0.0.0.0:8443", workers: 1}
+  - {name: sidecar, plane: intercept, mode: transparent, bind: "127.0.0.1:8445", workers: 1}
 upstreams:
   - name: twilio-ie
     provider: twilio
@@ -191,6 +197,98 @@ def test_the_network_alone_brings_an_application_under_the_rules(place: Trio) ->
     assert [line.split()[0] for line in seen] == ["GET", "POST"], "the suppressed call never got there"
 
 
+# ---- one namespace for the application and the gateway, as in a pod ----------------------------------------
+
+APP, OTHER = 10002, 10003
+"""Users that have no name, as in a pod."""
+
+CURL_AS = """
+import os
+os.setgroups([]), os.setgid({user}), os.setuid({user})
+os.execv("{curl}", ["curl", "-sS", "--max-time", "20", "--cacert", "{trusted}", "-u", "{who}", "{url}"])
+"""
+
+
+needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+
+
+@pytest.fixture(scope="module")
+def trusted(place: Trio) -> Iterator[Path]:
+    """Whom to trust, where every user can read it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        for bundle in (place.folder / "trust" / BUNDLE, place.folder / "provider-ca.pem"):
+            (folder / bundle.name).write_bytes(bundle.read_bytes())
+            (folder / bundle.name).chmod(0o644)
+        yield folder
+
+
+def _asked_by(place: Trio, user: int, trusted: Path) -> bool | None:
+    """Whether numbers are masked for a user of the gateway's own namespace; None: it does not trust us."""
+    url = f"https://{HOSTS[0]}/2010-04-01/Accounts/{twilio.ACCOUNT}/Messages.json?PageSize=2"
+    who = f"{twilio.ACCOUNT}:{twilio.TOKEN}"
+    program = CURL_AS.format(user=user, trusted=trusted, who=who, url=url, curl=shutil.which("curl"))
+    done = place.run("gate", [sys.executable, "-c", program])
+    if done.returncode == 60:
+        return None
+    assert done.returncode == 0, done.stderr
+    [masked] = {message["to"].startswith("***") for message in json.loads(done.stdout)["messages"]}
+    return bool(masked)
+
+
+@needs_curl
+def test_beside_the_gateway_only_the_applications_user_is_redirected(place: Trio, trusted: Path) -> None:
+    ours, theirs = trusted / BUNDLE, trusted / "provider-ca.pem"
+    assert _asked_by(place, APP, theirs) is False, "nothing is redirected yet"
+    place.redirect("up", "--user", "root", "--to", "8445", "--app", str(APP))
+    try:
+        assert _asked_by(place, APP, ours) is True
+        assert _asked_by(place, APP, theirs) is None, "it speaks to nobody but the gateway"
+        assert _asked_by(place, OTHER, theirs) is False
+        place.redirect("up", "--user", "root", "--to", "8445")
+        assert _asked_by(place, OTHER, ours) is True, "without --app everybody but the gateway is"
+    finally:
+        place.redirect("down")
+    assert _asked_by(place, APP, theirs) is False
+    assert {"desk", "pod"} >= {record.get("client") for record in _records(place) if record.get("client")}
+
+
+@needs_curl
+def test_an_application_beside_a_gateway_that_is_away_gets_nothing(place: Trio, trusted: Path) -> None:
+    place.redirect("up", "--user", "root", "--to", "8446", "--app", str(APP))  # nobody listens there
+    try:
+        with pytest.raises(AssertionError, match=r"curl: \(7\)"):
+            _asked_by(place, APP, trusted / BUNDLE)
+    finally:
+        place.redirect("down")
+
+
+# ---- the script ----------------------------------------
+
+
+def test_what_is_undone_leaves_the_rules_of_others_as_they_were(place: Trio) -> None:
+    for words in ("add table inet others", "add chain inet others nat { type nat hook output priority 0; }"):
+        assert place.run("gate", ["nft", words]).returncode == 0
+    try:
+        before = place.ruleset()
+        for more in ([], ["--only", f"{PROVIDER},2001:db8::7"], ["--app", str(APP)], ["--in", "g0"]):
+            place.redirect("up", "--user", "root", *more)
+            assert "hushgate_redirect" in place.ruleset()
+        put = place.ruleset()
+        script = str(ROOT / "deploy" / "redirect.sh")
+        assert place.run("gate", [script, "up", "--user", "root", "--to", "99999"]).returncode != 0
+        assert place.ruleset() == put, "what cannot be put in place leaves what is"
+        for _ in range(2):
+            place.redirect("down")
+            assert place.ruleset() == before
+    finally:
+        place.run("gate", ["nft", "delete", "table", "inet", "others"])
+
+
+# ---- clients ----------------------------------------
+
+
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
 def test_a_client_is_redirected_as_it_is(place: Trio, client: Client) -> None:
     if client.missing():
@@ -210,6 +308,11 @@ def test_a_client_is_redirected_as_it_is(place: Trio, client: Client) -> None:
     assert all(number[:-2] == "*" * (len(number) - 2) for number in seen)
 
 
+def _records(place: Trio) -> list[dict[str, Any]]:
+    logs = (place.folder / "audit").glob("*.jsonl")
+    return [json.loads(line) for log in logs for line in log.read_text().splitlines()]
+
+
 def test_what_was_redirected_is_in_the_log(place: Trio) -> None:
     done = subprocess.run(
         [*HUSHGATE, "audit", "verify", "--json", "audit"],
@@ -220,8 +323,7 @@ def test_what_was_redirected_is_in_the_log(place: Trio) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["verified"] is True
-    [log] = (place.folder / "audit").glob("*.jsonl")
-    records = [json.loads(line) for line in log.read_text().splitlines()]
+    records = _records(place)
     said = [(r["operation"], r["phase"], r.get("reason", "")) for r in records if r.get("client") == "desk"]
     assert [line for line in said if line[0] == "calls.create"] == SAID
     assert ("messages.list", "read", "") in said

@@ -59,9 +59,14 @@ def private(folder: Path) -> None:
     _closed(folder, OPEN, "mode 0700: nobody but its owner may look into it")
 
 
+def closed(file: Path) -> None:
+    """Nobody but its owner reads or writes a file. Raises ConfigError."""
+    _closed(file, EXPOSED, "mode 0600: nobody but its owner may read it")
+
+
 def key(file: Path, passphrase: Secret | None = None, find: Find = plugged) -> ec.EllipticCurvePrivateKey:
     """The key of a file. Raises ConfigError, never with anything of the key or the passphrase."""
-    _closed(file, EXPOSED, "mode 0600: nobody but its owner may read it")
+    closed(file)
     text = content(file)
     line = LINE.fullmatch(text)
     if line is None:

@@ -43,6 +43,7 @@ VERBS: Final = {
     "canary": Entry("canary", "a made-up person through every plan: nothing hidden may come out"),
     "key": Entry("key", "make a client's key, or a key epoch"),
     "ca": Entry("ca", "the gateway's own certificate authority: make, rotate, revoke, trust, check"),
+    "wireguard": Entry("wireguard", "keys of a WireGuard listener, and its clients' configuration"),
     "contacts": Entry("contacts", "suppressions and consents in the contact registry"),
     "audit": Entry("audit", "verify or follow the access log"),
     "drift": Entry("drift", "personal data at paths that no data map names"),
@@ -61,6 +62,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=16)
+        self._action_max_length = 14  # it does not count how far verbs are indented
 
 
 def load(verb: str) -> Verb:

@@ -45,10 +45,32 @@ def check(config: Config) -> None:
         lacks = "plane 'intercept' without mitmproxy", "the extra: pip install 'hushgate[intercept]'"
     elif config.certificates is None:
         lacks = "plane 'intercept' without 'certificates'", "the folder that `hushgate ca init` made"
+    elif not _may_be_called_back():
+        lacks = (
+            "plane 'intercept' where no memory may be written and executed",
+            "a system that permits it (systemd: MemoryDenyWriteExecute=no, as in deploy/intercept.conf)",
+        )
     else:
         Minting(config.certificates)
     if lacks:
         raise ConfigError((Problem(config.file, 1, 1, *lacks),))
+
+
+def _may_be_called_back() -> bool:
+    """Whether OpenSSL may ask us which protocol to speak: pyOpenSSL writes a piece of code for that."""
+    from OpenSSL import SSL
+
+    try:
+        SSL.Context(SSL.TLS_SERVER_METHOD).set_alpn_select_callback(_nothing)
+    except MemoryError:
+        return False
+    return True
+
+
+def _nothing(connection: object, offered: object) -> bytes:
+    """Is never called."""
+    del connection, offered
+    return b""
 
 
 def interceptor(

@@ -12,7 +12,7 @@ from gateway import clock
 from gateway.contacts.sqlite import SqliteRegistry
 from gateway.deployment import Bind, Config
 from gateway.errors import ConfigError, Problem
-from gateway.planes.reverse.trust import context_for
+from gateway.planes.reverse.trust import Contexts, context_for
 from gateway.policy.load import Progress
 from gateway.service import boot, interception
 from gateway.service.admin import serve as serve_admin
@@ -66,6 +66,8 @@ def _check_tls(config: Config) -> None:
         (listener.name, partial(context_of, listener.tls)) for listener in config.listeners
     ]
     files += [(up.name, partial(context_for, up)) for up in config.upstreams]
+    ways = {up.name: up.parent for up in config.upstreams} | {"proxy": config.parent}
+    files += [(name, partial(Contexts().of_parent, way)) for name, way in ways.items() if way and way.tls]
     problems = []
     for name, attempt in files:
         try:

@@ -92,6 +92,7 @@ POINTS = [
 ]
 HARMLESS = {
     "client_disconnected": "the connection has ended",
+    "hushgate_asked": "a question that is not answered",
     "hushgate_refused": "the connection ends whatever it says",
     "tls_established_client": "without it a client is known by less",
     "tls_failed_client": "the handshake has failed",

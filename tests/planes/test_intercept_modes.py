@@ -189,6 +189,25 @@ def test_other_hosts_pass_untouched_where_that_is_said(
 
 
 @pytest.mark.parametrize(
+    ("who", "reason"), [("network: [127.0.0.0/8]", "host_not_allowed"), ("", "unknown_client")]
+)
+def test_no_way_into_the_network_by_an_address(upstream: Upstream, who: str, reason: str) -> None:
+    """SOCKS5 to an address, and in TLS a name nobody names: only what is public, for who is known."""
+    line = next(line for line in RULES.splitlines() if "helpdesk" in line)
+    start, end = line.index("key:"), line.index(", role")
+    rules = RULES.replace(line, line[:start] + who + line[end:]) if who else RULES
+    with (
+        Echo() as echo,
+        Proxy(upstream, mode="socks5", others="tunnel", rules=rules) as proxy,
+        proxy.connect() as sock,
+    ):
+        assert socks(sock, echo.port)[1] == 0
+        with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized|EOF"):
+            trusting().wrap_socket(sock, server_hostname="other.example")
+        assert proxy.records()[-1].reason == reason
+
+
+@pytest.mark.parametrize(
     "target", ["localhost:443", "127.0.0.1:1", "10.0.0.1:443", "[::1]:22", "169.254.169.254:80"]
 )
 def test_no_tunnel_to_an_address_or_a_private_place(upstream: Upstream, target: str) -> None:

@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from gateway.ca.root import CERTIFICATE
 from tests.ca.made import Made, make
 from tests.plane import Upstream, answer, read_answer
-from tests.service.house import House, run, running, until
+from tests.service.house import House, environ, run, running, until
 from tests.world import KEYS
 
 pytest.importorskip("mitmproxy", reason="the extra `intercept` is not installed")
@@ -73,3 +75,25 @@ def test_nothing_starts_without_the_authority(tmp_path: Path) -> None:
     done = run("run", "-c", str(house.config))
     assert done.returncode == 3
     assert "root.pem" in done.stderr
+
+
+MDWE = 65
+"""PR_SET_MDWE of prctl(2), with 1: as strict as systemd's MemoryDenyWriteExecute."""
+DENIED = f"""
+import ctypes, sys
+if ctypes.CDLL(None).prctl({MDWE}, 1, 0, 0, 0):
+    sys.exit(99)
+from gateway.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_nothing_starts_where_every_handshake_would_fail(tmp_path: Path) -> None:
+    with Upstream(lambda _: b"") as upstream:
+        house, _ = house_of(tmp_path, upstream)
+    command = [sys.executable, "-c", DENIED, "run", "-c", str(house.config)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environ(), timeout=60, check=False)
+    if done.returncode == 99:
+        pytest.skip("this kernel has no PR_SET_MDWE")
+    assert done.returncode == 3, done.stderr
+    assert "MemoryDenyWriteExecute" in done.stderr

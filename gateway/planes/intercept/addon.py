@@ -14,6 +14,7 @@ from OpenSSL import SSL
 
 from gateway.errors import HushgateError, PayloadError
 from gateway.planes.intercept.layers import CORE, INSIDE, RELAYED, UNDECIDED, Closed, Ended, choose, closed
+from gateway.planes.intercept.names import Asked
 from gateway.planes.intercept.refusal import refused
 from gateway.planes.intercept.tls import sans
 
@@ -56,6 +57,10 @@ class Addon:
     async def hushgate_refused(self, ended: Ended) -> None:
         """A connection is ended."""
         await refused(self._plane, self._plane.sessions[ended.client.id], ended.error)
+
+    async def hushgate_asked(self, asked: Asked) -> None:
+        """A name is asked for within a tunnel."""
+        asked.answer = await self._plane.resolve(asked.question)
 
     def server_connect(self, data: ServerConnectionHookData) -> None:
         """mitmproxy: a connection is wanted. Only those that are given a way are made."""

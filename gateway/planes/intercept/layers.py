@@ -19,6 +19,7 @@ from mitmproxy.proxy.layers.tls import parse_client_hello
 
 from gateway.errors import HushgateError, InternalError, PayloadError
 from gateway.http1.grammar import FIELD_LINE
+from gateway.planes.intercept.names import Names
 from gateway.planes.intercept.session import Session
 from gateway.planes.intercept.tls import UNRECOGNISED
 
@@ -147,17 +148,19 @@ def choose(plane: "Interceptor", session: Session, context: Context, data: bytes
         session.hears(plane.tick())
     found = _chosen(plane, session, context, data)
     session.settled = isinstance(found, Relay | HttpLayer) and not session.explicit
-    session.settled = session.settled or isinstance(found, Relay)
+    session.settled = session.settled or isinstance(found, Relay | Names)
     return found
 
 
 def _chosen(plane: "Interceptor", session: Session, context: Context, data: bytes) -> layer.Layer | None:
     if session.passed:
         return Relay(context, plane)
-    if context.client.transport_protocol != "tcp":
-        raise PayloadError("protocol_not_allowed", "")
     if not session.explicit and session.port is None and session.means is None:
         session.heads_for(*context.server.address[:2])
+    if context.client.transport_protocol != "tcp":
+        if plane.resolves(session):
+            return Names(context)
+        raise PayloadError("protocol_not_allowed", "")
     if len(data) > MOST:
         raise PayloadError("protocol_not_allowed", "")
     if starts_like_tls_record(data):

@@ -21,6 +21,11 @@ class Mode:
     """One of mitmproxy's modes on a TCP port."""
 
     explicit = False
+    routed = False
+    """Whether the network led the connection to where its application could have gone without the gateway."""
+
+    resolves = False
+    """Whether names are asked for by way of it."""
 
     def __init__(self, spec: str, plane: "Interceptor") -> None:
         self._spec = ProxyMode.parse(spec)
@@ -39,15 +44,16 @@ class Mode:
         """What this mode says of every connection."""
         session.explicit = self.explicit
 
-    async def take(self, reader: Any, writer: Any) -> None:
-        """Serve a connection to its end."""
+    async def take(self, reader: Any, writer: Any = None) -> None:
+        """Serve a connection to its end. Without a writer, the reader is both."""
+        writer = writer or reader
         handler = Handler(self._plane, reader, writer, self._spec)
         handler.layer = self._instance.make_top_layer(handler.layer.context)
         if not self.prepare(handler, writer):
             writer.close()
             return
         self._handlers[handler] = asyncio.current_task()
-        self._sockets[handler.client.id] = writer.get_extra_info("socket")
+        self._sockets[handler.client.id] = self.socket_under(writer)
         try:
             await handler.handle_client()
         finally:
@@ -61,6 +67,10 @@ class Mode:
     def socket_of(self, client: Client) -> Any:
         """The socket of an application's connection."""
         return self._sockets.get(client.id)
+
+    def socket_under(self, writer: Any) -> Any:
+        """The socket of a connection, where it has one of its own."""
+        return writer.get_extra_info("socket")
 
     def prepare(self, handler: Handler, writer: Any) -> bool:
         """Find out where it was to go; False: that cannot be known."""
@@ -85,6 +95,8 @@ class Explicit(Mode):
 class Transparent(Mode):
     """The kernel redirected it; it says where it was to go."""
 
+    routed = True
+
     def prepare(self, handler: Handler, writer: Any) -> bool:
         """From the socket (Linux: SO_ORIGINAL_DST)."""
         found = platform.original_addr
@@ -105,18 +117,3 @@ class Reverse(Mode):
         super().begin(session)
         host, port = self._spec.address
         session.means = f"[{host}]:{port}".encode() if ":" in host else f"{host.lower()}:{port}".encode()
-
-
-MODES: Final[dict[str, tuple[str, type[Mode]]]] = {
-    "proxy": ("regular", Explicit),
-    "transparent": ("transparent", Transparent),
-    "socks5": ("socks5", Mode),
-    "reverse": ("reverse:{}", Reverse),
-}
-
-
-def mode_of(text: str, plane: "Interceptor") -> Mode:
-    """From the words of the deployment file."""
-    name, _, rest = text.partition(":")
-    spec, kind = MODES[name]
-    return kind(spec.format(rest), plane)

@@ -5,6 +5,7 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, Final
 
 from mitmproxy.addons.proxyserver import Proxyserver
@@ -24,7 +25,9 @@ from gateway.planes.intercept.addon import Addon
 from gateway.planes.intercept.inner import Inner
 from gateway.planes.intercept.layers import INSIDE
 from gateway.planes.intercept.link import Link
-from gateway.planes.intercept.modes import Mode, mode_of
+from gateway.planes.intercept.modes import Mode
+from gateway.planes.intercept.modetable import mode_of
+from gateway.planes.intercept.names import PORT, answer
 from gateway.planes.intercept.outside import Outside, is_address, public
 from gateway.planes.intercept.quiet import silence
 from gateway.planes.intercept.refusal import refused
@@ -136,7 +139,25 @@ class Interceptor(Worker):
         if session.means is None and (name is None or not self.env.snapshot.origins.names_host(name)):
             if self._interception.others == "refuse" or session.target is not None:
                 raise PayloadError("host_not_allowed", "", "tls")
+            if not self._mode.routed:
+                self._pass_address(session)
             session.passed = True
+
+    def _pass_address(self, session: Session) -> None:
+        """To where only the gateway can go: for those it knows, to public addresses. Raises PayloadError."""
+        if self.env.snapshot.directory.identify(None, session.peer) is None:
+            raise PayloadError("unknown_client", "", "tls")
+        if session.address is None or not ip_address(session.address.decode()).is_global:
+            raise PayloadError("host_not_allowed", "an address that is not public", "tls")
+
+    def resolves(self, session: Session) -> bool:
+        """Whether names are asked for on this connection, and are answered."""
+        return self._mode.resolves and session.port == PORT
+
+    async def resolve(self, question: bytes) -> bytes:
+        """The answer to a question for a name, b"" for none."""
+        known = self.env.snapshot.origins.names_host if self._interception.others == "refuse" else _any
+        return await answer(question, known)
 
     async def _pass(self, session: Session, name: bytes, port: int, known: bool) -> None:
         """A host nobody names: untouched where the deployment says so, to a public address by its name."""
@@ -231,6 +252,11 @@ def _master(config: Config) -> Master:
     longest = max(waits.idle, waits.answer, waits.progress, waits.body) + 1
     master.options.update(connection_strategy="lazy", tcp_timeout=int(longest), rawtcp=False)
     return master
+
+
+def _any(_: bytes) -> bool:
+    """Every name may be found out."""
+    return True
 
 
 def _nothing(_: object) -> None:

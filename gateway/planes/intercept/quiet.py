@@ -22,7 +22,10 @@ class Quiet(logging.Handler):
 
 def silence(crashed: Callable[[object], None]) -> None:
     """Have nothing that mitmproxy logs written anywhere; the last call counts."""
-    log = logging.getLogger("mitmproxy")
-    log.handlers[:] = [Quiet(crashed)]
-    log.propagate = False
-    log.setLevel(logging.ERROR)
+    for name in ("mitmproxy", "mitmproxy_rs"):
+        log = logging.getLogger(name)
+        log.handlers[:] = [Quiet(crashed)]
+        log.propagate = False
+        log.setLevel(logging.ERROR)
+    # a packet with a key nobody knows is no crash, and whoever can send one could fill the log
+    logging.getLogger("mitmproxy.packet_sources").setLevel(logging.CRITICAL)
