@@ -85,6 +85,7 @@ PURE = (
     "gateway.configschema",
     "gateway.credentialschema",
     "gateway.contacts.caps",
+    "gateway.contacts.compact",
     "gateway.contacts.hours",
     "gateway.contacts.ledger",
     "gateway.deployment",
@@ -127,9 +128,7 @@ STORES = (
     "gateway.audit.log",
     "gateway.contacts.cached",
     "gateway.contacts.redis",
-    "gateway.contacts.schema",
     "gateway.contacts.sqlite",
-    "gateway.contacts.watch",
 )
 """Built above the planes and injected into them."""
 

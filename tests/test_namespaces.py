@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from gateway import keys
-from gateway.contacts.sqlite import SqliteRegistry
+from gateway.contacts.model import Entry
+from gateway.contacts.sqlite import SqliteBooks
 from gateway.sandbox import hubspot, salesforce, twilio
 from gateway.sandbox.people import PEOPLE
 from tests.architecture import ROOT
@@ -150,9 +151,9 @@ def _furnish(made: Trio) -> None:
     (folder / "keyring").touch(mode=0o600)
     (folder / "keyring").write_bytes(keys.generate())
     suppressed = keys.read(folder / "keyring").pseudonymiser("acme")("phone", SUPPRESSED)
-    registry = SqliteRegistry(folder / "state.db")
-    registry.suppress("acme", suppressed, None, None, "test", 0.0)
-    registry.close()
+    books = SqliteBooks(folder / "state.db")
+    books.enter("acme", [Entry(id="test", subject=suppressed, act="suppressed", at=0.0, source="test")])
+    books.close()
     for command in (["ca", "init", "-c", "hushgate.yaml", "--root-out", "root"], TRUST):
         done = made.run("gate", [*HUSHGATE, *command])
         assert done.returncode == 0, done.stderr

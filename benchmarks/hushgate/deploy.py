@@ -10,7 +10,8 @@ from benchmarks import work
 from benchmarks.processes import ROOT, free_port
 from benchmarks.upstream.server import fill
 from gateway import keys
-from gateway.contacts.sqlite import SqliteRegistry
+from gateway.contacts.model import Entry
+from gateway.contacts.sqlite import SqliteBooks
 
 HERE = Path(__file__).parent
 TENANT = "bench"
@@ -47,12 +48,12 @@ def write_rules(folder: Path) -> None:
 def seed(folder: Path, tenants: Iterable[str]) -> None:
     """The people who must not be contacted, in the registry of the deployment."""
     ring = keys.read(folder / "keyring")
-    registry = SqliteRegistry(folder / "state.db")
+    books = SqliteBooks(folder / "state.db")
+    alone = Entry(id=SOURCE, subject="", act="suppressed", at=0.0, source=SOURCE)
     for tenant in tenants:
         pseudonymise = ring.pseudonymiser(tenant)
-        for n in work.SUPPRESSED:
-            registry.suppress(tenant, pseudonymise("phone", work.phone(n)), None, None, SOURCE, 0.0)
-    registry.close()
+        books.suppress_many(tenant, [pseudonymise("phone", work.phone(n)) for n in work.SUPPRESSED], alone)
+    books.close()
 
 
 def write_deployment(folder: Path, upstream: int, workers: int = 1) -> Deployment:

@@ -7,7 +7,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, get_args
 
@@ -15,16 +16,13 @@ from gateway import clock, keys
 from gateway.cli import exits
 from gateway.cli.verbs import VERBS, Subparsers
 from gateway.config import load_config, read_bytes
-from gateway.contacts.model import ConsentState, Standing
+from gateway.contacts.model import Act, ConsentState, Entry, Standing
 from gateway.contacts.normalise import normalise
-from gateway.contacts.sqlite import SqliteRegistry
+from gateway.contacts.sqlite import SqliteBooks
 from gateway.deployment import Config
 from gateway.model import Channel, SubjectKind
 from gateway.policy.rulefile import read_rules
 from gateway.policy.taxonomy import USES
-
-BUSY: Final = 5.0
-"""seconds to wait for a worker that is writing"""
 
 DESCRIPTION: Final = """\
 contacts suppress    do not contact this person (on a channel, for a purpose, or at all)
@@ -78,37 +76,29 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _carried_out(config: Config, args: argparse.Namespace, pseudonym: str) -> Standing:
-    registry = SqliteRegistry(Path(config.database), busy=BUSY)
+    books = SqliteBooks(Path(config.database))
     try:
-        _ACTIONS[args.action](registry, args, pseudonym)
-        (standing,) = registry.standings(args.tenant, [pseudonym])
+        if args.action != "show":
+            books.enter(args.tenant, [_entry(args, pseudonym)])
+        (standing,) = books.standings(args.tenant, [pseudonym])
         return standing
     finally:
-        registry.close()
+        books.close()
 
 
-def _suppress(registry: SqliteRegistry, args: argparse.Namespace, pseudonym: str) -> None:
-    registry.suppress(args.tenant, pseudonym, args.channel, args.purpose, args.source, clock.now())
+def _entry(args: argparse.Namespace, pseudonym: str) -> Entry:
+    return Entry(
+        id=f"cli:{uuid.uuid4().hex}",
+        subject=pseudonym,
+        act=args.state if args.action == "consent" else _ACTS[args.action],
+        at=clock.now(),
+        channel=args.channel,
+        purpose=args.purpose,
+        source=args.source,
+    )
 
 
-def _unsuppress(registry: SqliteRegistry, args: argparse.Namespace, pseudonym: str) -> None:
-    registry.unsuppress(args.tenant, pseudonym, args.channel, args.purpose, args.source, clock.now())
-
-
-def _consent(registry: SqliteRegistry, args: argparse.Namespace, pseudonym: str) -> None:
-    registry.consent(args.tenant, pseudonym, args.channel, args.purpose, args.state, args.source, clock.now())
-
-
-def _show(_registry: SqliteRegistry, _args: argparse.Namespace, _pseudonym: str) -> None:
-    """Nothing to do: what is in force is printed after every action."""
-
-
-_ACTIONS: Final[Mapping[str, Callable[[SqliteRegistry, argparse.Namespace, str], None]]] = {
-    "suppress": _suppress,
-    "unsuppress": _unsuppress,
-    "consent": _consent,
-    "show": _show,
-}
+_ACTS: Final[Mapping[str, Act]] = {"suppress": "suppressed", "unsuppress": "lifted"}
 _NOUNS: Final[Mapping[SubjectKind, str]] = {
     "phone": "phone number",
     "email": "e-mail address",

@@ -36,6 +36,11 @@ class Recent[K, V]:
             self._young = {}
         self._young[key] = value
 
+    def forget(self, key: K) -> None:
+        """Forget this one."""
+        self._young.pop(key, None)
+        self._old.pop(key, None)
+
     def clear(self) -> None:
         """Forget everything."""
         self._young.clear()

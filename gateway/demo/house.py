@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 import gateway
 from gateway import clock, keys
 from gateway.ca.root import CERTIFICATE
+from gateway.contacts.model import Entry
 from gateway.contacts.normalise import normalise
-from gateway.contacts.sqlite import SqliteRegistry
+from gateway.contacts.sqlite import SqliteBooks
 from gateway.demo import proxied
 from gateway.model import SubjectKind
 from gateway.sandbox import hubspot, twilio
@@ -151,9 +154,9 @@ def _enter_contacts(folder: Path) -> None:
 
     suppressed = [pseudonym("phone", number) for number in (SUPPRESSED.mobilephone, SUPPRESSED.phone)]
     now = clock.now()
-    registry = SqliteRegistry(folder / "state.db")
-    for person in (*suppressed, pseudonym("email", SUPPRESSED.email)):
-        registry.suppress(TENANT, person, None, None, "demo", now)
-    consenting = pseudonym("phone", CONSENTING.mobilephone)
-    registry.consent(TENANT, consenting, "sms", "marketing", "granted", "demo", now)
-    registry.close()
+    alone = Entry(id="demo", subject="", act="suppressed", at=now, source="demo")
+    agreed = replace(alone, act="granted", channel="sms", purpose="marketing")
+    books = SqliteBooks(folder / "state.db")
+    books.suppress_many(TENANT, [*suppressed, pseudonym("email", SUPPRESSED.email)], alone)
+    books.suppress_many(TENANT, [pseudonym("phone", CONSENTING.mobilephone)], agreed)
+    books.close()

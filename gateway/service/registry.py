@@ -1,9 +1,10 @@
 """The contact registry of a worker: refuses once its file is gone, opened again when another stands there."""
 
+from asyncio import Future
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gateway.contacts.model import Standing
+from gateway.contacts.model import Entry, Reservation, Standing
 from gateway.contacts.sqlite import SqliteRegistry
 from gateway.errors import StoreError
 
@@ -11,9 +12,10 @@ Lookup = Callable[[str, Sequence[str]], list[Standing]]
 
 
 class Reopened:
-    """A Registry that never makes a file: an empty one would forget every suppression. Raises StoreError.
+    """A Ledger that never makes a file: an empty one would forget every suppression. Raises StoreError.
 
-    `standings` is that of the open registry itself, so that a lookup costs nothing more.
+    `standings` is that of the open registry itself, so that a lookup costs nothing more. A write to a file
+    that is gone is refused by the open registry.
     """
 
     __slots__ = ("_file", "_open", "_path", "standings")
@@ -42,6 +44,22 @@ class Reopened:
         self._open.close()
         self._open, self._file, self.standings = fresh, there, fresh.standings
         return fresh.ready()
+
+    def enter(self, tenant: str, entries: Sequence[Entry]) -> Future[int]:
+        """As of Ledger."""
+        return self._open.enter(tenant, entries)
+
+    def reserve(self, tenant: str, wanted: Sequence[Reservation], now: float) -> Future[list[float | None]]:
+        """As of Ledger."""
+        return self._open.reserve(tenant, wanted, now)
+
+    def release(self, tenant: str, ids: Sequence[str]) -> Future[None]:
+        """As of Ledger."""
+        return self._open.release(tenant, ids)
+
+    def link(self, tenant: str, pairs: Sequence[tuple[str, str]]) -> None:
+        """As of Ledger."""
+        self._open.link(tenant, pairs)
 
     def close(self) -> None:
         """Release the file."""

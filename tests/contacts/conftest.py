@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.contacts.model import Standing
-from gateway.contacts.sqlite import SqliteRegistry
+from gateway.contacts.model import Entry, Standing
+from gateway.contacts.sqlite import SqliteBooks, SqliteRegistry
 
 T = "tenant"
 
@@ -14,6 +14,21 @@ T = "tenant"
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "state.db"
+
+
+@pytest.fixture
+def books(path: Path) -> Iterator[SqliteBooks]:
+    store = SqliteBooks(path)
+    yield store
+    store.close()
+
+
+def suppressed(number: int = 1, subject: str = "p", at: float = 1.0, source: str = "cli") -> Entry:
+    return Entry(id=f"s{number}", subject=subject, act="suppressed", at=at, source=source)
+
+
+def lifted(number: int = 1, subject: str = "p", at: float = 2.0) -> Entry:
+    return Entry(id=f"l{number}", subject=subject, act="lifted", at=at)
 
 
 @pytest.fixture(params=["mapped", "pragma"])

@@ -1,150 +1,133 @@
-"""The registry in SQLite: what was written is what is answered, by whomever and at once."""
+"""The registry in SQLite, beyond what every store owes: how it notices commits, what is in the file."""
 
+import asyncio
 import sqlite3
 import stat
 import subprocess
 import sys
-from itertools import permutations
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from gateway.contacts import schema, watch
-from gateway.contacts.model import UNKNOWN, Consent, ConsentState, Registry, Suppression
-from gateway.contacts.sqlite import Row, SqliteRegistry, fold
-from tests.contacts.conftest import T, one
+from gateway.contacts.compact import pack
+from gateway.contacts.model import UNKNOWN, Cap, Entry, Ledger, Reservation
+from gateway.contacts.sqlite import SqliteBooks, SqliteRegistry, schema, watch
+from gateway.contacts.sqlite import registry as registries
+from tests.contacts.conftest import T, lifted, one, suppressed
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_it_is_a_registry(registry: SqliteRegistry) -> None:
-    contract: Registry = registry
+def test_it_is_a_ledger(registry: SqliteRegistry) -> None:
+    contract: Ledger = registry
     assert contract.ready()
-    assert contract.standings(T, []) == []
-    assert contract.standings(T, ["a", "b"]) == [UNKNOWN, UNKNOWN]
 
 
-def test_suppressions_and_consents_are_what_was_written(registry: SqliteRegistry) -> None:
-    registry.suppress(T, "p", None, None, "cli", 1.0)
-    registry.suppress(T, "p", "sms", "marketing", "stop", 2.0)
-    registry.consent(T, "p", "call", None, "confirmed", "form", 3.0)
-    standing = one(registry)
-    assert set(standing.suppressions) == {
-        Suppression(source="cli"),
-        Suppression(channel="sms", purpose="marketing", source="stop"),
-    }
-    assert standing.consents == (Consent(channel="call", state="confirmed"),)
+@contextmanager
+def traced(registry: SqliteRegistry) -> Iterator[list[str]]:
+    statements: list[str] = []
+    registry._connection.set_trace_callback(statements.append)
+    yield statements
+    registry._connection.set_trace_callback(None)
 
 
-def test_tenants_and_people_are_apart(registry: SqliteRegistry) -> None:
-    registry.suppress(T, "p", None, None, "cli", 1.0)
-    assert one(registry, "p", "other") == UNKNOWN
-    assert one(registry, "q") == UNKNOWN
-    assert one(registry, "p") != UNKNOWN
+def _selects(statements: list[str]) -> list[str]:
+    return [text for text in statements if text.startswith("SELECT")]
 
 
-def test_unsuppress_lifts_exactly_its_own_scope(registry: SqliteRegistry) -> None:
-    registry.suppress(T, "p", None, None, "cli", 1.0)
-    registry.suppress(T, "p", "sms", None, "cli", 1.0)
-    registry.unsuppress(T, "p", None, None, "cli", 2.0)
-    assert one(registry).suppressions == (Suppression(channel="sms", source="cli"),)
-
-
-@pytest.mark.parametrize(
-    ("rows", "state"),
-    [
-        ([("granted", 1.0), ("withdrawn", 2.0)], "withdrawn"),
-        ([("withdrawn", 2.0), ("granted", 1.0)], "withdrawn"),
-        ([("withdrawn", 1.0), ("granted", 2.0)], "granted"),
-        ([("withdrawn", 1.0), ("confirmed", 1.0)], "withdrawn"),
-        ([("confirmed", 1.0), ("withdrawn", 1.0)], "withdrawn"),
-        ([("confirmed", 1.0), ("pending", 2.0)], "pending"),
-        ([("granted", 1.0), ("expired", 1.0)], "expired"),
-    ],
-)
-def test_the_latest_wins_and_of_one_moment_the_strictest(
-    registry: SqliteRegistry, rows: list[tuple[ConsentState, float]], state: str
+def test_a_list_is_read_with_one_statement_each_for_links_and_entries(
+    registry: SqliteRegistry, books: SqliteBooks
 ) -> None:
-    for row_state, at in rows:
-        registry.consent(T, "p", "sms", "marketing", row_state, "form", at)
-    assert [consent.state for consent in one(registry).consents] == [state]
-
-
-def test_a_suppression_of_the_same_moment_beats_its_lifting(registry: SqliteRegistry) -> None:
-    registry.suppress(T, "p", None, None, "cli", 1.0)
-    registry.unsuppress(T, "p", None, None, "cli", 1.0)
-    assert one(registry).suppressions
-
-
-def test_rows_in_any_order_give_one_standing() -> None:
-    rows: list[Row] = [
-        ("s", "p", None, None, "on", "x", 1.0),
-        ("s", "p", None, None, "off", "y", 2.0),
-        ("s", "p", "sms", None, "on", "z", 1.0),
-        ("c", "p", None, "marketing", "granted", "z", 1.0),
-        ("c", "p", None, "marketing", "withdrawn", "z", 1.0),
-        ("c", "q", None, None, "granted", "z", 1.0),
-    ]
-    for shuffled in permutations(rows):
-        found = fold(shuffled)
-        assert found["p"].suppressions == (Suppression(channel="sms", source="z"),)
-        assert [consent.state for consent in found["p"].consents] == ["withdrawn"]
-
-
-def test_a_hundred_people_in_one_statement(registry: SqliteRegistry) -> None:
     people = [f"p{number}" for number in range(100)]
-    for person in people[::3]:
-        registry.suppress(T, person, None, None, person, 1.0)
-    statements: list[str] = []
-    registry._watch.changed()
-    registry._connection.set_trace_callback(statements.append)
-    standings = registry.standings(T, [*people, people[0]])
-    registry._connection.set_trace_callback(None)
-    assert len([text for text in statements if text.startswith("SELECT")]) == 1
-    sources = [s.suppressions[0].source if s.suppressions else None for s in standings]
-    assert sources == [p if number % 3 == 0 else None for number, p in enumerate(people)] + ["p0"]
+    books.enter(T, [suppressed(number, person) for number, person in enumerate(people[::3])])
+    registry.standings(T, ["somebody"])
+    with traced(registry) as statements:
+        registry.standings(T, people)
+    assert len(_selects(statements)) == 2
+    books.link(T, [("record", person) for person in people])
+    registry.standings(T, ["somebody"])
+    with traced(registry) as statements:
+        registry.standings(T, people)
+    assert len(_selects(statements)) == 3
 
 
-def test_a_second_look_reads_nothing(registry: SqliteRegistry) -> None:
-    registry.suppress(T, "p", None, None, "cli", 1.0)
+def test_a_list_with_very_many_links_is_read_one_by_one(registry: SqliteRegistry, books: SqliteBooks) -> None:
+    records = [f"r{number}" for number in range(5000)]
+    books.link(T, [(record, "shared") for record in records])
+    books.link(T, [("own", "friend")])
+    books.enter(T, [suppressed(1, "friend"), suppressed(2, "shared")])
+    answers = registry.standings(T, ["shared", "own", *records[:90]])
+    assert all(standing.suppressions for standing in answers)
+
+
+def test_a_second_look_reads_nothing(registry: SqliteRegistry, books: SqliteBooks) -> None:
+    books.enter(T, [suppressed()])
     first = registry.standings(T, ["p", "q"])
-    statements: list[str] = []
-    registry._connection.set_trace_callback(statements.append)
-    assert registry.standings(T, ["q", "p"]) == first[::-1]
-    registry._connection.set_trace_callback(None)
-    assert not [text for text in statements if "suppression" in text]
+    with traced(registry) as statements:
+        assert registry.standings(T, ["q", "p"]) == first[::-1]
+    assert not [text for text in statements if "ledger" in text]
 
 
-def test_own_writes_are_seen_at_once(registry: SqliteRegistry) -> None:
-    assert one(registry) == UNKNOWN
-    registry.suppress(T, "p", None, None, "cli", 1.0)
-    assert one(registry).suppressions
-    registry.unsuppress(T, "p", None, None, "cli", 2.0)
-    assert one(registry) == UNKNOWN
+def test_a_commit_makes_it_forget_those_it_is_about(registry: SqliteRegistry, books: SqliteBooks) -> None:
+    books.link(T, [("record", "mail"), ("record", "phone")])
+    everybody = ["mail", "phone", "record", "stranger", "other"]
+    assert not any(standing.suppressions for standing in registry.standings(T, everybody))
+    books.enter(T, [suppressed(1, "phone"), suppressed(2, "other")])
+    books.enter("another", [suppressed(1, "stranger")])
+    registry.standings(T, [])
+    remembered = [registry._recent.get((T, person)) is not None for person in everybody]
+    assert remembered == [False, False, False, True, False]
+    assert [bool(s.suppressions) for s in registry.standings(T, everybody)] == [True, True, True, False, True]
+    books.link(T, [("record", "stranger")])
+    assert one(registry, "stranger").suppressions
 
 
-def test_anothers_writes_are_seen_at_once(registry: SqliteRegistry, path: Path) -> None:
-    other = SqliteRegistry(path, create=False)
+def test_a_flood_makes_it_forget_everybody(
+    registry: SqliteRegistry, books: SqliteBooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registries, "FORGOTTEN", 3)
+    registry.standings(T, ["p", "q"])
+    books.enter(T, [suppressed(number, f"x{number}") for number in range(3)])
+    registry.standings(T, [])
+    assert len(registry._recent) == 2
+    books.enter(T, [suppressed(number, f"y{number}") for number in range(3, 7)])
+    registry.standings(T, [])
+    assert len(registry._recent) == 0
+    books.enter(T, [suppressed(7, "p")])
+    assert one(registry).suppressions and len(registry._recent) == 1
+
+
+def test_what_cannot_be_told_makes_it_forget_everybody(registry: SqliteRegistry, books: SqliteBooks) -> None:
+    books.link(T, [("hub", f"i{number}") for number in range(70)])
+    registry.standings(T, ["i69", "q"])
+    books.enter(T, [suppressed(1, "hub")])
+    assert one(registry, "i69").suppressions
+    assert len(registry._recent) == 1
+
+
+def test_anothers_writes_are_seen_at_once(registry: SqliteRegistry, books: SqliteBooks) -> None:
     for turn in range(20):
-        other.suppress(T, "p", None, None, "cli", 2.0 * turn + 1)
+        books.enter(T, [suppressed(turn, at=2.0 * turn + 1)])
         assert one(registry).suppressions
         assert one(registry).suppressions
-        other.unsuppress(T, "p", None, None, "cli", 2.0 * turn + 2)
+        books.enter(T, [lifted(turn, at=2.0 * turn + 2)])
         assert one(registry) == UNKNOWN
         assert one(registry) == UNKNOWN
-    other.close()
 
 
 WRITER = """
 import sys
 from pathlib import Path
-from gateway.contacts.sqlite import SqliteRegistry
-store = SqliteRegistry(Path(sys.argv[1]), create=False)
+from gateway.contacts.model import Entry
+from gateway.contacts.sqlite import SqliteBooks
+books = SqliteBooks(Path(sys.argv[1]), create=False)
 for line in sys.stdin:
-    verb, at = line.split()
-    getattr(store, verb)("tenant", "p", None, None, "cli", float(at))
+    act, at = line.split()
+    books.enter("tenant", [Entry(id=at, subject="p", act=act, at=float(at))])
     if at.endswith("5"):
-        store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        books._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     print("done", flush=True)
 """
 
@@ -156,8 +139,7 @@ def test_another_process_is_seen_at_once_across_checkpoints(registry: SqliteRegi
     ) as writer:
         assert writer.stdin and writer.stdout
         for turn in range(1, 30):
-            verb = "suppress" if turn % 2 else "unsuppress"
-            writer.stdin.write(f"{verb} {turn}\n")
+            writer.stdin.write(f"{'suppressed' if turn % 2 else 'lifted'} {turn}\n")
             writer.stdin.flush()
             assert writer.stdout.readline() == "done\n"
             assert bool(one(registry).suppressions) == (turn % 2 == 1)
@@ -170,9 +152,9 @@ def test_an_unknown_layout_of_the_index_is_not_read(path: Path, monkeypatch: pyt
     monkeypatch.setattr(watch, "_VERSION", 1)
     with_pragma = SqliteRegistry(path)
     assert with_pragma._watch._index is None
-    other = SqliteRegistry(path)
+    other = SqliteBooks(path)
     assert one(with_pragma) == UNKNOWN
-    other.suppress(T, "p", None, None, "cli", 1.0)
+    other.enter(T, [suppressed()])
     assert one(with_pragma).suppressions
     with_pragma.close()
     other.close()
@@ -181,31 +163,55 @@ def test_an_unknown_layout_of_the_index_is_not_read(path: Path, monkeypatch: pyt
 def test_closing_one_keeps_the_locks_of_another(path: Path) -> None:
     # Were a descriptor of the file or its index closed, the process would lose its locks (POSIX), and the
     # next process to close would take itself for the last, and delete the log.
-    kept = SqliteRegistry(path)
+    kept = SqliteBooks(path)
     SqliteRegistry(path).close()
-    kept.suppress(T, "p", None, None, "cli", 1.0)
+    kept.enter(T, [suppressed()])
     script = (
-        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM consent'); c.close()"
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM link'); c.close()"
     )
     subprocess.run([sys.executable, "-c", script, str(path)], check=True)
     assert path.with_name("state.db-wal").stat().st_size > 0
     kept.close()
 
 
-def test_the_file_is_private_and_durable(registry: SqliteRegistry, path: Path) -> None:
-    registry.suppress(T, "p", None, None, "cli", 1.0)
+def test_the_file_is_private_and_durable(registry: SqliteRegistry, books: SqliteBooks, path: Path) -> None:
+    books.enter(T, [suppressed()])
     for name in ("state.db", "state.db-wal", "state.db-shm"):
         assert stat.S_IMODE((path.parent / name).stat().st_mode) == 0o600
-    pragma = {
-        name: registry._connection.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("journal_mode", "synchronous", "user_version")
-    }
-    assert pragma == {"journal_mode": "wal", "synchronous": 2, "user_version": schema.VERSION}
+    for connection in (registry._connection, books._connection):
+        pragma = {
+            name: connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous", "user_version")
+        }
+        assert pragma == {"journal_mode": "wal", "synchronous": 2, "user_version": schema.VERSION}
 
 
-def test_rows_are_kept(registry: SqliteRegistry) -> None:
-    registry.suppress(T, "p", None, None, "cli", 1.0)
-    registry.unsuppress(T, "p", None, None, "cli", 2.0)
-    assert registry._connection.execute("SELECT count(*) FROM suppression").fetchone() == (2,)
-    with pytest.raises(sqlite3.IntegrityError):
-        registry._connection.execute("UPDATE suppression SET state = 'off'")
+@pytest.mark.parametrize("table", ["ledger", "link", "word"])
+@pytest.mark.parametrize("change", ["UPDATE {} SET rowid = 9", "DELETE FROM {}"])
+def test_rows_are_kept(books: SqliteBooks, table: str, change: str) -> None:
+    books.enter(T, [suppressed()])
+    books.link(T, [("r", "p")])
+    with pytest.raises(sqlite3.IntegrityError, match="rows are kept"):
+        books._connection.execute(change.format(table))
+
+
+def test_pseudonyms_are_kept_as_their_bytes_and_lists_without_ids(books: SqliteBooks) -> None:
+    person = "AAECAwQFBgcICQoLDA0ODw"
+    books.suppress_many(T, [person], suppressed())
+    books.enter(T, [Entry(id=person, subject=person, act="suppressed", at=1.0)])
+    rows = books._connection.execute("SELECT subject, typeof(key), length(key) FROM ledger").fetchall()
+    assert rows == [(bytes(range(16)), "integer", 1), (bytes(range(16)), "blob", 16)]
+    assert pack(person) == bytes(range(16))
+
+
+def test_contacts_that_count_no_longer_are_cleaned_away(registry: SqliteRegistry) -> None:
+    async def asked() -> None:
+        cap = (Cap(name="c", limit=1, window=60.0),)
+        for turn in range(5):
+            now = 10_000.0 * turn
+            assert await registry.reserve(T, [Reservation(id=f"r{turn}", subject="p", caps=cap)], now) == [
+                None
+            ]
+
+    asyncio.run(asked())
+    assert registry._connection.execute("SELECT count(*) FROM reservation").fetchone() == (1,)

@@ -1,5 +1,6 @@
 """The registry in SQLite: a file that cannot be read is an error, and never "nothing known"."""
 
+import asyncio
 import multiprocessing
 import os
 import sqlite3
@@ -8,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from gateway.contacts.model import UNKNOWN
-from gateway.contacts.sqlite import SqliteRegistry
+from gateway.contacts.sqlite import SqliteBooks, SqliteRegistry
 from gateway.errors import StoreError
-from tests.contacts.conftest import T, one
+from tests.contacts.conftest import T, one, suppressed
 
 # ---- errors are never "nothing known" -------------------------------------------------------------------
 
@@ -51,16 +52,15 @@ def test_another_database_is_left_alone(path: Path) -> None:
 def test_another_version_is_refused(path: Path) -> None:
     SqliteRegistry(path).close()
     with sqlite3.connect(path) as later:
-        later.execute("PRAGMA user_version = 2")
+        later.execute("PRAGMA user_version = 3")
     later.close()
-    with pytest.raises(StoreError, match="version 2, not 1"):
+    with pytest.raises(StoreError, match="version 3, not 2"):
         SqliteRegistry(path)
 
 
 def test_a_damaged_file_is_refused(path: Path) -> None:
-    store = SqliteRegistry(path)
-    for number in range(200):
-        store.suppress(T, f"p{number}", None, None, "cli", 1.0)
+    store = SqliteBooks(path)
+    store.enter(T, [suppressed(number, f"p{number}") for number in range(200)])
     store.close()
     data = bytearray(path.read_bytes())
     for offset in range(4096, len(data) - 512, 4096):
@@ -72,10 +72,9 @@ def test_a_damaged_file_is_refused(path: Path) -> None:
 
 
 def test_damage_under_an_open_registry_is_an_error(path: Path) -> None:
-    store = SqliteRegistry(path)
-    for number in range(2000):
-        store.suppress(T, f"p{number}", None, None, "x" * 100, 1.0)
-    store.close()
+    books = SqliteBooks(path)
+    books.enter(T, [suppressed(number, f"p{number}", source="x" * 100) for number in range(2000)])
+    books.close()
     store = SqliteRegistry(path, create=False)
     with path.open("r+b") as file:
         file.truncate(8192)
@@ -95,8 +94,27 @@ def test_a_file_taken_away_is_an_error(path: Path, after: str) -> None:
     with pytest.raises(StoreError) as error:
         one(store, "q")
     assert unavailable(error)
+    assert asyncio.run(_entering(store)).reason == "registry_unavailable"
+
+
+async def _entering(store: SqliteRegistry) -> StoreError:
+    """The error that a worker gets."""
+    with pytest.raises(StoreError) as error:
+        await store.enter(T, [suppressed()])
+    return error.value
+
+
+@pytest.mark.parametrize("after", ["removed", "replaced"])
+def test_a_file_taken_away_is_an_error_for_tools(path: Path, after: str) -> None:
+    store = SqliteBooks(path)
+    path.unlink()
+    if after == "replaced":
+        SqliteBooks(path).close()
     with pytest.raises(StoreError):
-        store.suppress(T, "p", None, None, "cli", 1.0)
+        store.enter(T, [suppressed()])
+    with pytest.raises(StoreError):
+        store.standings(T, ["p"])
+    store.close()
 
 
 def test_a_locked_file_is_an_error(path: Path) -> None:
@@ -111,16 +129,80 @@ def test_a_locked_file_is_an_error(path: Path) -> None:
 
 
 def test_a_lock_taken_while_open_stops_writers_and_not_readers(path: Path) -> None:
-    store = SqliteRegistry(path, busy=0.0)
-    store.suppress(T, "p", None, None, "cli", 1.0)
+    books = SqliteBooks(path, busy=0.0)
+    store = SqliteRegistry(path, patience=0.01)
+    books.enter(T, [suppressed()])
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreError) as error:
-        store.suppress(T, "q", None, None, "cli", 1.0)
+        books.enter(T, [suppressed(2)])
     assert unavailable(error)
+    assert asyncio.run(_entering(store)).reason == "registry_unavailable"
+    store.link(T, [("r", "p")])
     assert one(store).suppressions
     holder.close()
     store.close()
+    assert list(books.links(T)) == [("r", "p")]
+    books.close()
+
+
+def test_a_writer_waits_for_its_turn(path: Path) -> None:
+    store = SqliteRegistry(path)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+
+    async def entered() -> None:
+        answer = store.enter(T, [suppressed()])
+        await asyncio.sleep(0.02)
+        assert not answer.done() and one(store) == UNKNOWN
+        holder.close()
+        assert await answer == 1
+
+    asyncio.run(entered())
+    assert one(store).suppressions
+    store.close()
+
+
+def test_what_is_queued_is_written_before_the_end(path: Path) -> None:
+    store = SqliteRegistry(path)
+
+    async def entered() -> None:
+        answers = [store.enter(T, [suppressed(number)]) for number in range(50)]
+        answers[7].cancel()
+        store.close()
+        assert sum([await answer for answer in answers if not answer.cancelled()]) == 49
+
+    asyncio.run(entered())
+    books = SqliteBooks(path)
+    assert len(list(books.entries(T))) == 50
+    books.close()
+
+
+def test_nobody_waits_for_work_that_makes_no_sense(path: Path) -> None:
+    store = SqliteRegistry(path)
+
+    async def entered() -> None:
+        good, bad = store.enter(T, [suppressed()]), store.enter(T, [None])  # type: ignore[list-item]  # on purpose
+        assert await good == 1
+        with pytest.raises(StoreError):
+            await bad
+        assert await store.enter(T, [suppressed(2)]) == 1
+
+    asyncio.run(entered())
+    store.close()
+
+
+def test_a_loop_that_has_ended_is_not_waited_for(path: Path) -> None:
+    store = SqliteRegistry(path)
+
+    async def entered() -> None:
+        store.enter(T, [suppressed()])
+
+    asyncio.run(entered())
+    store.close()
+    books = SqliteBooks(path)
+    assert books.history(T, "p") == [suppressed()]
+    books.close()
 
 
 @pytest.mark.parametrize("name", [".", "missing/state.db", "file/state.db"])
@@ -136,17 +218,6 @@ def test_a_device_is_not_a_registry() -> None:
         SqliteRegistry(Path("/dev/full"))
 
 
-def test_a_closed_registry_does_not_answer(path: Path) -> None:
-    store = SqliteRegistry(path)
-    one(store)
-    store.close()
-    assert not store.ready()
-    with pytest.raises(StoreError):
-        one(store)
-    with pytest.raises(StoreError):
-        store.suppress(T, "p", None, None, "cli", 1.0)
-
-
 def test_a_fork_cannot_use_the_parents_registry(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = SqliteRegistry(path)
     one(store)
@@ -154,8 +225,9 @@ def test_a_fork_cannot_use_the_parents_registry(path: Path, monkeypatch: pytest.
     monkeypatch.setattr(os, "getpid", lambda: parent + 1)
     with pytest.raises(StoreError):
         one(store)
+    assert asyncio.run(_entering(store)).reason == "registry_unavailable"
     with pytest.raises(StoreError):
-        store.suppress(T, "p", None, None, "cli", 1.0)
+        store.link(T, [("r", "p")])
     assert not store.ready()
     store.close()
     monkeypatch.undo()
@@ -163,42 +235,23 @@ def test_a_fork_cannot_use_the_parents_registry(path: Path, monkeypatch: pytest.
     store.close()
 
 
-@pytest.mark.parametrize(
-    ("channel", "purpose", "at"),
-    [
-        ("fax", None, 1.0),
-        (None, "", 1.0),
-        (None, None, float("nan")),
-        (None, None, float("inf")),
-        (None, None, -1.0),
-    ],
-)
-def test_an_entry_that_makes_no_sense_is_refused(
-    registry: SqliteRegistry, channel: str | None, purpose: str | None, at: float
+def test_a_fork_cannot_use_the_parents_books(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    books = SqliteBooks(path)
+    parent = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: parent + 1)
+    for asked in (lambda: books.standings(T, ["p"]), lambda: books.enter(T, [suppressed()])):
+        with pytest.raises(StoreError):
+            asked()
+    books.close()
+    monkeypatch.undo()
+    assert books.enter(T, [suppressed()]) == 1
+    books.close()
+
+
+def test_a_lookup_of_text_that_cannot_be_asked_for_is_an_error(
+    registry: SqliteRegistry, books: SqliteBooks
 ) -> None:
-    with pytest.raises(StoreError):
-        registry.suppress(T, "p", channel, purpose, "cli", at)  # type: ignore[arg-type]  # on purpose
-    with pytest.raises(StoreError):
-        registry.consent(T, "p", None, None, "maybe", "cli", 1.0)  # type: ignore[arg-type]  # on purpose
-    assert one(registry) == UNKNOWN
-
-
-@pytest.mark.parametrize("text", ["'; DROP TABLE consent; --", '"', "é", "x" * 100_000])
-def test_any_text_is_found_again(registry: SqliteRegistry, text: str) -> None:
-    registry.suppress(T, text, None, None, text, 1.0)
-    assert one(registry, text).suppressions
-    registry._recent.clear()
-    assert registry.standings(T, ["q", text])[1].suppressions
-
-
-@pytest.mark.parametrize("text", ["", "\x00", "a\x00b", "\ud800"])
-def test_text_that_would_not_be_found_again_is_not_taken(registry: SqliteRegistry, text: str) -> None:
-    with pytest.raises(StoreError) as error:
-        registry.suppress(T, text, None, None, "cli", 1.0)
-    assert unavailable(error)
-
-
-def test_a_lookup_of_text_that_cannot_be_asked_for_is_an_error(registry: SqliteRegistry) -> None:
+    books.enter(T, [suppressed()])
     for asked in (["\ud800"], ["p", "\ud800"]):
         with pytest.raises(StoreError) as error:
             registry.standings(T, asked)
@@ -207,8 +260,8 @@ def test_a_lookup_of_text_that_cannot_be_asked_for_is_an_error(registry: SqliteR
 
 def _open_and_write(arguments: tuple[str, int]) -> int:
     path, number = arguments
-    store = SqliteRegistry(Path(path), busy=5.0)
-    store.suppress(T, f"p{number}", None, None, "cli", 1.0)
+    store = SqliteBooks(Path(path))
+    store.enter(T, [suppressed(number, f"p{number}")])
     store.close()
     return number
 

@@ -14,6 +14,7 @@ from typing import Protocol
 import pytest
 
 from gateway.contacts.model import UNKNOWN, Books, Entry, Ledger, Standing
+from gateway.contacts.sqlite import SqliteBooks, SqliteRegistry
 from tests.contract.memory import Memory
 
 PATIENCE = 20.0
@@ -50,7 +51,23 @@ class InMemory:
         """Nothing to take away."""
 
 
-STORES: Mapping[str, Callable[[Path], Store]] = {"memory": InMemory}
+class InSqlite:
+    """A file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "state.db"
+
+    def ledger(self) -> Ledger:
+        return SqliteRegistry(self.path)
+
+    def books(self) -> Books:
+        return SqliteBooks(self.path)
+
+    def close(self) -> None:
+        """The folder is the test's."""
+
+
+STORES: Mapping[str, Callable[[Path], Store]] = {"memory": InMemory, "sqlite": InSqlite}
 """Name -> makes the store; given an empty folder. May call pytest.skip with a reason."""
 
 

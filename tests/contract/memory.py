@@ -1,5 +1,6 @@
 """A store in memory, as plain as can be: what every other store must answer like."""
 
+import threading
 from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ class Memory:
         self._pairs: dict[tuple[str, str, str], None] = {}
         self._counted: dict[tuple[str, str], tuple[float, Reservation]] = {}
         self._closed = False
+        self._lock = threading.Lock()
 
     def enter(self, tenant: str, entries: Sequence[Entry]) -> int:
         self._usable()
@@ -77,7 +79,8 @@ class Memory:
 
     def reserve(self, tenant: str, wanted: Sequence[Reservation], now: float) -> list[float | None]:
         self._usable()
-        return [self._reserved(tenant, reservation, now) for reservation in wanted]
+        with self._lock:
+            return [self._reserved(tenant, reservation, now) for reservation in wanted]
 
     def _reserved(self, tenant: str, wanted: Reservation, now: float) -> float | None:
         if (tenant, wanted.id) in self._counted:

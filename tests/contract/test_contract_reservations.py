@@ -110,7 +110,7 @@ def test_eight_at_once_never_exceed_a_cap(store: Opened, limit: int) -> None:
 
     def client(number: int) -> None:
         async def asked() -> None:
-            ledger = store.ledger()
+            ledger = store.store.ledger()  # closed here: what it holds may belong to its thread
             try:
                 start.wait(PATIENCE)
                 names = [f"{number}-{turn}" for turn in range(12)]

@@ -18,8 +18,9 @@ from hubspot.crm.contacts import (
     PublicObjectSearchRequest,
 )
 
+from gateway.contacts.model import Entry
 from gateway.contacts.normalise import normalise
-from gateway.contacts.sqlite import SqliteRegistry
+from gateway.contacts.sqlite import SqliteBooks
 from gateway.demo.apps import Answer
 from gateway.demo.house import PLACES, SUPPRESSED, TENANT, furnish
 from gateway.demo.process import free_port, gateway, wait_ready
@@ -58,12 +59,12 @@ def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
     ):
         urls = {"hubspot": crm, "hubspot-us": crm, "twilio": calls}
         house = furnish(folder, urls, f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}")
-        registry = SqliteRegistry(folder / "state.db")
+        books = SqliteBooks(folder / "state.db")
         person = read(folder / "keyring").pseudonymiser(TENANT)(
             "record", normalise("record", "104", None) or ""
         )
-        registry.suppress(TENANT, person, "call", None, "test", 1.0)
-        registry.close()
+        books.enter(TENANT, [Entry(id="t", subject=person, act="suppressed", at=1.0, channel="call")])
+        books.close()
         with gateway(house) as process, world(house, urls) as apps:
             wait_ready(process, house)
             yield Tenant(apps)

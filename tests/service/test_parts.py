@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from gateway import clock
-from gateway.contacts.sqlite import SqliteRegistry
+from gateway.contacts.model import Entry
+from gateway.contacts.sqlite import SqliteBooks
 from gateway.deployment import Log
 from gateway.errors import StoreError
 from gateway.metrics import METRICS, Metrics, total
@@ -204,8 +205,8 @@ def test_registry_is_not_made_anew(tmp_path: Path) -> None:
 
 def test_registry_is_refused_while_its_file_is_gone_and_opened_again(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
-    made = SqliteRegistry(path)
-    made.suppress("acme", "p", None, None, "test", 1.0)
+    made = SqliteBooks(path)
+    made.enter("acme", [Entry(id="e", subject="p", act="suppressed", at=1.0)])
     made.close()
     registry = Reopened(path)
     assert registry.ready() and registry.standings("acme", ["p"])[0].suppressions
@@ -215,7 +216,7 @@ def test_registry_is_refused_while_its_file_is_gone_and_opened_again(tmp_path: P
         registry.standings("acme", ["p"])
     (tmp_path / "away").rename(path)
     assert registry.ready() and registry.standings("acme", ["p"])[0].suppressions
-    other = SqliteRegistry(tmp_path / "other")
+    other = SqliteBooks(tmp_path / "other")
     other.close()
     (tmp_path / "other").replace(path)
     assert registry.ready() and not registry.standings("acme", ["p"])[0].suppressions

@@ -1,0 +1,64 @@
+"""Version 1 of the registry file (suppressions and consents in tables of their own) becomes version 2."""
+
+import hashlib
+import itertools
+import sqlite3
+from collections.abc import Iterator
+from typing import Final
+
+from gateway.contacts.model import Act, Entry
+from gateway.contacts.sqlite import schema
+from gateway.contacts.sqlite.pen import Pen
+
+FROM: Final = 1
+_ACTS: Final[dict[str, Act]] = {"on": "suppressed", "off": "lifted"}
+_ROWS: Final = (
+    "SELECT tenant, pseudonym, channel, purpose, state, source, at FROM suppression"
+    " UNION ALL SELECT tenant, pseudonym, channel, purpose, state, source, at FROM consent"
+)
+_AT_ONCE: Final = 10_000
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """All rows become entries, in one transaction, or none does. Ids follow from what a row says.
+
+    The same row has the same id in every copy of the file. Raises sqlite3.Error, StoreError.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == FROM:  # else another worker was first
+            _carry(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _carry(connection: sqlite3.Connection) -> None:
+    for statement in schema.TABLES:
+        connection.execute(statement)
+    pen = Pen(connection)
+    for part in itertools.batched(_entries(connection), _AT_ONCE):
+        for tenant, entries in itertools.groupby(part, key=lambda pair: pair[0]):
+            pen.enter(tenant, [entry for _, entry in entries])
+    for statement in ("DROP TABLE suppression", "DROP TABLE consent"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {schema.VERSION}")
+
+
+def _entries(connection: sqlite3.Connection) -> Iterator[tuple[str, Entry]]:
+    for row in connection.execute(_ROWS):
+        tenant, pseudonym, channel, purpose, state, source, at = row
+        yield (
+            tenant,
+            Entry(
+                id=f"v1:{hashlib.sha256(repr(row).encode()).hexdigest()[:32]}",
+                subject=pseudonym,
+                act=_ACTS.get(state, state),
+                at=at,
+                channel=channel,
+                purpose=purpose,
+                source=source,
+            ),
+        )

@@ -1,0 +1,163 @@
+"""The registry for workers: standings at once, from memory or the file; writes by way of a thread.
+
+Owns the connection that reads, and a memory of recent standings. A commit of anybody is noticed by the next
+lookup, which forgets those whom it is about.
+"""
+
+import os
+import sqlite3
+from asyncio import Future
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.contacts.cached import DEFAULT_BOUND, Recent
+from gateway.contacts.compact import Packed, unpack
+from gateway.contacts.model import Entry, Reservation, Standing
+from gateway.contacts.sqlite import schema
+from gateway.contacts.sqlite.file import connect, forked, identity, replaced, unavailable
+from gateway.contacts.sqlite.people import People
+from gateway.contacts.sqlite.watch import Watch
+from gateway.contacts.sqlite.writer import PATIENCE, POLL, Writer
+
+BUSY: Final = 0.05
+"""seconds a reader waits for a lock; it holds up its worker, so it is short"""
+FORGOTTEN: Final = 4096
+"""entries and links added since the last lookup, beyond which everything is forgotten"""
+
+
+class SqliteRegistry:
+    """`contacts.model.Ledger` over a file. Open it in the process that uses it, after any fork.
+
+    `create` makes a missing file (mode 0600). `busy` is in seconds; a write waits longer (`patience`). Raises
+    StoreError when the file is missing, locked, damaged, not a registry, of another version, or cannot be
+    written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        create: bool = True,
+        *,
+        busy: float = BUSY,
+        patience: float = PATIENCE * POLL,
+        cached: int = DEFAULT_BOUND,
+    ) -> None:
+        self._path = path.resolve()
+        self._recent: Recent[tuple[str, str], Standing] = Recent(cached)
+        self._known: Recent[tuple[str, str, str], bool] = Recent(cached)
+        self._process = os.getpid()
+        try:
+            self._connection = connect(self._path, create, busy)
+            self._watch = Watch(self._connection, self._path)
+            self._file = identity(self._path)
+            self._people = People(self._connection)
+            self._watch.changed()
+            self._seen: tuple[int, int] = self._newest()
+        except (sqlite3.Error, OSError) as error:
+            raise unavailable(error) from error
+        self._writer = Writer(self._path, self._file, max(1, round(patience / POLL)))
+
+    def standings(self, tenant: str, pseudonyms: Sequence[str]) -> list[Standing]:
+        """One standing per pseudonym, in order, as of the latest commit of anybody. Raises StoreError."""
+        if os.getpid() != self._process:
+            raise forked()
+        recent = self._recent
+        try:
+            if self._watch.changed():
+                self._refresh()
+            known = [recent.get((tenant, pseudonym)) for pseudonym in pseudonyms]
+            if None in known:
+                return self._read(tenant, pseudonyms)
+        except (sqlite3.Error, OSError, ValueError, KeyError) as error:
+            raise unavailable(error) from error
+        return known  # type: ignore[return-value]  # the test above leaves no None
+
+    def _read(self, tenant: str, pseudonyms: Sequence[str]) -> list[Standing]:
+        # A file that was deleted or replaced under us still answers, with what no longer is in force.
+        if identity(self._path) != self._file:
+            raise replaced()
+        answer = self._people.standings(tenant, pseudonyms)
+        for pseudonym, standing in zip(pseudonyms, answer, strict=True):
+            self._recent.put((tenant, pseudonym), standing)
+        return answer
+
+    # ---- what others committed --------------------------------------------------------------------------
+
+    def _newest(self) -> tuple[int, int]:
+        entry, link = self._connection.execute(schema.NEWEST).fetchone()
+        return entry or 0, link or 0
+
+    def _refresh(self) -> None:
+        """Forget those about whom something was added. If that fails, everybody."""
+        try:
+            rows = self._connection.execute(schema.SINCE, (*self._seen, FORGOTTEN + 1)).fetchall()
+            if len(rows) > FORGOTTEN or not self._forgot(rows):
+                self._recent.clear()
+                self._seen = self._newest()
+                return
+        except BaseException:
+            self._recent.clear()
+            raise
+        entry, link = self._seen
+        self._seen = (
+            max((row[1] for row in rows if not row[0]), default=entry),
+            max((row[1] for row in rows if row[0]), default=link),
+        )
+
+    def _forgot(self, rows: list[Any]) -> bool:
+        """Whether all whose standing can have changed were told, and forgotten."""
+        touched: dict[int, dict[Packed, None]] = {}
+        for _, _, tenant, subject, other in rows:
+            touched.setdefault(tenant, {})[subject] = None
+            if other is not None:
+                touched[tenant][other] = None
+        for tenant, subjects in touched.items():
+            (name,) = self._connection.execute(schema.WORD_OF, (tenant,)).fetchone()
+            circles = self._people.circles(tenant, list(subjects))
+            if any(circle.more for circle in circles.values()):
+                return False
+            for circle in circles.values():
+                subjects |= dict.fromkeys(circle.near + circle.far)
+            for subject in subjects:
+                self._recent.forget((name, unpack(subject)))
+        return True
+
+    # ---- writing ----------------------------------------------------------------------------------------
+
+    def enter(self, tenant: str, entries: Sequence[Entry]) -> "Future[int]":
+        """Add entries, all or none; how many were new. Durable and in force once awaited."""
+        return self._writer.submit(lambda pen: pen.enter(tenant, entries))
+
+    def reserve(self, tenant: str, wanted: Sequence[Reservation], now: float) -> "Future[list[float | None]]":
+        """Count contacts, each under all of its caps or under none: None, or when there is room."""
+        return self._writer.submit(lambda pen: pen.reserve(tenant, wanted, now))
+
+    def release(self, tenant: str, ids: Sequence[str]) -> "Future[None]":
+        """Give back reservations of contacts that were surely not made."""
+        return self._writer.submit(lambda pen: pen.release(tenant, ids))
+
+    def link(self, tenant: str, pairs: Sequence[tuple[str, str]]) -> None:
+        """(record, identifier) pairs seen together: written within a moment, together with others."""
+        known = self._known
+        new = [pair for pair in pairs if known.get((tenant, *pair)) is None]
+        if new:
+            self._writer.link(tenant, new)
+            for pair in new:
+                known.put((tenant, *pair), True)
+
+    def ready(self) -> bool:
+        """Whether a lookup would be answered now."""
+        try:
+            self._connection.execute("SELECT 1 FROM ledger LIMIT 1").fetchone()
+            return os.getpid() == self._process and identity(self._path) == self._file
+        except (sqlite3.Error, OSError):
+            return False
+
+    def close(self) -> None:
+        """Write what is queued and release the file; a call after it raises StoreError."""
+        if os.getpid() == self._process:
+            self._writer.close()
+            self._recent.clear()
+            self._watch.close()
+            self._connection.close()

@@ -1,0 +1,214 @@
+"""The thread that writes for a worker: what is asked for together is committed together.
+
+An event loop must not wait for a disk. Work is queued, done in one transaction with whatever else has come by
+then, and answered when it is durable. Owns the thread and its connection.
+"""
+
+import asyncio
+import contextlib
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.contacts.sqlite.file import attach, forked, identity, replaced, unavailable
+from gateway.contacts.sqlite.pen import Pen
+from gateway.errors import StoreError
+
+LINGER: Final = 0.05
+"""seconds for which links alone wait for others"""
+AGAIN: Final = 1.0
+"""seconds for which they wait after they could not be written"""
+POLL: Final = 0.002
+"""seconds between two attempts to be the one who writes: an import leaves little more between its parts"""
+PATIENCE: Final = 5000
+"""attempts"""
+KEPT_LINKS: Final = 100_000
+"""links that wait while nothing can be written; they are seen again later"""
+
+_CACHE: Final = 2048
+"""KiB"""
+_FAULTS: Final = (
+    *(StoreError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError),
+    *(sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError),
+)
+"""What a single job can be at fault for; of other errors the whole batch fails."""
+
+Work = Callable[[Pen], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    work: Work
+    answer: "asyncio.Future[Any]"
+
+
+_Links = tuple[str, Sequence[tuple[str, str]]]
+_Queued = _Job | _Links | None
+
+
+class Writer:
+    """Does work in the order it comes. Starts its thread with the first; `busy` attempts to get the lock."""
+
+    def __init__(self, path: Path, file: tuple[int, int], patience: int = PATIENCE) -> None:
+        self._path, self._file, self._patience = path, file, patience
+        self._process = os.getpid()
+        self._queue: queue.SimpleQueue[_Queued] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._links: list[_Links] = []
+        self._linger = LINGER
+        self._connection: sqlite3.Connection | None = None
+
+    def submit(self, work: Work) -> "asyncio.Future[Any]":
+        """Queue work; its result once that is durable, or StoreError. For a running event loop."""
+        answer = asyncio.get_running_loop().create_future()
+        self._put(_Job(work, answer))
+        return answer
+
+    def link(self, tenant: str, pairs: Sequence[tuple[str, str]]) -> None:
+        """Queue links, which are written within a moment. Raises StoreError when closed."""
+        self._put((tenant, pairs))
+
+    def _put(self, queued: _Queued) -> None:
+        if os.getpid() != self._process:
+            raise forked()
+        if self._closed:
+            raise _closed()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="registry writer", daemon=True)
+            self._thread.start()
+        self._queue.put(queued)
+
+    def close(self) -> None:
+        """Do what is queued, and end."""
+        if os.getpid() != self._process or self._closed:
+            return
+        self._closed = True
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+
+    # ---- in the thread ----------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        ended = False
+        try:
+            while not ended:
+                jobs, ended = self._next()
+                if jobs or self._links:
+                    _answer(jobs, self._batch(jobs))
+        finally:
+            # Nobody must wait for a thread that is no more.
+            self._closed = True
+            self._abandon()
+            while not self._queue.empty():
+                queued = self._queue.get()
+                if isinstance(queued, _Job):
+                    _answer([queued], [_closed()])
+
+    def _next(self) -> tuple[list[_Job], bool]:
+        """What is to be done together, and whether it is the last."""
+        jobs: list[_Job] = []
+        try:
+            queued = self._queue.get(timeout=self._linger if self._links else None)
+            while True:
+                if queued is None:
+                    return jobs, True
+                if isinstance(queued, _Job):
+                    jobs.append(queued)
+                elif len(self._links) < KEPT_LINKS:
+                    self._links.append(queued)
+                if not jobs and self._queue.empty():
+                    # Links alone: whatever comes within a moment is written with them.
+                    queued = self._queue.get(timeout=LINGER)
+                else:
+                    queued = self._queue.get_nowait()
+        except queue.Empty:
+            return jobs, False
+
+    def _batch(self, jobs: list[_Job]) -> list[Any]:
+        """The result of every job, or its error."""
+        try:
+            pen = self._begin(full=bool(jobs))
+            results = [self._one(pen, job.work) for job in jobs]
+            for tenant, pairs in self._links:
+                self._one(pen, partial(Pen.link, tenant=tenant, pairs=pairs))
+            pen.execute("COMMIT")
+        except (sqlite3.Error, OSError, StoreError) as error:
+            self._abandon()
+            self._linger = AGAIN
+            return [error if isinstance(error, StoreError) else unavailable(error)] * len(jobs)
+        except BaseException as error:
+            _answer(jobs, [StoreError("registry_unavailable", type(error).__name__)] * len(jobs))
+            raise
+        self._links.clear()
+        self._linger = LINGER
+        return results
+
+    def _begin(self, full: bool) -> Pen:
+        if self._connection is None:
+            self._connection = attach(self._path, 0.0, _CACHE)
+        if identity(self._path) != self._file:
+            raise replaced()
+        self._connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
+        for attempt in range(self._patience):
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                break
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or attempt == self._patience - 1:
+                    raise
+                time.sleep(POLL)
+        return Pen(self._connection)
+
+    def _one(self, pen: Pen, work: Work) -> Any:
+        """A job's result; its error takes back nothing but its own."""
+        pen.execute("SAVEPOINT job")
+        try:
+            result = work(pen)
+        except _FAULTS as error:
+            pen.execute("ROLLBACK TO job")
+            pen.forget()
+            result = error if isinstance(error, StoreError) else unavailable(error)
+        pen.execute("RELEASE job")
+        return result
+
+    def _abandon(self) -> None:
+        """Whatever went wrong with the connection, the next batch has a new one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+
+def _closed() -> StoreError:
+    return StoreError("registry_unavailable", "the registry is closed")
+
+
+def _answer(jobs: list[_Job], results: list[Any]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
+    for job, result in zip(jobs, results, strict=True):
+        by_loop.setdefault(job.answer.get_loop(), []).append((job.answer, result))
+    for loop, answers in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_settle, answers)
+        except RuntimeError:
+            # The loop has ended; nobody waits.
+            continue
+
+
+def _settle(answers: list[tuple["asyncio.Future[Any]", Any]]) -> None:
+    for answer, result in answers:
+        if answer.done():
+            continue
+        if isinstance(result, StoreError):
+            answer.set_exception(result)
+        else:
+            answer.set_result(result)
