@@ -67,7 +67,15 @@ class InSqlite:
         """The folder is the test's."""
 
 
-STORES: Mapping[str, Callable[[Path], Store]] = {"memory": InMemory, "sqlite": InSqlite}
+def over_redis(_folder: Path) -> Store:
+    """One server, emptied. The client library is loaded, and a server looked for, only where it is tested."""
+    pytest.importorskip("redis")
+    from tests.contract.overredis import OverRedis
+
+    return OverRedis()
+
+
+STORES: Mapping[str, Callable[[Path], Store]] = {"memory": InMemory, "sqlite": InSqlite, "redis": over_redis}
 """Name -> makes the store; given an empty folder. May call pytest.skip with a reason."""
 
 

@@ -1,0 +1,1 @@
+"""The registry that several instances share, on Redis: one server, Sentinel or Cluster."""
