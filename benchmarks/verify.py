@@ -39,7 +39,8 @@ def without_hashes(body: work.Json, hashes: dict[str, str], emails: list[str]) -
     return body
 
 
-def _reads(port: int) -> Iterator[str]:
+def reads(port: int) -> Iterator[str]:
+    """What it answers otherwise to requests for contacts and lists."""
     hashes: dict[str, str] = {}
     for path, original in originals():
         emails = [str(one["properties"]["email"]) for one in work.contacts_of(original)]
@@ -69,7 +70,7 @@ def _messages(port: int) -> Iterator[str]:
 
 def differences(port: int) -> list[str]:
     """What a peer that should do the work does otherwise; empty when it does exactly the work."""
-    found = [*_reads(port), *_messages(port)]
+    found = [*reads(port), *_messages(port)]
     for key in ("", "another key"):
         status = fetch(port, "GET", PATHS[0], work.headers(PATHS[0], key))[0]
         if status != 401:

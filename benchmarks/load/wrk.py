@@ -24,11 +24,13 @@ class Burst:
     bytes: int
 
 
-def burst(port: int, requests: Path, seconds: int, cores: str | None, begin: float = 0) -> Burst:
+def burst(
+    port: int, requests: Path, seconds: int, cores: str | None, begin: float = 0, scheme: str = "http"
+) -> Burst:
     """Run wrk once, from `begin` (0..1) of the requests on. Raises RunError when it does not report."""
     command = [
         "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s", "-s", str(SCRIPT),
-        f"http://127.0.0.1:{port}", str(requests), work.CLIENT_KEY, str(begin),
+        f"{scheme}://127.0.0.1:{port}", str(requests), work.CLIENT_KEY, str(begin),
     ]  # fmt: skip
     done = subprocess.run(
         pinned(command, cores), capture_output=True, text=True, check=False, timeout=seconds + 60

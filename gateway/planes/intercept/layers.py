@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,7 @@ from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.layers.http._events import ErrorCode, ResponseEndOfMessage, ResponseProtocolError
 from mitmproxy.proxy.layers.http._http2 import Http2Server
 from mitmproxy.proxy.layers.tls import parse_client_hello
+from OpenSSL import SSL
 
 from gateway.errors import HushgateError, InternalError, PayloadError
 from gateway.http1.grammar import FIELD_LINE
@@ -94,6 +96,7 @@ class Relay(layer.Layer):
     def _ended(self, other: Any) -> Commands:
         """One side will send no more; the other one hears so, and both end when neither does."""
         client, server = self.context.client, self.context.server
+        self._plane.look_at_end(client, server)
         reads = (client.state | server.state) & ConnectionState.CAN_READ
         if reads and not self._plane.link_is_closed(server):
             yield commands.CloseTcpConnection(other, half_close=True)
@@ -101,6 +104,22 @@ class Relay(layer.Layer):
         for connection in (server, client):
             if connection.state is not ConnectionState.CLOSED:
                 yield commands.CloseConnection(connection)
+
+
+class Tls(ClientTLSLayer):
+    """TLS with an application. It is told where what is sent ends (RFC 8446 6.1), unless that was broken off."""
+
+    def __init__(self, context: Context, session: Session) -> None:
+        super().__init__(context)
+        self._session = session
+
+    def send_close(self, command: commands.CloseConnection) -> Commands:
+        """mitmproxy: no more is sent."""
+        if self.tls is not None and not self._session.broken:
+            with suppress(SSL.Error):  # not in the middle of a handshake
+                self.tls.shutdown()
+            yield from self.tls_interact()
+        yield from super().send_close(command)
 
 
 class Http2(Http2Server):
@@ -182,7 +201,7 @@ def _tls(plane: "Interceptor", session: Session, context: Context, data: bytes) 
     if session.explicit:
         if plane.contexts.own() is None or context.client.tls:
             raise PayloadError("protocol_not_allowed", "")
-        return ClientTLSLayer(context)
+        return Tls(context, session)
     if session.tls:
         raise PayloadError("protocol_not_allowed", "TLS within TLS")
     try:
@@ -196,7 +215,7 @@ def _tls(plane: "Interceptor", session: Session, context: Context, data: bytes) 
     if session.passed:
         return Relay(context, plane)
     session.tls = True
-    return ClientTLSLayer(context)
+    return Tls(context, session)
 
 
 def relay(plane: "Interceptor", context: Context, verdict: str = RELAYED) -> layer.Layer:

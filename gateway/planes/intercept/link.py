@@ -41,6 +41,7 @@ class Link:
         "_size",
         "_stopped",
         "_waiter",
+        "broken",
         "out",
         "side",
     )
@@ -50,6 +51,7 @@ class Link:
         self._parts: list[bytes] = []
         self._size = 0
         self._ended = False
+        self.broken = False
         self._closing = False
         self._stopped = False
         self._held: list[bytes] | None = None
@@ -199,4 +201,5 @@ class Out:
 
     def abort(self) -> None:
         """asyncio: close. What was written may go before: it is for its framing to say that it is not all."""
+        self._link.broken = True
         self._link.lose()

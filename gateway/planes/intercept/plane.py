@@ -207,6 +207,12 @@ class Interceptor(Worker):
         inside = self.links.get(server.id)
         return server.address[1] == INSIDE and (inside is None or inside.link.closed)
 
+    def look_at_end(self, client: Client, server: Server) -> None:
+        """A connection to the core has ended: was an answer broken off?"""
+        inside, session = self.links.get(server.id), self.sessions.get(client.id)
+        if inside is not None and session is not None and inside.link.broken:
+            session.broken = True
+
     # ---- trouble ----------------------------------------
 
     def untrusted(self, session: Session) -> None:

@@ -17,7 +17,7 @@ class Session:
     """What is known of a connection, filled in as it becomes known.
 
     `begun` is monotonic seconds since when something is waited for, and `waits` which of the timeouts bounds
-    that. `settled`: what it is has been found out, and who reads it has deadlines.
+    that. `broken`: an answer was broken off, and its end must not look like one. `settled`: what it is has been found out, and who reads it has deadlines.
 
     `explicit`: the application knows that it speaks to a proxy, and has not made a tunnel yet. `target`: the
     host name it asked to be connected to, `port` its port; where it named an address, that is `address`.
@@ -29,6 +29,7 @@ class Session:
     begun: float = 0.0
     waits: str = "idle"
     settled: bool = False
+    broken: bool = False
     explicit: bool = False
     target: bytes | None = None
     port: int | None = None
