@@ -37,9 +37,13 @@ def _passphrase(file: Path) -> Secret | None:
 
 
 def hosts_of(config: Config) -> tuple[str, ...]:
-    """Hosts of the upstreams and of their providers' packs. Addresses and names of one label are none."""
+    """Hosts of the upstreams (of URLs and of routes) and of their providers' packs.
+
+    Addresses and names of one label are none.
+    """
     used = {upstream.provider for upstream in config.upstreams}
     urls = [urlsplit(upstream.url).hostname or "" for upstream in config.upstreams]
+    routes = [upstream.host or "" for upstream in config.upstreams]
     packs = load_packs(Path(folder) for folder in config.plugins).packs
     names = [host.name for pack in packs if pack.provider in used for host in pack.hosts]
-    return tuple(sorted({name for name in map(offered, [*urls, *names]) if name}))
+    return tuple(sorted({name for name in map(offered, [*urls, *routes, *names]) if name}))

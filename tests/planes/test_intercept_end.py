@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("mitmproxy", reason="the extra `intercept` is not installed")
 
+from gateway.errors import CertificateError
 from tests.intercepting import Proxy, trusting
 from tests.plane import Upstream, answer
 from tests.world import KEYS
@@ -63,3 +64,19 @@ def test_the_end_of_a_whole_answer_is_told(
 @pytest.mark.parametrize("tls", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_the_end_of_a_broken_one_is_not(proxy: Proxy, tls: ssl.TLSVersion) -> None:
     assert ending(proxy, "/recordings/broken", "HTTP/1.0", tls)[1] is False
+
+
+def outside(host: str) -> object:
+    """What mints for another host only."""
+    raise CertificateError("certificate_unavailable", "the host is outside the name constraints", "host")
+
+
+def test_a_handshake_that_is_not_made_is_one_record() -> None:
+    with Upstream(reply) as upstream, Proxy(upstream, mint=outside) as proxy:
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            proxy.tls()
+        with proxy.connect() as sock:  # a record later than any that the handshake had left
+            sock.sendall(proxy.connect_line(key=b"nobody"))
+            assert sock.recv(4096).startswith(b"HTTP/1.1 407")
+        reasons = [record.reason for record in proxy.records()]
+    assert reasons == ["certificate_unavailable", "proxy_authentication_required"]

@@ -86,6 +86,7 @@ class Addon:
         try:
             context = plane.contexts.own() if session.explicit else plane.leaf(session)
         except HushgateError as error:
+            session.settled = True
             await refused(plane, session, error)
             return
         if context is None:
@@ -107,7 +108,7 @@ class Addon:
         """mitmproxy: it failed; because our certificate was not accepted, or for another reason."""
         said = (data.conn.error or "").replace("_", " ")
         session = self._plane.sessions[data.conn.id]
-        if session.settled:  # it took too long: that is on record
+        if session.settled:  # it was never begun, or took too long: that is on record
             return
         if any(word.replace("_", " ") in said for word in UNTRUSTED):
             self._plane.untrusted(session)

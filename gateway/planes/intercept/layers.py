@@ -107,7 +107,7 @@ class Relay(layer.Layer):
 
 
 class Tls(ClientTLSLayer):
-    """TLS with an application. It is told where what is sent ends (RFC 8446 6.1), unless that was broken off."""
+    """TLS with an application. It is told of the end (RFC 8446 6.1) of what was not broken off."""
 
     def __init__(self, context: Context, session: Session) -> None:
         super().__init__(context)

@@ -17,7 +17,8 @@ class Session:
     """What is known of a connection, filled in as it becomes known.
 
     `begun` is monotonic seconds since when something is waited for, and `waits` which of the timeouts bounds
-    that. `broken`: an answer was broken off, and its end must not look like one. `settled`: what it is has been found out, and who reads it has deadlines.
+    that. `settled`: what it is has been found out, and who reads it has deadlines. `broken`: an answer was
+    broken off, and its end must not look like one.
 
     `explicit`: the application knows that it speaks to a proxy, and has not made a tunnel yet. `target`: the
     host name it asked to be connected to, `port` its port; where it named an address, that is `address`.
