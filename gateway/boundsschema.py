@@ -58,6 +58,7 @@ TIMEOUTS: Final = Table(
         Key("answer", DURATION, "Until an upstream's answer begins.", default="60s"),
         Key("progress", DURATION, "Between two parts of a body that is passed through.", default="60s"),
         Key("pool", DURATION, "For an unused connection to an upstream.", default="30s"),
+        Key("websocket", DURATION, "Between two frames of a WebSocket, pings included.", default="5m"),
         Key("drain", DURATION, "For exchanges under way when stopping.", default="30s"),
     ),
     Timeouts,

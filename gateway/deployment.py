@@ -89,7 +89,8 @@ class Audit:
 class Timeouts:
     """Seconds. `head` from its first byte; `body` for all of a body that is read before deciding; `answer`
     until the upstream's answer begins; `progress` between two parts of a body that is passed through;
-    `idle` of a caller's connection, `pool` of an upstream's; `drain` for what is under way when stopping."""
+    `idle` of a caller's connection, `pool` of an upstream's; `drain` for what is under way when stopping;
+    `websocket` between two frames."""
 
     head: float
     body: float
@@ -99,6 +100,7 @@ class Timeouts:
     connect: float
     drain: float
     pool: float
+    websocket: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)

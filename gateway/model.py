@@ -151,6 +151,30 @@ class Composite(Struct):
     references: References | None = None
 
 
+class Messages(Struct):
+    """What one side of a WebSocket sends: data maps with `json` or `text` alone, by kind of message.
+
+    `any` is that of messages of no kind that is named; None refuses those. `binary` has `opaque` alone.
+    """
+
+    any: DataMap | None = DataMap()
+    kinds: dict[str, DataMap] = {}
+    binary: DataMap = DataMap()
+
+    @property
+    def maps(self) -> tuple[DataMap, ...]:
+        """All of them."""
+        return (*((self.any,) if self.any else ()), *self.kinds.values(), self.binary)
+
+
+class WebSocket(Struct):
+    """A call that opens a WebSocket. `by` are the keys, from the root down, of what says a message's kind."""
+
+    by: tuple[str, ...] = ()
+    sends: Messages = Messages()
+    receives: Messages = Messages()
+
+
 class Operation(Struct):
     """One API call of a provider. `path` is a template: `/crm/v3/objects/contacts/{contactId}`."""
 
@@ -168,6 +192,7 @@ class Operation(Struct):
     response: DataMap = DataMap()
     composite: Composite | None = None
     """It holds other calls, each of which is decided as a request of its own."""
+    websocket: WebSocket | None = None
 
 
 class Host(Struct):

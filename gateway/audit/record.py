@@ -5,12 +5,14 @@ from typing import Literal, Protocol
 
 import msgspec
 
-Phase = Literal["read", "intent", "stream", "outcome", "refusal", "start", "stop", "recovered"]
+Phase = Literal["read", "intent", "stream", "message", "outcome", "refusal", "start", "stop", "recovered"]
 
 
 class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     """A read has one record, an act an intent and an outcome (same id), a refusal one. An answer that is
-    passed on in pieces has a stream before its first byte and an outcome at its end, with all counts.
+    passed on in pieces has a stream before its first byte and an outcome at its end, with all counts. A
+    WebSocket has an intent, a stream, a message for those messages that came together and hold something, and
+    an outcome with all counts but subjects: `sent` and `received` messages, `close` the code it ended with.
 
     Times: `at` seconds since the epoch; `added_us` microseconds the gateway itself spent, `total_us` with
     the upstream. Sizes are body bytes. `seen`/`masked` count values by data category, `paths` masked ones by
@@ -52,6 +54,9 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     response_bytes: int = 0
     added_us: int = 0
     total_us: int = 0
+    sent: int = 0
+    received: int = 0
+    close: int = 0
     policy: str = ""
     note: str = ""
 

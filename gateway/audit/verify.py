@@ -22,9 +22,15 @@ BACKWARDS = 300.0
 _BEGINS: Mapping[Phase, str] = {
     "intent": "an intent without an outcome",
     "stream": "a stream under way or cut off",
+    "message": "a WebSocket under way or cut off",
 }
 """Phases that wait for an outcome, and what is said when it is missing."""
-_GOES_ON = frozenset((("intent", "outcome"), ("stream", "outcome"), ("intent", "stream")))
+_GOES_ON = frozenset(
+    (
+        *(("intent", "outcome"), ("stream", "outcome"), ("intent", "stream")),
+        *(("stream", "message"), ("message", "message"), ("message", "outcome")),
+    )
+)
 """What may follow under the same id."""
 
 

@@ -32,7 +32,7 @@ def _of_tenant(snapshot: Snapshot, tenant: Tenant) -> Iterator[Target]:
             if upstream.tenants and tenant.name not in upstream.tenants:
                 continue
             for operation in snapshot.packs[upstream.provider].operations:
-                if operation.method in METHODS:
+                if operation.method in METHODS and operation.websocket is None:
                     yield from (Target(identity, upstream, operation, purpose) for purpose in purposes)
 
 

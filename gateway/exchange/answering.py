@@ -67,7 +67,7 @@ def unread(facts: Facts, plan: Plan, head: ResponseHead) -> Answer | None:
         drop = gone | (LENGTH if nothing else _length_of(head, looked))
         said = [(b"Content-Length", b"0")] if nothing else []
         return Answer(_finish(facts, plan, head, drop, said), b"")
-    if not looked or _opaque(plan, head) or not (plan.response.body or readable(head.get(b"content-type"))):
+    if not looked or opaque(plan, head) or not (plan.response.body or readable(head.get(b"content-type"))):
         return _through(facts, plan, head)
     if head.status == 206:
         raise Refused("unparseable_response", "a part of a body cannot be masked")
@@ -97,6 +97,12 @@ def begun(facts: Facts, plan: Plan, head: ResponseHead) -> Answer:
     return Answer(_finish(facts, plan, head, _REPLACED, coding, counted=False), None, chunked)
 
 
+def switched(facts: Facts, plan: Plan, head: ResponseHead) -> bytes:
+    """The head of an answer that switches to a WebSocket."""
+    upgrade = [(b"Upgrade", b"websocket"), (b"Connection", b"Upgrade")]
+    return _finish(facts, plan, head, OURS | LENGTH, upgrade, counted=False)
+
+
 def _through(facts: Facts, plan: Plan, head: ResponseHead) -> Answer:
     """The upstream's own body: with its length, else chunked, else (HTTP/1.0) to the connection's end."""
     chunked, coding = _endless(facts) if head.length is None else (False, [])
@@ -114,17 +120,18 @@ def _length_of(head: ResponseHead, looked: bool) -> frozenset[bytes]:
     return LENGTH if looked or head.status == 204 else frozenset()
 
 
-def _opaque(plan: Plan, head: ResponseHead) -> bool:
+def opaque(plan: Plan, head: ResponseHead) -> bool:
+    """Whether a body of this type goes on unread. Raises Refused: it may not be seen."""
     if not plan.response.opaque:
         return False
     try:
-        opaque = plan.response.unread(media_type(head.get(b"content-type")))
+        unread = plan.response.unread(media_type(head.get(b"content-type")))
     except PayloadError:
         return False
-    if opaque is None:
+    if unread is None:
         return False
-    if not opaque.shown:
-        raise Refused("access_denied", "this role may not see this content", opaque.rules)
+    if not unread.shown:
+        raise Refused("access_denied", "this role may not see this content", unread.rules)
     return True
 
 

@@ -1,16 +1,17 @@
 """What an exchange asks its plane to do, and what the plane answers. Pure.
 
 An exchange is a generator: the plane sends it the answer to its last command (or throws a HushgateError into
-it) and gets the next command. It ends after Release, Pipe, Break or a last Write was carried out. Nobody
-changes a command; that is not enforced, because several are made for every request and a frozen one costs
-four times as much to make.
+it) and gets the next command. It ends after Release, Pipe, Break, Hangup or a last Write was carried out.
+Nobody changes a command; that is not enforced, because several are made for every request and a frozen one
+costs four times as much to make.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from gateway.audit.record import Record
+from gateway.errors import HushgateError
 from gateway.model import Location, Upstream
 
 Permit = Callable[[str], Location | None]
@@ -82,13 +83,14 @@ class Send:
     Answer: ResponseHead (informational ones are relayed by the plane before). Throws UpstreamError.
     `retry` says a pooled connection that died before any byte of an answer may be replaced by a new one.
     `through`: what goes on of a body of which only a part was collected, in chunks. Where it raises, the
-    request is broken off without its last chunk, and Send throws that error.
+    request is broken off without its last chunk, and Send throws that error. `upgrade`: 101 is an answer too.
     """
 
     head: bytes
     body: bytes | None
     retry: bool
     through: Through | None = None
+    upgrade: bool = False
 
 
 @dataclass(slots=True)
@@ -168,6 +170,78 @@ class Break:
     """Break the caller's connection off, so that what it got is never taken for complete. Answer: None."""
 
 
+# ---- a WebSocket: Switch, during which two lanes say Receive and Pass; then Hangup -------------------------
+
+
+class Lane(Protocol):
+    """One direction of a WebSocket: a generator of commands (Receive, Pass, Append, Lookup) of its own.
+
+    `between`: what was passed ends where a frame does. `closed`: a Close frame was passed.
+    """
+
+    @property
+    def between(self) -> bool:
+        """Whether a frame may be put in now."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """Whether no frame may follow."""
+        ...
+
+    def run(self) -> "Generator[Command, Any, HushgateError | None]":
+        """Until a Close was passed or no more comes (None), or something is not let through (why)."""
+
+
+@dataclass(slots=True)
+class Switch:
+    """Answer with this head (101), and from then on step both lanes, each for itself: what the application
+    `sends`, what it `receives`. Answer: None, when both have ended or a connection has. Throws HushgateError:
+    a lane gave it, or the plane ends the connection. No lane is stepped after that.
+    """
+
+    head: bytes
+    sends: Lane
+    receives: Lane
+
+
+@dataclass(slots=True)
+class Receive:
+    """Of a lane: what has come on its side, at least one byte. Answer: bytes; b"" when no more will come."""
+
+
+@dataclass(slots=True)
+class Pass:
+    """Of a lane: send this on. Answer: None, once the other side takes more."""
+
+    data: bytes
+
+
+@dataclass(slots=True)
+class Hangup:
+    """Say Close with this code and reason to each side that was not told and where a frame may be put in, and
+    end both connections; the exchange is over. `code` 0 says nothing.
+    """
+
+    code: int
+    reason: str
+
+
 Command = (
-    Collect | Lookup | Acquire | Append | Send | CollectAnswer | Release | Pipe | Next | Begin | Write | Break
+    Collect
+    | Lookup
+    | Acquire
+    | Append
+    | Send
+    | CollectAnswer
+    | Release
+    | Pipe
+    | Next
+    | Begin
+    | Write
+    | Break
+    | Switch
+    | Receive
+    | Pass
+    | Hangup
 )

@@ -39,6 +39,7 @@ from gateway.exchange.recording import recorded
 from gateway.exchange.refused import Refused
 from gateway.exchange.rewrapping import read_parts
 from gateway.exchange.streaming import Passage, Way, short, stream, way_of
+from gateway.exchange.switching import SWITCHED, offer_of, switch
 from gateway.exchange.unwrapping import Asking, ask_parts
 from gateway.exchange.uploading import Upload
 from gateway.http1.encode import forward, request_line
@@ -49,6 +50,7 @@ from gateway.policy.snapshot import Snapshot
 from gateway.residency.judge import Gate
 
 VIA = (b"Via", b"1.1 hushgate")
+UPGRADE = ((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
 """RFC 9110 9.2.2."""
 
@@ -67,6 +69,8 @@ class Env:
     lookups: Lookups = field(default_factory=Lookups)
     uploads: bool = False
     """Whether the plane carries out Collect with `part` and Send with `through`."""
+    switches: bool = False
+    """Whether the plane carries out Switch."""
 
 
 class Exchange:
@@ -149,6 +153,7 @@ class Exchange:
             facts.shadow.update(dict.fromkeys(plan.shadow))
         if plan.denial:
             raise Refused(plan.denial.reason, rules=plan.denial.rules)
+        offer = offer_of(plan, head, able=self._env.switches)
         if plan.lookups is not None:
             self._env.lookups.take(plan.tenant, plan.client.id, plan.lookups, facts.started)
         asked, parts = yield from self._ask(head, addressed)
@@ -162,14 +167,17 @@ class Exchange:
         if plan.acts:
             yield from recorded(facts.record("intent", 0))
             facts.intended = True
-        request = self._request_head(head, plan, asked, looks(facts, plan) or bool(parts))
+        request = self._request_head(head, plan, asked, looks(facts, plan) or bool(parts), offer)
         retry = head.method in IDEMPOTENT and (asked.body is not None or not (head.chunked or head.length))
         got: ResponseHead
         if asked.upload is None:
-            got = yield Send(request, asked.body, retry)
+            got = yield Send(request, asked.body, retry, upgrade=offer is not None)
         else:
             got = yield from _uploaded(Send(request, None, False, asked.upload), asked.upload)
-        yield from self._release(plan, got, parts)
+        if got.status == SWITCHED and offer is not None:
+            yield from switch(facts, self._env, plan, offer, got)
+        else:
+            yield from self._release(plan, got, parts)
 
     def _ask(
         self, head: RequestHead, addressed: Addressed
@@ -193,7 +201,9 @@ class Exchange:
         if judged.shadow:
             facts.shadow.update(dict.fromkeys(judged.shadow))
 
-    def _request_head(self, head: RequestHead, plan: Plan, asked: Asked, looked: bool) -> bytes:
+    def _request_head(
+        self, head: RequestHead, plan: Plan, asked: Asked, looked: bool, offer: bytes | None
+    ) -> bytes:
         upstream = plan.upstream
         drop = _dropped(upstream.credential_header if upstream.credential else "", looked)
         headers: list[tuple[bytes, bytes]] = []
@@ -204,6 +214,11 @@ class Exchange:
         if head.chunked or head.length is not None:
             headers.append(_framing(head, asked))
         headers.append(VIA)
+        if offer is not None:
+            drop |= {b"sec-websocket-extensions"}
+            headers += UPGRADE
+            if offer:
+                headers.append((b"Sec-WebSocket-Extensions", offer))
         target = asked.path + b"?" + asked.query if asked.query else asked.path
         line = request_line(head.method, plan.base_path + target)
         return forward(line, asked.headers, drop, headers, [(b"Host", plan.authority)])

@@ -25,13 +25,14 @@ class Facts:
     gateway, so that links lead back to it; None where it names the upstream's own host. `target`: the path
     asked of it. `parts` are the operations an envelope holds. `dropped` counts who was left out and is told
     of, `withheld` records that are missing without a word. `echoes`: what came as tokens, and must
-    not come back in clear.
+    not come back in clear. `sent`, `received`, `close`: of a WebSocket, as in its records.
     """
 
     # Written out rather than generated: one of these is made for every request.
     __slots__ = (
         "address",
         "changed",
+        "close",
         "closed",
         "dropped",
         "echoes",
@@ -49,12 +50,14 @@ class Facts:
         "paths",
         "peer",
         "plan",
+        "received",
         "request_bytes",
         "response_bytes",
         "restored",
         "rules",
         "scheme",
         "seen",
+        "sent",
         "shadow",
         "started",
         "subjects",
@@ -96,6 +99,7 @@ class Facts:
         self.unmapped = 0
         self.changed = 0
         self.dropped = self.withheld = 0
+        self.sent = self.received = self.close = 0
         self.leaving: Leaving | None = None
         self.address = ""
         self.location: Location | None = None
@@ -166,6 +170,9 @@ class Facts:
             address=self.address,
             request_bytes=self.request_bytes,
             response_bytes=self.response_bytes,
+            sent=self.sent,
+            received=self.received,
+            close=self.close,
             added_us=int((total - self.waited) * 1e6),
             total_us=int(total * 1e6),
         )
@@ -173,8 +180,10 @@ class Facts:
         if phase in (
             "intent",
             "stream",
+            "message",
         ):  # the exchange goes on counting; a record that was handed over must not
             record.seen, record.masked, record.paths = dict(self.seen), dict(self.masked), dict(self.paths)
+            record.restored = dict(self.restored)
         return record
 
     def _say_who(self, record: Record) -> None:

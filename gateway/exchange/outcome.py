@@ -22,6 +22,7 @@ _PHRASES: Mapping[int, bytes] = {
     417: b"Expectation Failed",
     421: b"Misdirected Request",
     422: b"Unprocessable Content",
+    426: b"Upgrade Required",
     429: b"Too Many Requests",
     431: b"Request Header Fields Too Large",
     451: b"Unavailable For Legal Reasons",
@@ -100,6 +101,12 @@ def _head(code: int, identifier: str, length: int, wait: int | None, kind: bytes
         headers.append((b"Retry-After", b"%d" % wait))
     if code == 401:
         headers.append((b"WWW-Authenticate", b'Hushgate-Key realm="hushgate"'))
+    if code == 426:  # RFC 9110 section 15.5.22, RFC 6455 section 4.2.2
+        headers += [
+            (b"Upgrade", b"websocket"),
+            (b"Connection", b"Upgrade"),
+            (b"Sec-WebSocket-Version", b"13"),
+        ]
     if code == 407:
         headers.append((b"Proxy-Authenticate", b'Basic realm="hushgate"'))
     return response_head(code, _PHRASES.get(code, b"Refused"), headers)

@@ -26,7 +26,7 @@ from gateway.policy.plan import Plan
 from gateway.policy.restoring import SealedError
 
 UNTOUCHED: Final = frozenset(
-    (b"authorization", b"proxy-authorization", b"hushgate-key", b"hushgate-purpose", b"host")
+    b"authorization proxy-authorization hushgate-key hushgate-purpose host sec-websocket-key".split()
 )
 """Fields that hold no values of people: credentials, and what is said to the gateway."""
 

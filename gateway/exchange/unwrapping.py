@@ -132,12 +132,12 @@ def _ask(it: Asking, part: Part, facts: Facts) -> Generator[Command, Any, None]:
     if path != part.head.path:
         addressed = addressed._replace(subjects={})  # a reference names nobody
     body = None if part.body is None else JSON.dump(part.body)
-    asked = yield from _handing(ask(facts, it.snapshot, part.head, addressed, it.limits), body or b"")
+    asked = yield from handing(ask(facts, it.snapshot, part.head, addressed, it.limits), body or b"")
     facts.target = asked.path
     _put(it.shape, part, path, asked, body)
 
 
-def _handing(run: Generator[Command, Any, Asked], body: bytes) -> Generator[Command, Any, Asked]:
+def handing(run: Generator[Command, Any, Asked], body: bytes) -> Generator[Command, Any, Asked]:
     """Step the asking of one call. Its body is here; every other command is the plane's."""
     answer: Any = None
     error: HushgateError | None = None

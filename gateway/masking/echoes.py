@@ -73,6 +73,11 @@ class Echoes:
         """Whether there are any."""
         return bool(self._known)
 
+    @property
+    def full(self) -> bool:
+        """Whether there are as many as are looked for."""
+        return len(self._known) >= MOST
+
     def add(self, token: str, kind: Kind, value: str) -> None:
         """Another value; from MOST on none is looked for."""
         if value not in self._known and len(self._known) < MOST:

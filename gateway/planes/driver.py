@@ -19,12 +19,16 @@ from gateway.exchange.commands import (
     Collect,
     CollectAnswer,
     Command,
+    Hangup,
     Lookup,
     Next,
     NotPermitted,
+    Pass,
     Pipe,
+    Receive,
     Release,
     Send,
+    Switch,
     Write,
 )
 from gateway.exchange.exchange import Exchange
@@ -75,6 +79,12 @@ class Hands(Protocol):
     def break_off(self, command: Break) -> None:
         """End the caller's connection within the answer."""
 
+    def switch(self, command: Switch) -> _Pending:
+        """Answer, and carry a WebSocket."""
+
+    def hangup(self, command: Hangup) -> None:
+        """End a WebSocket."""
+
     def over(self) -> None:
         """The exchange has ended."""
 
@@ -89,37 +99,29 @@ class Services:
     spawn: Callable[[Awaitable[Any], Callable[[Any], None], Callable[[HushgateError], None]], None]
 
 
-class Driver:
-    """Drives one exchange after another for one connection (or flow)."""
+class Stepper:
+    """Steps a generator of commands, and carries out those that any plane does alike."""
 
-    __slots__ = ("_do", "_epoch", "_hands", "_run", "_services", "exchange")
+    __slots__ = ("_do", "_epoch", "_run", "services")
 
-    def __init__(self, hands: Hands, services: Services) -> None:
-        self._hands = hands
-        self._services = services
-        self._run: Generator[Command, Any, None] | None = None
-        self.exchange: Exchange | None = None
+    def __init__(self, services: Services, do: dict[type, Callable[[Any], Any]]) -> None:
+        self.services = services
+        self._run: Generator[Command, Any, Any] | None = None
         self._epoch = 0
-        self._do: dict[type, Callable[[Any], Any]] = {
-            Collect: hands.collect,
-            Lookup: self._lookup,
-            Acquire: hands.acquire,
-            Append: self._append,
-            Send: hands.send,
-            CollectAnswer: hands.collect_answer,
-            Release: hands.release,
-            Pipe: hands.pipe,
-            Next: hands.next,
-            Begin: hands.begin,
-            Write: hands.write,
-            Break: hands.break_off,
-        }
+        self._do = do | {Lookup: self._lookup, Append: self._append}
 
-    def start(self, exchange: Exchange, run: Generator[Command, Any, None] | None = None) -> None:
-        """Begin an exchange (`run`: another flow of it, such as a refusal) and go on until it has to wait."""
-        self.exchange = exchange
-        self._run = exchange.run() if run is None else run
-        self.resume(None)
+    def ended(self, made: Any) -> None:
+        """The generator has returned this."""
+
+    def block(self, crash: Exception) -> None:
+        """It raised what nobody foresaw."""
+
+    def stop(self) -> None:
+        """Step no further, whatever is still waited for."""
+        run, self._run = self._run, None
+        self._epoch += 1
+        if run is not None:
+            run.close()
 
     def resume(self, answer: Any) -> None:
         """Give the exchange the answer it waits for."""
@@ -142,44 +144,29 @@ class Driver:
                     answer = self._do[type(command)](command)
                 except HushgateError as failed:
                     error = failed
-                if answer is PENDING and error is None:
+                if (answer is PENDING and error is None) or self._run is not run:
                     return
-        except StopIteration:
-            self._end()
+        except StopIteration as end:
+            self._run = None
+            self.ended(end.value)
         except Exception as crash:  # noqa: BLE001 - the plane's one place where anything unforeseen is blocked
-            self._block(crash)
-
-    def _end(self) -> None:
-        self._run = None
-        self._hands.over()
-
-    def _block(self, crash: Exception) -> None:
-        """Anything unforeseen: nothing of the upstream's is released. The log gets types and places only."""
-        log.error("an exchange was refused: %s", where(crash))
-        self._services.metrics.add("hushgate_exceptions")
-        exchange = self.exchange
-        failed, self._run = self._run, None
-        if failed is not None:
-            failed.close()
-        if exchange is None or exchange.failed:
-            try:
-                self._hands.release(Release(*problem("internal_error", "-"), abandon=True))
-            finally:
-                self._hands.over()
-            return
-        exchange.failed = True
-        self.start(exchange, exchange.refuse(InternalError("")))
+            # The log gets types and places only.
+            log.error("an exchange was refused: %s", where(crash))
+            self.services.metrics.add("hushgate_exceptions")
+            self._run = None
+            run.close()
+            self.block(crash)
 
     def _lookup(self, command: Lookup) -> Any:
-        found = self._services.registry.standings(command.tenant, command.pseudonyms)
+        found = self.services.registry.standings(command.tenant, command.pseudonyms)
         if isinstance(found, list):
             return found
-        self._services.spawn(found, *self.continuations())
+        self.services.spawn(found, *self.continuations())
         return PENDING
 
     def _append(self, command: Append) -> Any:
-        if command.record.phase not in ("intent", "stream"):
-            self._services.metrics.observe(command.record)
+        if command.record.phase not in ("intent", "stream", "message"):
+            self.services.metrics.observe(command.record)
         epoch = self._epoch
 
         def accepted(error: Exception | None) -> None:
@@ -190,7 +177,7 @@ class Driver:
             else:
                 self._step(None, InternalError("the log failed"))
 
-        self._services.log.append(command.record, accepted)
+        self.services.log.append(command.record, accepted)
         return PENDING
 
     def continuations(self) -> tuple[Callable[[Any], None], Callable[[HushgateError], None]]:
@@ -206,3 +193,89 @@ class Driver:
                 self._step(None, error)
 
         return resume, fail
+
+
+class Driver(Stepper):
+    """Drives one exchange after another for one connection (or flow)."""
+
+    __slots__ = ("_hands", "exchange")
+
+    def __init__(self, hands: Hands, services: Services) -> None:
+        self._hands = hands
+        self.exchange: Exchange | None = None
+        do: dict[type, Callable[[Any], Any]] = {
+            Collect: hands.collect,
+            Acquire: hands.acquire,
+            Send: hands.send,
+            CollectAnswer: hands.collect_answer,
+            Release: hands.release,
+            Pipe: hands.pipe,
+            Next: hands.next,
+            Begin: hands.begin,
+            Write: hands.write,
+            Break: hands.break_off,
+            Switch: hands.switch,
+            Hangup: hands.hangup,
+        }
+        super().__init__(services, do)
+
+    def start(self, exchange: Exchange, run: Generator[Command, Any, None] | None = None) -> None:
+        """Begin an exchange (`run`: another flow of it, such as a refusal) and go on until it has to wait."""
+        self.exchange = exchange
+        self._run = exchange.run() if run is None else run
+        self.resume(None)
+
+    def ended(self, made: Any) -> None:
+        """The exchange is over."""
+        del made
+        self._hands.over()
+
+    def block(self, crash: Exception) -> None:
+        """Nothing of the upstream's is released."""
+        del crash
+        exchange = self.exchange
+        if exchange is None or exchange.failed:
+            try:
+                self._hands.release(Release(*problem("internal_error", "-"), abandon=True))
+            finally:
+                self._hands.over()
+            return
+        exchange.failed = True
+        self.start(exchange, exchange.refuse(InternalError("")))
+
+
+class LaneHands(Protocol):
+    """What a plane does for one direction of a WebSocket. Like Hands."""
+
+    def receive(self, command: Receive) -> bytes | _Pending:
+        """What has come."""
+
+    def send_on(self, command: Pass) -> _Pending | None:
+        """To the other side."""
+
+    def ended(self, error: HushgateError | None) -> None:
+        """The lane has ended, with the reason why nothing more goes."""
+
+
+class LaneDriver(Stepper):
+    """Drives one direction of a WebSocket."""
+
+    __slots__ = ("_hands",)
+
+    def __init__(self, hands: LaneHands, services: Services) -> None:
+        self._hands = hands
+        super().__init__(services, {Receive: hands.receive, Pass: hands.send_on})
+
+    def start(self, run: Generator[Command, Any, HushgateError | None]) -> None:
+        """Begin, and go on until it has to wait."""
+        self._run = run
+        self.resume(None)
+
+    def ended(self, made: HushgateError | None) -> None:
+        """To its end."""
+        self._hands.ended(made)
+
+    def block(self, crash: Exception) -> None:
+        """Nothing more is passed."""
+        del crash
+        self._hands.ended(InternalError(""))

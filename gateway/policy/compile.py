@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from msgspec import structs
+
 from gateway.codecs.program import Masker, Program, Slot
 from gateway.contacts.alone import RecordCheck
 from gateway.contacts.rules import Check
@@ -41,6 +43,7 @@ from gateway.policy.plan import Considered, Denial, Opaque, Plan, Side
 from gateway.policy.reach import NOWHERE, Reach
 from gateway.policy.restoring import Grant, Restoring
 from gateway.policy.unnamed import unnamed
+from gateway.policy.websockets import talk_of
 from gateway.residency.judge import Gate, ResidencyCheck
 from gateway.residency.law import expand
 from gateway.residency.locate import AddressTable
@@ -92,6 +95,19 @@ def situation(
 
 def compile_plan(ground: Ground, it: Situation, now: float) -> Plan:
     """Compile. `now` in seconds since the epoch; the plan expires at the next UTC midnight."""
+    made, talk = _compiled(ground, it, now), it.operation.websocket
+    if talk is None:
+        return made
+    return replace(made, talk=talk_of(talk, lambda data: _compiled(ground, _saying(it, data), now)))
+
+
+def _saying(it: Situation, data: tuple[DataMap, DataMap]) -> Situation:
+    """The same, of a message with these maps (of what is sent, and of what is received)."""
+    sent, received = data
+    return replace(it, operation=structs.replace(it.operation, request=sent, response=received))
+
+
+def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
     policy = ground.policy
     considered = tuple(_consider(rule, it, policy) for rule in policy.rules)
     live = [rule for rule, c in zip(policy.rules, considered, strict=True) if c.applies]
@@ -249,7 +265,8 @@ class _Sides:
     def restoring(self, it: Situation, live: list[Rule]) -> Restoring:
         """What may be restored in a request, and what may not be written."""
         operation, ground = it.operation, self._ground
-        flags = {"writes": operation.method not in SAFE, "reaches": operation.channel is not None}
+        writes = operation.method not in SAFE or operation.websocket is not None
+        flags = {"writes": writes, "reaches": operation.channel is not None}
         grant = Grant.of(ground.policy, self._view, live, **flags)
 
         def treat(category: str) -> Mask | None:

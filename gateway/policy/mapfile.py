@@ -141,6 +141,8 @@ class XmlPath(Kind[str]):
 
 JSON: Final = MapOf(JsonPath(), ByShape(_CATEGORY_ENTRY, FIELD))
 _FLAT_ENTRY: Final = ByShape(_CATEGORY_ENTRY, FLAT_FIELD)
+TEXT: Final = _FLAT_ENTRY
+"""A text as one value."""
 _XML: Final = MapOf(XmlPath(), _FLAT_ENTRY)
 
 
@@ -254,6 +256,7 @@ TYPED: Final = (
     "request.json",
     "response.json",
     *(f"{place}.*.json" for place in _HOLDING),
+    *(f"websocket.{side}.{place}" for side in ("sends", "receives") for place in ("json", "kinds.*")),
 )
 """Where, in an operation, a type may be named."""
 GUARDED: Final = ("request.path", "request.query", "request.form", "request.multipart")

@@ -32,7 +32,9 @@ class Situation:
 
 def categories(operation: Operation) -> frozenset[str]:
     """Every personal data category an operation's data map names, in either direction."""
-    maps = (operation.request, operation.response)
+    talk = operation.websocket
+    spoken = (*talk.sends.maps, *talk.receives.maps) if talk else ()
+    maps = (operation.request, operation.response, *spoken)
     fields = (f.category for m in maps for carrier in CARRIERS for f in _all(getattr(m, carrier)))
     opaque = (unread.category for m in maps for unread in m.opaque)
     return frozenset(c for c in (*fields, *opaque) if personal(c))

@@ -17,10 +17,12 @@ from gateway.policy.packtypes import (
     Entries,
     Plan,
     Spread,
+    TalkDraft,
     TooMuchError,
 )
 from gateway.policy.partialfile import PARTIAL, PLACEHOLDERS, misplaced
 from gateway.policy.taxonomy import OPERATOR_NAME, REGION, USE
+from gateway.policy.websocketfile import WEBSOCKET
 from gateway.strict.checks import Refers, Unique, scalars, select
 from gateway.strict.document import Node, Scalar, read
 from gateway.strict.kinds import FLAG, INVALID, Kind, one_of, wrong
@@ -40,7 +42,15 @@ def _operation(
     request: Draft = NOTHING,
     response: Draft = NOTHING,
     composite: Composite | None = None,
+    websocket: TalkDraft | None = None,
 ) -> Plan | Fault:
+    if websocket and (call.method != "GET" or channel or composite or partial or act is False):
+        expected = "a GET without channel, composite, partial or 'act: false'"
+        return Fault(
+            "websocket", "'websocket' for another call than a GET, or beside what it cannot be", expected
+        )
+    if websocket and (request.carriers.keys() & BODIES or request.opaque):
+        return Fault("websocket", "'websocket' beside a map of the body", "what is sent, in 'websocket'")
     if composite and (call.method != "POST" or channel or act is not None):
         return Fault("composite", "'composite' for another call than a POST", "a POST without channel or act")
     if composite and (request.carriers.keys() & BODIES or request.opaque):
@@ -50,7 +60,7 @@ def _operation(
         return Fault(
             "act", "'act: false' for a call that acts", "'act: false' only for a POST without channel"
         )
-    acts = needed if act is None else act
+    acts = needed or websocket is not None if act is None else act
     operation = Operation(
         id=id,
         method=call.method,
@@ -61,7 +71,7 @@ def _operation(
         lookup=lookup,
         composite=composite,
     )
-    return Plan(operation, request, response, partial)
+    return Plan(operation, request, response, partial, websocket)
 
 
 OPERATION: Final = Table(
@@ -76,12 +86,17 @@ OPERATION: Final = Table(
         Key("call", CALL, "Method and path template; `{name}` fills one path segment.", True),
         Key("channel", one_of(*get_args(Channel)), "The channel on which it reaches a person."),
         Key("purpose", USE, "The data use it always serves."),
-        Key("act", FLAG, "Whether it reaches a person or changes data (true for unsafe methods, channels)."),
+        Key(
+            "act",
+            FLAG,
+            "Whether it reaches a person or changes data (true for unsafe methods, channels, WebSockets).",
+        ),
         Key("lookup", FLAG, "Whether it finds people by what a caller knows of them: limited in its rate."),
         Key("partial", NAME, "Name of one of `partials`: how it answers when records are left out."),
         Key("request", REQUEST, "Where which data is in what is sent."),
         Key("response", RESPONSE, "Where which data is in what comes back."),
         Key("composite", COMPOSITE, "The body holds other calls, each decided as a request of its own."),
+        Key("websocket", WEBSOCKET, "The call opens a WebSocket: where which data is in its messages."),
     ),
     _operation,
     doc="One API call.",

@@ -15,11 +15,13 @@ from gateway.model import (
     Guard,
     GuardKind,
     Holds,
+    Messages,
     Operation,
     Partial,
     SubjectKind,
     SubjectRole,
     Unread,
+    WebSocket,
 )
 
 MAX_FIELDS: Final = 2000
@@ -60,6 +62,24 @@ NOTHING: Final = Draft({})
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """model.Messages in which types are still named."""
+
+    any: Draft | None = NOTHING
+    kinds: Mapping[str, Draft] = MappingProxyType({})
+    binary: Draft = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class TalkDraft:
+    """model.WebSocket in which types are still named."""
+
+    by: tuple[str, ...]
+    sends: Told
+    receives: Told
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """An operation whose data maps still name types; `partial` is a name too."""
 
@@ -67,6 +87,7 @@ class Plan:
     request: Draft
     response: Draft
     partial: str | None = None
+    websocket: TalkDraft | None = None
 
 
 class TooMuchError(Exception):
@@ -108,6 +129,17 @@ class Spread:
             partial=self._partials.get(plan.partial or ""),
             request=self._map(plan.request),
             response=self._map(plan.response),
+            websocket=self._talk(plan.websocket) if plan.websocket else None,
+        )
+
+    def _talk(self, draft: TalkDraft) -> WebSocket:
+        return WebSocket(by=draft.by, sends=self._told(draft.sends), receives=self._told(draft.receives))
+
+    def _told(self, told: Told) -> Messages:
+        return Messages(
+            any=None if told.any is None else self._map(told.any),
+            kinds={name: self._map(draft) for name, draft in told.kinds.items()},
+            binary=self._map(told.binary),
         )
 
     def _map(self, draft: Draft) -> DataMap:

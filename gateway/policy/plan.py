@@ -99,6 +99,36 @@ class Considered:
 
 
 @dataclass(frozen=True, slots=True)
+class Spoken:
+    """How messages of one kind are read: as what media type, under which plan."""
+
+    plan: "Plan"
+    media_type: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """The messages of one side of a WebSocket: `any` those of no kind that is named. None refuses them.
+
+    `looks`: whether they have to be read at all.
+    """
+
+    any: Spoken | None
+    kinds: Mapping[str, Spoken]
+    binary: Spoken | None
+    looks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """What is done with the messages of a WebSocket. `by`: keys of what says a message's kind."""
+
+    by: tuple[str, ...]
+    sends: Direct
+    receives: Direct
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What is done with one operation of one client. `expires`: next UTC midnight, epoch seconds."""
 
@@ -137,3 +167,5 @@ class Plan:
     lookups: int | None
     """How many a minute the client may make of these; None where the operation looks nobody up."""
     expires: float
+    talk: Talk | None = None
+    """Of a WebSocket: what is done with its messages."""

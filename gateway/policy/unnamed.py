@@ -15,7 +15,10 @@ Treat = Callable[[str], Mask | None]
 def unnamed(operation: Operation, treat: Treat, regions: tuple[str, ...], how: Unmapped) -> Unnamed | None:
     """The guard; None where nothing in the answer is hidden, or the data map names every parameter (`*`)."""
     known = frozenset(field.path for field in operation.request.query)
-    fields = [(field, mask) for field in _fields(operation.response) if (mask := _mask(field, treat))]
+    talk = operation.websocket
+    answers = (operation.response, *(talk.receives.maps if talk else ()))
+    met = (field for data in answers for field in _fields(data))
+    fields = [(field, mask) for field in met if (mask := _mask(field, treat))]
     if not fields or "*" in known:
         return None
 

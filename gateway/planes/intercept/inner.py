@@ -54,8 +54,6 @@ class Inner(Caller):
         if self._refusal is not None:
             raise PayloadError(self._refusal, "")
         session.check(head.host, snapshot.origins)
-        if head.upgrade and b"websocket" in (head.get(b"upgrade") or b"").lower():
-            raise PayloadError("upgrade_required_refused", "", "upgrade")
         if session.explicit:
             key = proxy_key(head.get(b"proxy-authorization"))
             peer = exchange.facts.peer = self.peer._replace(key=key)

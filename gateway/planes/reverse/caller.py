@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.errors import HushgateError, PayloadError
 from gateway.exchange.exchange import Exchange
-from gateway.http1.body import Reader, reader_for
+from gateway.http1.body import CloseReader, Reader, reader_for
 from gateway.http1.head import RequestHead, next_request
 from gateway.planes.reverse.turn import Turn
 from gateway.planes.reverse.upstream import reset
@@ -19,7 +19,8 @@ BUFFER = 64 * 1024
 
 
 class Caller(asyncio.Protocol):
-    """An asyncio protocol. `expected` names what has to come: head, idle, body, answer, progress, linger.
+    """An asyncio protocol. `expected` names what has to come: head, idle, body, answer, progress, websocket,
+    closing, linger.
 
     `since`: when it began to be expected (monotonic seconds). `relays`: it takes interim answers and
     trailers.
@@ -163,6 +164,9 @@ class Caller(asyncio.Protocol):
         if not self.busy:
             if not self._clogged:
                 self.transport.close()
+        elif self.turn.talk is not None:
+            if not self._buffer:
+                self.turn.talk.sends.on_end()
         elif self.turn.asking is not None and not self.body_done:
             self._close = True
             self.turn.on_request_error(
@@ -272,6 +276,18 @@ class Caller(asyncio.Protocol):
             head = head[:-2] + b"Connection: keep-alive\r\n\r\n"
         self.write(head + body if body else head)
 
+    def switch(self, head: bytes) -> None:
+        """Answer with a head after which there is no more HTTP on this connection."""
+        self._close = True
+        self._reader = CloseReader()
+        self.write(head)
+        self.expect("websocket")
+
+    def settled(self) -> None:
+        """Both sides of what came in place of HTTP have said all they had to say."""
+        if self._reader is not None:
+            self._reader.eof()
+
     def abort(self) -> None:
         """Break the connection off, so that what was sent is not taken for complete."""
         self._close = True
@@ -283,7 +299,9 @@ class Caller(asyncio.Protocol):
 
     def drain(self) -> None:
         """The worker is stopping: an idle connection ends now, a busy one with its answer."""
-        if self.busy or self._buffer:
+        if self.turn.talk is not None:
+            self.turn.talk.drain()
+        elif self.busy or self._buffer:
             self._close = True
         elif not self.gone:
             self.transport.close()

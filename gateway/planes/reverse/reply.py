@@ -11,6 +11,7 @@ from gateway.planes.reverse.upstream import UpstreamConnection
 
 if TYPE_CHECKING:
     from gateway.planes.reverse.caller import Caller
+    from gateway.planes.reverse.talk import Talk
     from gateway.planes.reverse.worker import Worker
 
 COLLECT, PUMP, PIECES = 1, 2, 3
@@ -38,6 +39,7 @@ class Reply:
         "asking",
         "driver",
         "pumped",
+        "talk",
     )
 
     _caller: "Caller"
@@ -58,6 +60,7 @@ class Reply:
         """When the upstream or the caller began to be waited for, 0.0 when it is not."""
         self._chunked_out = False
         self._flow: Flow | None = None
+        self.talk: Talk | None = None
 
     # ---- commands ----------------------------------------
 
@@ -110,6 +113,9 @@ class Reply:
 
     def on_data(self, data: bytes) -> None:
         """A part of the answer's body."""
+        if self.talk is not None:
+            self.talk.receives.on_data(data)
+            return
         if self.answering == PUMP:
             self.pumped += len(data)
             self._caller.since = self._worker.lately
@@ -131,6 +137,9 @@ class Reply:
 
     def on_answered(self) -> None:
         """The answer is complete."""
+        if self.talk is not None:
+            self.talk.receives.on_end()
+            return
         self.answered = True
         connection = self._connection
         if connection is None:
@@ -151,6 +160,8 @@ class Reply:
         """Back-pressure from a slow caller."""
         if self._flow is not None and writable:
             self._flow.on_writable()
+        if self.talk is not None and writable:
+            self.talk.receives.on_writable()
         connection = self._connection
         if connection is None or self.answering != PUMP:
             return

@@ -3,11 +3,21 @@
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import HushgateError, PayloadError, UpstreamError
-from gateway.exchange.commands import Acquire, Collect, NotPermitted, Release, Send, Through
+from gateway.exchange.commands import (
+    Acquire,
+    Collect,
+    Hangup,
+    NotPermitted,
+    Release,
+    Send,
+    Switch,
+    Through,
+)
 from gateway.http1.encode import chunk, end_to_end, last_chunk, response_head
 from gateway.http1.head import RequestHead, ResponseHead
 from gateway.planes.driver import PENDING, Driver
 from gateway.planes.reverse.reply import COLLECT, PIECES, PUMP, Reply
+from gateway.planes.reverse.talk import TALK, Talk
 from gateway.planes.reverse.upstream import UpstreamConnection, reset
 
 if TYPE_CHECKING:
@@ -19,7 +29,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class Turn(Reply):
     """Hands (planes.driver), Owner (planes.reverse.upstream) of one connection; reset for each exchange."""
 
-    __slots__ = ("_acquired", "_ask_limit", "_ask_part", "_ask_parts", "_ask_size", "_sent", "head")
+    __slots__ = ("_acquired", "_ask_limit", "_ask_part", "_ask_parts", "_ask_size", "_hung", "_sent", "head")
 
     def __init__(self, caller: "Caller") -> None:
         self._caller = caller
@@ -39,6 +49,13 @@ class Turn(Reply):
         self._acquired: Acquire | None = None
         self._connection = None
         self._sent: Send | None = None
+        self._hung = False
+        """Whether a WebSocket was ended as it should be."""
+
+    @property
+    def caller(self) -> "Caller":
+        """Whose turn it is."""
+        return self._caller
 
     # ---- commands ----------------------------------------
 
@@ -82,7 +99,8 @@ class Turn(Reply):
         if command.through is not None:
             self._upload(connection, head, command.head, command.through)
             return PENDING
-        connection.begin(self, head.method, command.head + command.body if command.body else command.head)
+        data = command.head + command.body if command.body else command.head
+        connection.begin(self, head.method, data, upgrade=command.upgrade)
         if command.body is None and not self._caller.body_done:
             self.asking = PUMP
             self._continue(head)
@@ -91,7 +109,7 @@ class Turn(Reply):
 
     def release(self, command: Release) -> None:
         """Answer the caller; the exchange ends."""
-        if self._flow is not None and self._flow.begun:
+        if self.talk is not None or (self._flow is not None and self._flow.begun):
             return  # an answer within an answer: `over` breaks the connection off
         if not self.answered or command.abandon:
             self._drop_upstream()
@@ -100,15 +118,58 @@ class Turn(Reply):
     def over(self) -> None:
         """The exchange has ended."""
         flow = self._flow
-        if (self.answering == PUMP and not self.answered) or (flow and flow.begun and not flow.ended):
+        broken = (self.answering == PUMP and not self.answered) or (flow and flow.begun and not flow.ended)
+        if broken or (self.talk is not None and not self._hung):
             self._drop_upstream()
             self._caller.abort()
         self._caller.turn_over()
+
+    def switch(self, command: Switch) -> Any:
+        """Answer, and carry a WebSocket."""
+        self._count_wait()
+        self.answering = TALK
+        self.talk = Talk(self, command)
+        self.talk.begin()
+        return PENDING
+
+    def hangup(self, command: Hangup) -> None:
+        """End it."""
+        self._hung = True
+        if self.talk is not None:
+            self.talk.hangup(command)
+
+    # ---- a WebSocket's side ----------------------------------------
+
+    def ask_caller(self, wanted: bool) -> None:
+        """Read on from the caller, or not."""
+        self.asking = TALK if wanted else None
+        if wanted:
+            self._caller.feed()
+
+    def ask_upstream(self, wanted: bool) -> None:
+        """Read on from the upstream, or not."""
+        if wanted:
+            self.go_on()
+        elif self._connection is not None:
+            self._connection.pause()
+
+    def to_upstream(self, data: bytes) -> None:
+        """Write to it, if it is still there."""
+        if self._connection is not None:
+            self._connection.write(data)
+
+    def released(self) -> UpstreamConnection | None:
+        """The upstream's connection, which is the turn's no more."""
+        connection, self._connection = self._connection, None
+        return connection
 
     # ---- the caller's side ----------------------------------------
 
     def on_request_data(self, data: bytes) -> None:
         """A part of the request body."""
+        if self.talk is not None:
+            self.talk.sends.on_data(data)
+            return
         self._ask_size += len(data)
         if self.asking == PUMP:
             self._pump_request(data)
@@ -147,7 +208,9 @@ class Turn(Reply):
 
     def on_caller_gone(self) -> None:
         """The caller's connection closed. What was sent is seen to its end, so that it is on record."""
-        if self.asking == COLLECT:
+        if self.talk is not None:
+            self.talk.finish()
+        elif self.asking == COLLECT:
             self.driver.fail(PayloadError("malformed_request", "the caller closed within the body", "body"))
         elif self.asking == PUMP:
             self._cut(UpstreamError("upstream_invalid", "the caller closed within the body"))
@@ -156,7 +219,9 @@ class Turn(Reply):
 
     def on_deadline(self, expected: str) -> None:
         """What was expected did not come in time."""
-        if expected == "body":
+        if self.talk is not None and not self.talk.over:
+            self.talk.on_deadline(expected)
+        elif expected == "body":
             self.driver.fail(PayloadError("request_timeout", "", "body"))
         elif self.asking == PUMP and not self._caller.held:
             self._cut(PayloadError("request_timeout", "", "body"), now=True)
@@ -194,8 +259,11 @@ class Turn(Reply):
         """Broken: sent again when that is safe, else the exchange fails."""
         connection, sent, acquired = self._connection, self._sent, self._acquired
         self._connection = None
+        if self.talk is not None:
+            self.talk.receives.on_end()
+            return
         if silent and connection and connection.used and sent and sent.retry and acquired:
-            self._sent = Send(sent.head, sent.body, False)
+            self._sent = Send(sent.head, sent.body, False, upgrade=sent.upgrade)
             self._worker.metrics.add("hushgate_upstream_retries", acquired.upstream.name)
             _, fail = self.driver.continuations()
             self._worker.dial(acquired, self._again, fail)
@@ -204,7 +272,9 @@ class Turn(Reply):
 
     def upstream_writable(self, writable: bool) -> None:
         """Back-pressure from a slow upstream."""
-        if self.asking == PUMP:
+        if self.talk is not None:
+            self.talk.upstream_writable(writable)
+        elif self.asking == PUMP:
             self._caller.hold(not writable)
 
     # ---- the flow's side ----------------------------------------

@@ -7,9 +7,12 @@ import struct
 from typing import Any, Protocol
 
 from gateway.errors import HushgateError, UpstreamError
-from gateway.http1.body import NO_BODY, Reader, reader_for
+from gateway.http1.body import NO_BODY, CloseReader, Reader, reader_for
 from gateway.http1.head import HeadLimits, ResponseHead, next_response
 from gateway.model import Upstream
+
+FLUSH = 2.0
+"""seconds what was written last has to go"""
 
 
 class Owner(Protocol):
@@ -48,6 +51,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_orderly",
         "_reader",
         "_silent",
+        "_upgrade",
         "address",
         "alive",
         "idle_since",
@@ -77,6 +81,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._orderly = False
         self._reader: Reader | None = None
         self._silent = True
+        self._upgrade = False
         self._ended: tuple[Exception | None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -84,12 +89,16 @@ class UpstreamConnection(asyncio.Protocol):
         self.transport = transport
         self.alive = True
 
-    def begin(self, owner: Owner, method: str, data: bytes) -> None:
-        """Send a request (head, and body as far as it is there) for `owner`."""
+    def begin(self, owner: Owner, method: str, data: bytes, *, upgrade: bool = False) -> None:
+        """Send a request (head, and body as far as it is there) for `owner`.
+
+        `upgrade`: 101 is an answer too, and what comes after it is its body, to the end of the connection.
+        """
         self.owner = owner
         self.response = None
         self._reader = None
         self._method = method
+        self._upgrade = upgrade
         self._silent = True
         self.transport.write(data)
 
@@ -122,9 +131,13 @@ class UpstreamConnection(asyncio.Protocol):
         head, end = found
         self._buffer = self._buffer[end:]
         if 100 <= head.status < 200:
-            if head.status == 101:
+            if head.status != 101:
+                owner.on_interim(head)
+                return True
+            if not self._upgrade:
                 raise UpstreamError("upstream_invalid", "switched protocols unasked")
-            owner.on_interim(head)
+            self.response, self._reader = head, CloseReader()
+            owner.on_answer(head)
             return True
         self.response = head
         if len(self._buffer) == head.length:
@@ -218,6 +231,15 @@ class UpstreamConnection(asyncio.Protocol):
         if self.alive:
             self.alive = False
             self.transport.abort()
+
+    def finish(self) -> None:
+        """Close when what was written has gone, or is not being read."""
+        self.owner = None
+        self._buffer = b""
+        if self.alive:
+            self.alive = False
+            self.transport.close()
+            asyncio.get_running_loop().call_later(FLUSH, self.transport.abort)
 
     def eof_received(self) -> bool:
         """asyncio: the upstream has sent all it will. TLS says so only after a close_notify."""

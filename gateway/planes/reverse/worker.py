@@ -11,7 +11,7 @@ from gateway import clock
 from gateway.audit.record import Log
 from gateway.contacts.model import Registry
 from gateway.deployment import Config
-from gateway.errors import HushgateError, InternalError
+from gateway.errors import HushgateError, InternalError, PayloadError
 from gateway.exchange.commands import Acquire, NotPermitted
 from gateway.exchange.exchange import Env
 from gateway.metrics import Metrics
@@ -26,6 +26,9 @@ TICK = 0.25
 """seconds between looks at deadlines"""
 LINGER = 2.0
 """seconds an answered connection is still read, so that the answer is not lost to a reset (RFC 9112 9.6)"""
+CLOSING = 10.0
+"""seconds one side of a WebSocket has to answer the other one's Close"""
+WAITS = ("head", "body", "idle", "answer", "progress", "websocket")
 SETTLE = 0.5
 """seconds after a stop in which connections between two requests stay open: a request that is on its way is
 answered (with `Connection: close`) instead of meeting a reset"""
@@ -41,10 +44,10 @@ class Worker:
         self.metrics = metrics
         self.pool = Pool(metrics)
         self.head_limits = config.head_limits
-        self.timeouts: Mapping[str, float] = {"linger": LINGER} | {
-            name: getattr(config.timeouts, name) for name in ("head", "body", "idle", "answer", "progress")
+        self.timeouts: Mapping[str, float] = {"linger": LINGER, "closing": CLOSING} | {
+            name: getattr(config.timeouts, name) for name in WAITS
         }
-        self.env = Env(snapshot, config.limits, clock.monotonic, uploads=True)
+        self.env = Env(snapshot, config.limits, clock.monotonic, uploads=True, switches=True)
         self.draining = False
         self.tick = clock.monotonic
         self.lately = self.tick() + TICK
@@ -141,8 +144,11 @@ class Worker:
         await self._drain()
 
     def replace(self, snapshot: Snapshot) -> None:
-        """Put another snapshot in force; exchanges under way keep theirs."""
+        """Put another snapshot in force; exchanges under way keep theirs, but WebSockets end."""
         self.env = replace(self.env, snapshot=snapshot)
+        for caller in list(self._callers):
+            if caller.turn.talk is not None:
+                caller.turn.talk.stop(PayloadError("rules_replaced", ""))
 
     def _look(self) -> None:
         now = self.tick()
