@@ -30,6 +30,7 @@ from gateway.masking.token import Tokens
 from gateway.planes.driver import Driver
 from gateway.planes.reverse.dial import Dialer
 from gateway.planes.reverse.pool import Pool
+from gateway.planes.reverse.talk import Side
 from gateway.planes.reverse.turn import Turn
 from gateway.planes.reverse.upstream import UpstreamConnection
 from gateway.policy.identity import Directory
@@ -243,6 +244,10 @@ COMMAND_ROWS = {
     "Begin": Row("Begin", breaking(Turn, "begin"), EXPORT, True),
     "Write": Row("Write", breaking(Turn, "write"), EXPORT, True),
     "Break": Row("Break", breaking(Turn, "break_off"), BROKEN_EXPORT, True),
+    "Switch": Row("Switch", breaking(Turn, "switch"), sent=True),
+    "Receive": Row("Receive", breaking(Side, "receive"), sent=True),
+    "Pass": Row("Pass", breaking(Side, "send_on"), sent=True),
+    "Hangup": Row("Hangup", breaking(Turn, "hangup"), sent=True),
 }
 CODEC_ROWS = [
     *(codec_row("JSON", CODECS["application/json"], m, MAIL) for m in ("parse", "find", "rewrite", "dump")),
@@ -372,7 +377,7 @@ def run(
     assert SECRET not in "".join(p.read_text() for p in audit.glob("*.jsonl")) if audit.exists() else True
 
 
-UNANSWERED = ("Release", "Begin", "Write", "Break")
+UNANSWERED = ("Release", "Begin", "Write", "Break", "Switch", "Receive", "Pass", "Hangup")
 """Where these break, there is no problem document to look at: they have tests of their own."""
 ROWS = [
     *(row for name, row in COMMAND_ROWS.items() if name not in UNANSWERED),

@@ -43,6 +43,7 @@ LAYERS: Mapping[str, int] = {
     "gateway.http1": 2,
     "gateway.masking": 3,
     "gateway.residency": 3,
+    "gateway.websocket": 3,
     "gateway.metrics": 3,
     "gateway.policy": 4,
     "gateway.deployment": 4,
@@ -116,6 +117,7 @@ PURE = (
     "gateway.policy",
     "gateway.residency",
     "gateway.strict",
+    "gateway.websocket",
 )
 """No I/O, no clock, nothing that belongs to an event loop."""
 

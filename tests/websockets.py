@@ -5,14 +5,13 @@ Frames are written and read here by hand, so that nothing of the gateway's judge
 
 import base64
 import hashlib
-import os
 import queue
 import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from tests.plane import PATIENCE
 from tests.world import KEYS, PACK
@@ -69,11 +68,8 @@ def wrote(first: int, payload: bytes, mask: bytes = b"", *, bits: int | None = N
     """A frame whose first byte is `first`; `bits` says how its length is written."""
     size, flag = len(payload), 0x80 if mask else 0
     form = bits if bits is not None else 7 if size < 126 else 16 if size < 65536 else 64
-    length = {
-        7: bytes((flag | (size & 0x7F),)),
-        16: bytes((flag | 126,)) + size.to_bytes(2),
-        64: bytes((flag | 127,)) + size.to_bytes(8),
-    }[form]
+    told_in = {7: size & 0x7F, 16: 126, 64: 127}[form]
+    length = bytes((flag | told_in,)) + (b"" if form == 7 else size.to_bytes(form // 8))
     return bytes((first,)) + length + mask + (masked(payload, mask) if mask else payload)
 
 
@@ -123,7 +119,7 @@ class Wire:
         for piece in pieces:
             self.sock.sendall(piece)
 
-    def bytes(self, size: int) -> bytes:
+    def take(self, size: int) -> bytes:
         """Exactly that many; fewer where the connection ends."""
         while len(self._data) < size and (more := self._more()):
             self._data += more
@@ -132,12 +128,12 @@ class Wire:
 
     def frame(self) -> Frame:
         """The next frame."""
-        first, second = self.bytes(2)
+        first, second = self.take(2)
         size = second & 0x7F
         if size > 125:
-            size = int.from_bytes(self.bytes(2 if size == 126 else 8))
-        mask = self.bytes(4) if second & 0x80 else b""
-        payload = self.bytes(size)
+            size = int.from_bytes(self.take(2 if size == 126 else 8))
+        mask = self.take(4) if second & 0x80 else b""
+        payload = self.take(size)
         assert len(payload) == size, "the connection ended within a frame"
         return Frame(first, masked(payload, mask) if mask else payload, bool(mask))
 
@@ -172,12 +168,12 @@ Answer = Callable[[bytes], bytes]
 
 def switching(extra: str = "", accept: str = ACCEPT) -> Answer:
     """A provider's answer that agrees; `extra` are header lines with their ends."""
-    lines = f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    lines = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     return lambda _: f"{lines}Sec-WebSocket-Accept: {accept}\r\n{extra}\r\n".encode()
 
 
 class Provider:
-    """Listens on loopback; every connection's head is answered by `answer`, then it is the test's: `taken()`."""
+    """Listens on loopback. `answer` answers a head; then the connection is the test's: `taken()`."""
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         self._server = socket.create_server((host, 0))
@@ -199,6 +195,11 @@ class Provider:
     def taken(self) -> Wire:
         """The connection that was made next."""
         return self._wires.get(timeout=PATIENCE)
+
+    def forget(self) -> None:
+        """Connections that were not taken."""
+        while not self._wires.empty():
+            self._wires.get().sock.close()
 
     def _accept(self) -> None:
         while True:
@@ -222,12 +223,14 @@ class Provider:
         self._wires.put(Wire(sock, head, rest))
 
 
-def asking(path: str, *, host: str = "gw.test", client: str = "support", extra: str = "", key: str = KEY) -> bytes:
+def asking(
+    path: str, *, host: str = "gw.test", client: str = "support", extra: str = "", key: str = KEY
+) -> bytes:
     """A handshake; `client` "" says no key."""
     who = f"Hushgate-Key: {KEYS[client].decode()}\r\n" if client else ""
     return (
-        f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{who}Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
-        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{extra}\r\n"
+        f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{who}Connection: keep-alive, Upgrade\r\n"
+        f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{extra}\r\n"
     ).encode()
 
 
@@ -237,5 +240,3 @@ def dialled(sock: socket.socket, asked: bytes) -> Wire:
     sock.sendall(asked)
     head, rest = opened(sock)
     return Wire(sock, head, rest)
-
-

@@ -175,9 +175,11 @@ class OneWay:
         spoken, plain = self._spoken(first.kind, plain)
         batch.plan = spoken.plan
         made = yield from self.decide(batch, spoken, first.kind, plain)
+        written = None if made is None else self._written(first, made)
         self._count(batch, len(payload), True)
-        if made is None:
-            return None
+        return written
+
+    def _written(self, first: Piece, made: bytes) -> bytes:
         packed = False
         if first.packed and self._deflater:
             made, packed = self._deflater.message(made)
