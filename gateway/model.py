@@ -1,4 +1,5 @@
-"""The vocabulary of design.md section 2 as frozen values. Imports nothing of the house but listlimit.
+"""The vocabulary of design.md section 2 as frozen values. Imports nothing of the house but datamodel,
+listlimit and parent.
 
 Everything here is a value that can be packed with msgspec.msgpack (the parsed-form cache relies on it).
 """
@@ -7,21 +8,27 @@ from typing import Literal, dataclass_transform
 
 import msgspec
 
+from gateway.datamodel import DataMap as DataMap
+from gateway.datamodel import Field as Field
+from gateway.datamodel import Format as Format
+from gateway.datamodel import Guard as Guard
+from gateway.datamodel import GuardKind as GuardKind
+from gateway.datamodel import Holds as Holds
+from gateway.datamodel import Messages as Messages
+from gateway.datamodel import SubjectKind as SubjectKind
+from gateway.datamodel import SubjectRole as SubjectRole
+from gateway.datamodel import Unread as Unread
+from gateway.datamodel import WebSocket as WebSocket
 from gateway.listlimit import ListLimit
 from gateway.parent import Parent
 
 Channel = Literal["call", "sms", "mms", "whatsapp", "email", "chat", "social", "push"]
 Mode = Literal["enforce", "shadow"]
 Direction = Literal["request", "response"]
-SubjectKind = Literal["phone", "email", "record"]
-SubjectRole = Literal["recipient", "sender", "person"]
 OnRefusal = Literal["refuse", "drop"]
 RevealIn = Literal["mapped", "anywhere"]
 WriteBack = Literal["refuse", "strip", "restore"]
 Unmapped = Literal["redact", "detect", "pass"]
-Format = Literal["json", "form", "csv", "xml", "multipart", "text", "cookies", "set-cookie"]
-Holds = Literal["link", "cursor"]
-GuardKind = Literal["compared", "searched", "named", "chosen", "soql", "never"]
 Requirement = Literal["consent", "double_opt_in", "no_suppression"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
@@ -33,67 +40,6 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 # ---- provider packs -------------------------------------------------------------------------------------
-
-
-class Guard(Struct):
-    """How a request's value can be used to find out what its caller may not see.
-
-    `compared` and `searched`: it is compared with values of these categories. `named`: it names fields to
-    filter or sort by; `chosen`: fields to answer with; `soql`: it is a query that does both. `never`: it may
-    not be sent. `names` are those fields with their categories.
-    """
-
-    kind: GuardKind
-    names: tuple[tuple[str, str], ...] = ()
-
-
-class Field(Struct):
-    """One line of a data map: the category at a path, and the subject it identifies, if any.
-
-    `path` is written in the codec's own path syntax: for JSON `results[].properties.email`, `properties.*`,
-    `**.email`, `'odd.key'.x`, `$` for the root; for XML `Response/Dial/@to`; for form, query, path, headers,
-    cookies, CSV and multipart the name of the parameter, column or part.
-    `category` is a fideslang data category, or `system.operations` for what is not personal.
-    """
-
-    path: str
-    category: str
-    subject: SubjectKind | None = None
-    role: SubjectRole = "person"
-    format: Format | None = None
-    """The value is itself a document of this format, with `inner` as its data map."""
-    inner: "tuple[Field, ...]" = ()
-    holds: Holds | None = None
-    """The value is a link, or a cursor: a place in a list, for the provider alone to understand."""
-    guard: Guard | None = None
-    """What keeps the value of a request from being an oracle."""
-
-
-class Unread(Struct):
-    """Bodies of media types (`audio/*`) passed on unread, each as one value of a category, if the tenant gave
-    the `consent` that is named; `refuse` refuses them always."""
-
-    types: tuple[str, ...]
-    category: str
-    consent: str | None = None
-    refuse: bool = False
-
-
-class DataMap(Struct):
-    """Where which data category is, per carrier, for one direction of an operation."""
-
-    path: tuple[Field, ...] = ()
-    query: tuple[Field, ...] = ()
-    headers: tuple[Field, ...] = ()
-    cookies: tuple[Field, ...] = ()
-    form: tuple[Field, ...] = ()
-    json: tuple[Field, ...] = ()
-    csv: tuple[Field, ...] = ()
-    xml: tuple[Field, ...] = ()
-    multipart: tuple[Field, ...] = ()
-    text: tuple[Field, ...] = ()
-    opaque: tuple[Unread, ...] = ()
-    """The first line whose types a body's fits decides about it."""
 
 
 class Partial(Struct):
@@ -149,30 +95,6 @@ class Composite(Struct):
     together: str | None = None
     failed: str | None = None
     references: References | None = None
-
-
-class Messages(Struct):
-    """What one side of a WebSocket sends: data maps with `json` or `text` alone, by kind of message.
-
-    `any` is that of messages of no kind that is named; None refuses those. `binary` has `opaque` alone.
-    """
-
-    any: DataMap | None = DataMap()
-    kinds: dict[str, DataMap] = {}
-    binary: DataMap = DataMap()
-
-    @property
-    def maps(self) -> tuple[DataMap, ...]:
-        """All of them."""
-        return (*((self.any,) if self.any else ()), *self.kinds.values(), self.binary)
-
-
-class WebSocket(Struct):
-    """A call that opens a WebSocket. `by` are the keys, from the root down, of what says a message's kind."""
-
-    by: tuple[str, ...] = ()
-    sends: Messages = Messages()
-    receives: Messages = Messages()
 
 
 class Operation(Struct):

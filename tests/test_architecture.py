@@ -26,6 +26,7 @@ LAYERS: Mapping[str, int] = {
     "gateway.plugged": -1,
     "gateway.errors": 0,
     "gateway.clock": 0,
+    "gateway.datamodel": 0,
     "gateway.kms": 0,
     "gateway.listlimit": 0,
     "gateway.native": 0,

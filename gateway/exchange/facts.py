@@ -98,8 +98,7 @@ class Facts:
         self.shadow: dict[str, None] = {}
         self.unmapped = 0
         self.changed = 0
-        self.dropped = self.withheld = 0
-        self.sent = self.received = self.close = 0
+        self.dropped = self.withheld = self.sent = self.received = self.close = 0
         self.leaving: Leaving | None = None
         self.address = ""
         self.location: Location | None = None

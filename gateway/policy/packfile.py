@@ -44,13 +44,8 @@ def _operation(
     composite: Composite | None = None,
     websocket: TalkDraft | None = None,
 ) -> Plan | Fault:
-    if websocket and (call.method != "GET" or channel or composite or partial or act is False):
-        expected = "a GET without channel, composite, partial or 'act: false'"
-        return Fault(
-            "websocket", "'websocket' for another call than a GET, or beside what it cannot be", expected
-        )
-    if websocket and (request.carriers.keys() & BODIES or request.opaque):
-        return Fault("websocket", "'websocket' beside a map of the body", "what is sent, in 'websocket'")
+    if websocket and (wrong := _no_websocket(call, request, channel, composite or partial, act)):
+        return wrong
     if composite and (call.method != "POST" or channel or act is not None):
         return Fault("composite", "'composite' for another call than a POST", "a POST without channel or act")
     if composite and (request.carriers.keys() & BODIES or request.opaque):
@@ -72,6 +67,19 @@ def _operation(
         composite=composite,
     )
     return Plan(operation, request, response, partial, websocket)
+
+
+def _no_websocket(
+    call: Call, request: Draft, channel: Channel | None, other: object, act: bool | None
+) -> Fault | None:
+    if call.method != "GET" or channel or other or act is False:
+        expected = "a GET without channel, composite, partial or 'act: false'"
+        return Fault(
+            "websocket", "'websocket' for another call than a GET, or beside what it cannot be", expected
+        )
+    if request.carriers.keys() & BODIES or request.opaque:
+        return Fault("websocket", "'websocket' beside a map of the body", "what is sent, in 'websocket'")
+    return None
 
 
 OPERATION: Final = Table(
