@@ -2,8 +2,8 @@
 
 from typing import Final
 
-DEFAULT_BOUND: Final = 65_536
-"""entries per half; a standing of an unknown person takes about 200 bytes"""
+DEFAULT_BOUND: Final = 32_768
+"""entries per half; an unknown person takes about 250 bytes with the key"""
 
 
 class Recent[K, V]:

@@ -4,8 +4,10 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched
+from operator import itemgetter
 from typing import Any, Final
 
+from gateway.contacts.cached import Recent
 from gateway.contacts.compact import Packed, pack, split, unpack
 from gateway.contacts.ledger import LINKED, fold, joined, strictest
 from gateway.contacts.model import UNKNOWN, Entry, Standing
@@ -16,6 +18,11 @@ EDGES: Final = 4096
 """links read at once for a list of subjects; of a list with more, each subject is asked for by itself"""
 PAGE: Final = 2000
 """rows read at once of a whole ledger, so that no reading holds up the clearing of the log"""
+ALIKE: Final = 1024
+"""standings remembered by the rows they follow from"""
+_AROUND: Final = schema.AROUND.format(limit=2 * LINKED + 2)
+_SEQ: Final = itemgetter(0)
+_LINKED: Final = joined(UNKNOWN, [UNKNOWN])
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +45,12 @@ class Circle:
 class People:
     """Reads standings, links and entries. Raises sqlite3.Error, ValueError for what SQLite cannot hold."""
 
-    __slots__ = ("_execute", "_tenants")
+    __slots__ = ("_execute", "_folded", "_tenants")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._execute = connection.execute
         self._tenants: dict[str, int] = {}
+        self._folded: Recent[tuple[Any, ...], Standing] = Recent(ALIKE)
 
     def tenant(self, name: str) -> int | None:
         """The number of a tenant; None: nothing was ever kept for it."""
@@ -58,28 +66,56 @@ class People:
         number = self.tenant(tenant)
         if number is None:
             return [UNKNOWN] * len(pseudonyms)
+        if len(pseudonyms) == 1:
+            return [self._standing(number, pack(pseudonyms[0]))]
         answer: list[Standing] = []
         for part in batched(pseudonyms, schema.MOST):
             answer += self._standings(number, [pack(pseudonym) for pseudonym in part])
         return answer
 
+    def _standing(self, tenant: int, subject: Packed) -> Standing:
+        """That of one, who is mostly a stranger: with one statement, unless there are links."""
+        rows = self._execute(schema.ONE, (tenant, subject) * 3).fetchall()
+        if not rows:
+            return UNKNOWN
+        rows.sort(key=_SEQ)
+        if rows[0][0]:
+            return self._fold(rows)
+        around = self._execute(_AROUND, (tenant, subject, tenant, subject, tenant, tenant)).fetchall()
+        near = [row[1] for row in around if not row[-1]]
+        circle = Circle.of(subject, near, [row[1] for row in around if row[-1]])
+        own = self._each([row[:-1] for row in around if row[0]])
+        if len(rows) > 1:
+            own[subject] = self._fold(rows[1:])
+        return _joined(subject, own, circle)
+
     def _standings(self, tenant: int, asked: list[Packed]) -> list[Standing]:
         circles = self.circles(tenant, asked)
-        if not circles:
-            own = self._own(tenant, asked)
-            return [own.get(subject, UNKNOWN) for subject in asked] if own else [UNKNOWN] * len(asked)
         everybody = dict.fromkeys(asked)
         for circle in circles.values():
-            everybody.update(dict.fromkeys(circle.near + circle.far))
+            everybody |= dict.fromkeys(circle.near + circle.far)
         own = self._own(tenant, list(everybody))
         return [_joined(subject, own, circles.get(subject)) for subject in asked]
 
     def _own(self, tenant: int, subjects: list[Packed]) -> dict[Packed, Standing]:
         """The standings of those that have entries, by these alone."""
-        entries: dict[Packed, list[Entry]] = {}
-        for row in self.ask(schema.ENTRIES, tenant, subjects):
-            entries.setdefault(row[0], []).append(_folded(row))
-        return {subject: fold(its) for subject, its in entries.items()}
+        return self._each(self.ask(schema.ENTRIES, tenant, subjects))
+
+    def _each(self, rows: list[Any]) -> dict[Packed, Standing]:
+        # Those who are both near and far have their rows twice.
+        its: dict[Packed, dict[int, Any]] = {}
+        for row in sorted(rows, key=_SEQ):
+            its.setdefault(row[1], {})[row[0]] = row
+        return {subject: self._fold(list(own.values())) for subject, own in its.items()}
+
+    def _fold(self, rows: list[Any]) -> Standing:
+        """The standing of one subject's rows, remembered: millions are on one list, and stand alike."""
+        key = rows[0][2:] if len(rows) == 1 else tuple(row[2:] for row in rows)
+        standing = self._folded.get(key)
+        if standing is None:
+            standing = fold(map(_folded, rows))
+            self._folded.put(key, standing)
+        return standing
 
     def circles(self, tenant: int, asked: list[Packed]) -> dict[Packed, Circle]:
         """Who counts for each subject, of those that are linked at all."""
@@ -185,13 +221,16 @@ def _joined(subject: Packed, own: dict[Packed, Standing], circle: Circle | None)
     if circle is None:
         return standing
     near = [own.get(other, UNKNOWN) for other in circle.near]
-    standing = joined(standing, near, [own[other] for other in circle.far if other in own])
+    far = [own[other] for other in circle.far if other in own]
+    if not far and standing is UNKNOWN and all(other is UNKNOWN for other in near):
+        return _LINKED
+    standing = joined(standing, near, far)
     return strictest(standing) if circle.more else standing
 
 
 def _folded(row: Any) -> Entry:
     """What a standing needs of a row: everything but its id and subject."""
-    _, act, channel, purpose, sender, source, text, evidence, detail, at, until = row
+    _, _, act, channel, purpose, sender, source, text, evidence, detail, at, until = row
     return Entry(
         id="",
         subject="",

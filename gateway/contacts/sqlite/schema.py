@@ -112,12 +112,28 @@ NEAR: Final = (
 """Subject, the one it is linked with, and whether that is a record."""
 FAR: Final = "SELECT record, identifier FROM link WHERE tenant = ? AND record {those} LIMIT {limit}"
 OTHERS: Final = "SELECT DISTINCT identifier FROM link WHERE tenant = ? AND record {those} LIMIT {limit}"
-ENTRIES: Final = (
-    "SELECT subject, act, channel, purpose, sender, source, text, evidence, detail, at, until"
-    " FROM ledger WHERE tenant = ? AND subject {those} ORDER BY seq LIMIT {limit}"
+_OWN: Final = "SELECT seq, subject, act, channel, purpose, sender, source, text, evidence, detail, at, until"
+ENTRIES: Final = f"{_OWN} FROM ledger WHERE tenant = ? AND subject {{those}} LIMIT {{limit}}"
+ONE: Final = (
+    f"{_OWN} FROM ledger WHERE tenant = ? AND subject = ?"  # noqa: S608 - constants
+    " UNION ALL SELECT * FROM (SELECT 0, *, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL"
+    " FROM (SELECT 1 FROM link WHERE tenant = ? AND identifier = ?"
+    " UNION ALL SELECT 1 FROM link WHERE tenant = ? AND record = ?) LIMIT 1)"
 )
+"""The entries of one subject; and, as a row numbered 0, that it is linked."""
+AROUND: Final = (
+    "WITH near (who, is_record) AS MATERIALIZED ("
+    "SELECT record, 1 FROM link WHERE tenant = ? AND identifier = ?"
+    " UNION ALL SELECT identifier, 0 FROM link WHERE tenant = ? AND record = ? LIMIT {limit}),"
+    " far (who) AS MATERIALIZED (SELECT DISTINCT identifier FROM near CROSS JOIN link"
+    " ON tenant = ? AND record = near.who WHERE is_record LIMIT {limit}),"
+    " other (is_far, who) AS (SELECT 0, who FROM near UNION ALL SELECT 1, who FROM far)"
+    " SELECT seq, who, act, channel, purpose, sender, source, text, evidence, detail, at, until, is_far"
+    " FROM other LEFT JOIN ledger ON tenant = ? AND subject = who"
+)
+"""Everybody linked with one subject, with their entries."""
 COUNTED: Final = "SELECT name, at FROM reservation WHERE tenant = ? AND subject {those} LIMIT {limit}"
-_SIZES: Final = (1, 4, 16, 64, 256, 1024)
+_SIZES: Final = tuple(1 << power for power in range(11))
 MOST: Final = _SIZES[-1]
 """subjects that one statement can ask for"""
 
