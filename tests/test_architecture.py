@@ -92,6 +92,7 @@ PURE = (
     "gateway.contacts.ledger",
     "gateway.deployment",
     "gateway.contacts.model",
+    "gateway.contacts.national",
     "gateway.contacts.normalise",
     "gateway.contacts.rules",
     "gateway.contacts.sound",

@@ -13,6 +13,7 @@ from typing import Final
 import phonenumbers
 from phonenumbers import PhoneMetadata
 
+from gateway.contacts import national
 from gateway.model import SubjectKind
 
 MAX_PHONE: Final = 64
@@ -44,13 +45,18 @@ def normalise(kind: SubjectKind, value: str, country: str | None) -> str | None:
 
 def _phone(value: str, country: str | None) -> str | None:
     # The overwhelmingly common spelling; everything else is parsed once and remembered.
+    if _usual(value):
+        return value
+    return _parse_phone(value, country) if len(value) <= MAX_PHONE else None
+
+
+def _usual(value: str) -> bool:
     if value[:1] == "+" and 8 <= len(value) - 1 <= 15 and value.isascii() and value[1:].isdigit():
         shape = _shape(value[1:4])
         if shape is not None:
             code, lengths, prefix = shape
-            if len(value) - 1 - code in lengths and (prefix is None or not prefix.match(value, 1 + code)):
-                return value
-    return _parse_phone(value, country) if len(value) <= MAX_PHONE else None
+            return len(value) - 1 - code in lengths and (prefix is None or not prefix.match(value, 1 + code))
+    return False
 
 
 @lru_cache(maxsize=1024)
@@ -102,6 +108,16 @@ def _metadata(code: int, region: str) -> PhoneMetadata | None:
 
 @lru_cache(maxsize=4096)
 def _parse_phone(value: str, country: str | None) -> str | None:
+    return (_spaced(value) if value[:1] == "+" else national.read(value, country)) or _parsed(value, country)
+
+
+def _spaced(value: str) -> str | None:
+    """An international number that is the usual spelling but for the signs between its digits."""
+    text = national.compact(value)
+    return text if text != value and _usual(text) else None
+
+
+def _parsed(value: str, country: str | None) -> str | None:
     text = _bare(value)
     if text is None:
         return None
