@@ -30,6 +30,7 @@ from gateway.deployment import (
     Log,
     Network,
     Others,
+    Quic,
     Timeouts,
     Tls,
 )
@@ -77,8 +78,9 @@ def _listener(
     tls: Tls | None = None,
     mode: str | None = None,
     others: Others | None = None,
+    quic: Quic | None = None,
 ) -> Listener | Fault:
-    found = interception(plane, mode, others, workers)
+    found = interception(plane, mode, others, quic, workers)
     return found if isinstance(found, Fault) else Listener(name, plane, Bind(*bind), workers, tls, found)
 
 

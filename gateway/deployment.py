@@ -11,6 +11,7 @@ from gateway.secret import Secret
 
 Durability = Literal["strict", "written"]
 Others = Literal["refuse", "tunnel"]
+Quic = Literal["refuse", "intercept"]
 Level = Literal["debug", "info", "warning", "error"]
 
 
@@ -49,11 +50,12 @@ class Interception:
     """How traffic that is not meant for the gateway comes to it, and what of it passes.
 
     `mode`: `proxy`, `transparent`, `socks5`, `wireguard:FILE` or `reverse:URL`. `others`:
-    what is done with hosts that neither a pack nor an upstream names.
+    what is done with hosts that neither a pack nor an upstream names. `quic`: what is done with HTTP/3.
     """
 
     mode: str = "proxy"
     others: Others = "refuse"
+    quic: Quic = "refuse"
 
 
 @dataclass(frozen=True, slots=True)

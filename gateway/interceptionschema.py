@@ -3,12 +3,13 @@
 import re
 from typing import Final, get_args
 
-from gateway.deployment import Interception, Others
+from gateway.deployment import Interception, Others, Quic
 from gateway.strict.kinds import Word, one_of
 from gateway.strict.shapes import Fault, Key
 from gateway.strict.words import URL
 
 WIREGUARD: Final = "wireguard"
+QUIC_MODES: Final = (WIREGUARD, "reverse")
 PLAIN_MODES: Final = ("proxy", "transparent", "socks5")
 
 
@@ -37,20 +38,31 @@ KEYS: Final = (
         "Of plane `intercept`, hosts that neither a pack nor an upstream names: `refuse`, or `tunnel` "
         "(passed on untouched, to public addresses, for known clients). `refuse` when left out.",
     ),
+    Key(
+        "quic",
+        one_of(*get_args(Quic)),
+        "Of plane `intercept` in the modes `wireguard` and `reverse`, HTTP/3: `refuse` (applications fall "
+        "back to TCP) or `intercept`. `refuse` when left out.",
+    ),
 )
 
 
 def interception(
-    plane: str, mode: str | None, others: Others | None, workers: int
+    plane: str, mode: str | None, others: Others | None, quic: Quic | None, workers: int
 ) -> Interception | Fault | None:
     """What a listener says of interception, which only one plane has."""
     if plane == "intercept":
+        kind = (mode or "proxy").partition(":")[0]
+        if quic == "intercept" and (kind not in QUIC_MODES or workers != 1):
+            return Fault(
+                "quic", f"{quic!r} in mode {kind!r}", f"mode {' or '.join(QUIC_MODES)}, and workers: 1"
+            )
         if (mode or "").startswith(WIREGUARD) and workers != 1:
             return Fault(
                 "mode", f"{WIREGUARD!r} with several workers", "workers: 1: a tunnel ends in one process"
             )
-        return Interception(mode or "proxy", others or "refuse")
-    for key, value in (("mode", mode), ("others", others)):
+        return Interception(mode or "proxy", others or "refuse", quic or "refuse")
+    for key, value in (("mode", mode), ("others", others), ("quic", quic)):
         if value is not None:
             return Fault(key, f"{key!r} of plane {plane!r}", "plane: intercept")
     return None

@@ -66,12 +66,13 @@ class Proxy(Gate):
         *,
         mode: str = "proxy",
         others: Any = "refuse",
+        quic: Any = "refuse",
         listens: Tls | None = None,
         mint: Callable[[str], Any] = leaf,
         **options: Any,
     ) -> None:
         super().__init__(upstream, **options)
-        self._interception = Interception(mode=mode, others=others)
+        self._interception = Interception(mode=mode, others=others, quic=quic)
         self._listens = listens
         self._mint = mint
 

@@ -10,6 +10,8 @@ RFC 9293 without loss, which loopback has none of.
 
 import contextlib
 import hmac
+import os
+import secrets
 import select
 import socket
 import struct
@@ -59,6 +61,8 @@ class Tunnel:
         self._here = socket.inet_aton(here)
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._udp.connect(("127.0.0.1", port))
+        self._me = os.urandom(4)
+        self._from = 20_000 + secrets.randbelow(30_000)
         self._counter = 0
         self._closed = False
         self._threads: list[threading.Thread] = []
@@ -94,7 +98,7 @@ class Tunnel:
         stamp = struct.pack("!QI", (1 << 62) + 10 + seconds, rest)
         stamped = ChaCha20Poly1305(key).encrypt(bytes(12), stamp, said)
         said = _hash(said, stamped)
-        begun = struct.pack("<II", 1, 7) + shown + static + stamped
+        begun = struct.pack("<I", 1) + self._me + shown + static + stamped
         mac = blake2s(begun, key=_hash(b"mac1----", server), digest_size=16).digest()
         self._udp.send(begun + mac + bytes(16))
         self._udp.settimeout(PATIENCE)
@@ -124,8 +128,8 @@ class Tunnel:
         if not select.select([self._udp], [], [], within)[0]:
             return b""
         data = self._udp.recv(65536)
-        if data[0] != 4:
-            return b""
+        if data[0] != 4 or data[4:8] != self._me:
+            return b""  # a keepalive's, or of a session before
         return self._receive.decrypt(struct.pack("<I", 0) + data[8:16], data[16:], b"")
 
     # ---- packets ----------------------------------------
@@ -141,9 +145,16 @@ class Tunnel:
 
     def ask(self, host: str, port: int, question: bytes, within: float = PATIENCE) -> bytes:
         """A datagram; the one that comes back, or b""."""
-        there = socket.inet_aton(host)
-        segment = struct.pack("!HHHH", 40000, port, 8 + len(question), 0) + question
-        self._put(self._packet(UDP, there, segment, 6))
+        self.say(host, port, question)
+        return self.hear(within)
+
+    def say(self, host: str, port: int, data: bytes) -> None:
+        """A datagram."""
+        segment = struct.pack("!HHHH", self._from, port, 8 + len(data), 0) + data
+        self._put(self._packet(UDP, socket.inet_aton(host), segment, 6))
+
+    def hear(self, within: float) -> bytes:
+        """The next datagram, or b"" when none has come in so many seconds."""
         deadline = time.monotonic() + within
         while (left := deadline - time.monotonic()) > 0:
             packet = self._get(left)
@@ -189,7 +200,9 @@ class _Stream:
 
     def _segment(self, flags: int, data: bytes = b"") -> None:
         window = 65535
-        head = struct.pack("!HHIIBBHHH", 40001, self._port, self._sent, self._seen, 0x50, flags, window, 0, 0)
+        head = struct.pack(
+            "!HHIIBBHHH", self._tunnel._from, self._port, self._sent, self._seen, 0x50, flags, window, 0, 0
+        )
         self._tunnel._put(self._tunnel._packet(TCP, self._there, head + data, 16))
 
     def _take(self, packet: bytes) -> bool:

@@ -105,3 +105,24 @@ def test_a_tunnel_ends_in_one_process(home: Path) -> None:
     file = config(home, "plane: intercept, mode: wireguard:wg, bind: 0.0.0.0:51820, workers: 2")
     with pytest.raises(ConfigError, match="workers: 1"):
         load_config(file, ENVIRON)
+
+
+@pytest.mark.parametrize(
+    ("how", "good"),
+    [
+        ("mode: wireguard:wg, workers: 1", True),
+        ("mode: 'reverse:https://api.example.com', workers: 1", True),
+        ("mode: 'reverse:https://api.example.com', workers: 2", False),
+        ("mode: transparent, workers: 1", False),
+        ("workers: 1", False),
+    ],
+)
+def test_where_http3_can_be_had(home: Path, how: str, good: bool) -> None:
+    wireguard.create(home / "wg")
+    file = config(home, f"plane: intercept, {how}, quic: intercept, bind: 127.0.0.1:8443")
+    if good:
+        how_read = load_config(file, ENVIRON).listeners[0].interception
+        assert how_read is not None and how_read.quic == "intercept"
+    else:
+        with pytest.raises(ConfigError, match="workers: 1"):
+            load_config(file, ENVIRON)

@@ -90,6 +90,25 @@ def test_http2_is_spoken_where_it_is_offered(proxy: Proxy) -> None:
             assert got.startswith(b"HTTP/1.1 200") and b"ana@example.com" not in got
 
 
+@pytest.mark.parametrize("said", [True, False], ids=["a length", "no length"])
+def test_a_body_of_http2_is_a_body(proxy: Proxy, upstream: Upstream, said: bool) -> None:
+    """Whether its length is said or not: never the next request."""
+    before = len(proxy.records())
+    for body in (b'{"name":{"first":"Ana"}}', get(proxy)):
+        length = {"content-length": b"%d" % len(body)} if said else {}
+        json = {":method": b"POST", ":path": b"/contacts", "content-type": b"application/json"}
+        with proxy.tls(protocols=("h2",)) as sock:
+            send(sock, connection(sock), h2_fields(proxy, **json, **length), body)
+    assert [request.partition(b"\r\n\r\n")[2] for request in upstream.requests] == [
+        b'{"name":{"first":"Ana"}}'
+    ]
+    assert [(r.phase, r.reason) for r in proxy.records()[before:]] == [
+        ("intent", ""),
+        ("outcome", ""),
+        ("refusal", "unparseable_body"),
+    ]
+
+
 def test_a_long_http2_connection_keeps_nothing_of_its_requests(proxy: Proxy) -> None:
     with proxy.tls(protocols=("h2",)) as sock:
         made = connection(sock)

@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("mitmproxy", reason="the extra `intercept` is not installed")
 
 from gateway.deployment import Tls
-from gateway.planes.intercept.layers import TAKEN_BACK
+from gateway.planes.intercept.http import TAKEN_BACK
 from tests.http2 import connection, send
 from tests.intercepting import Proxy, authority, trusting, write
 from tests.plane import PATIENCE, TIMEOUTS, Upstream, answer, read_answer

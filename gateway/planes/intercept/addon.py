@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 from mitmproxy import http
 from mitmproxy.connection import Client, Server
 from mitmproxy.proxy import layer
+from mitmproxy.proxy.layers.quic import QuicTlsData
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import TlsData
 from OpenSSL import SSL
 
 from gateway.errors import HushgateError, PayloadError
-from gateway.planes.intercept.layers import CORE, INSIDE, RELAYED, UNDECIDED, Closed, Ended, choose, closed
+from gateway.planes.intercept.layers import CORE, INSIDE, RELAYED, UNDECIDED, Closed, choose, closed
 from gateway.planes.intercept.names import Asked
-from gateway.planes.intercept.refusal import refused
+from gateway.planes.intercept.refusal import Ended, refused
 from gateway.planes.intercept.tls import sans
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Addon:
         verdict, port = data.server.address
         if port == INSIDE:
             refusal = None if verdict in (CORE, RELAYED) else verdict
-            self._plane.way_inside(data, refusal, relays=verdict == RELAYED)
+            self._plane.way_inside(data, refusal, own=verdict == RELAYED)
         elif session.passed:
             self._plane.way_outside(data.server, session)
         else:
@@ -95,6 +96,22 @@ class Addon:
         made.set_app_data((b"http/1.1",) if session.explicit else None)
         made.set_accept_state()
         start.ssl_conn = made
+
+    async def quic_start_client(self, start: QuicTlsData) -> None:
+        """mitmproxy: the same over QUIC. Without settings, it is not."""
+        start.settings = None
+        plane = self._plane
+        session = plane.sessions[start.conn.id]
+        try:
+            session.sni = start.conn.sni.lower().encode() if start.conn.sni else None
+            plane.admit_tls(session)
+            if session.passed:
+                raise PayloadError("protocol_not_allowed", "", "quic")
+            start.settings = plane.quic_leaf(session)
+            session.tls = True
+        except HushgateError as error:
+            session.refused = True
+            await refused(plane, session, error)
 
     def tls_established_client(self, data: TlsData) -> None:
         """mitmproxy: it was made. A certificate the application showed has been verified."""

@@ -1,6 +1,7 @@
 """One intercepted connection in mitmproxy, whose servers are links to the core or pinned addresses."""
 
 import asyncio
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,27 @@ from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.server import ConnectionIO
 
 from gateway.errors import UpstreamError
-from gateway.planes.intercept.link import Link
+from gateway.planes.intercept.link import HIGH, Link
 from gateway.planes.intercept.refusal import refused
 
 if TYPE_CHECKING:
     from gateway.planes.intercept.plane import Interceptor
 
 REFUSED = "refused"
+LOOK = 0.5
+"""seconds between two looks whether the Caller has given up"""
+
+
+class Paced:
+    """A link that is read no faster than the application reads."""
+
+    def __init__(self, link: Link, handler: "Handler", server: Server) -> None:
+        self._link, self._handler, self._server = link, handler, server
+
+    async def read(self, size: int) -> bytes:
+        """mitmproxy: what the core has written."""
+        await self._handler.room(self._server)
+        return await self._link.read(size)
 
 
 class Handler(ProxyConnectionHandler):
@@ -25,6 +40,26 @@ class Handler(ProxyConnectionHandler):
     def __init__(self, plane: "Interceptor", reader: Any, writer: Any, mode: Any) -> None:
         super().__init__(plane.master, reader, writer, plane.master.options, mode)
         self._plane = plane
+        self._moved = asyncio.Event()
+
+    async def server_event(self, event: events.Event) -> None:
+        """mitmproxy: something has come. Of the application, it may make room."""
+        await super().server_event(event)
+        if isinstance(event, events.ConnectionEvent) and event.connection is self.client:
+            self._moved.set()
+
+    async def room(self, server: Server) -> None:
+        """Wait until the application has taken of an answer (HTTP/2, HTTP/3) what mitmproxy holds for it.
+
+        Whether it does so in time is watched by the Caller, which cannot write meanwhile, and gives up.
+        """
+        while (streams := self._plane.streams.get(self.client.id)) and streams.gathered(server) > HIGH:
+            if self._plane.link_is_closed(server):
+                return
+            self._moved.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK):
+                    await self._moved.wait()
 
     async def open_connection(self, command: commands.OpenConnection) -> None:
         """mitmproxy: connect to command.connection."""
@@ -50,7 +85,8 @@ class Handler(ProxyConnectionHandler):
         server.state = ConnectionState.OPEN
         server.peername = server.address
         task = asyncio.current_task()
-        self.transports[server] = ConnectionIO(handler=task, reader=reader, writer=writer)
+        paced = Paced(reader, self, server) if isinstance(reader, Link) else reader
+        self.transports[server] = ConnectionIO(handler=task, reader=paced, writer=writer)
         await self.server_event(events.OpenConnectionCompleted(command, None))
         try:
             await self.handle_connection(server)

@@ -23,13 +23,10 @@ class Inner(Caller):
 
     __slots__ = ("_refusal", "_session")
 
-    def __init__(
-        self, worker: "Worker", session: Session, refusal: str | None = None, *, relays: bool = True
-    ):
+    def __init__(self, worker: "Worker", session: Session, refusal: str | None = None):
         super().__init__(worker)
         self._session = session
         self._refusal = refusal
-        self.relays = relays
 
     def who(self, transport: "asyncio.BaseTransport") -> Peer:
         """The application at the other end."""

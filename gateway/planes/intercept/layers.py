@@ -3,25 +3,23 @@
 import re
 from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from h2.errors import ErrorCodes
-from h2.events import StreamReset
 from mitmproxy.connection import ConnectionState, Server
 from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer
 from mitmproxy.proxy.layers.http import HTTPMode
-from mitmproxy.proxy.layers.http._events import ErrorCode, ResponseEndOfMessage, ResponseProtocolError
-from mitmproxy.proxy.layers.http._http2 import Http2Server
+from mitmproxy.proxy.layers.quic import ClientQuicLayer
 from mitmproxy.proxy.layers.tls import parse_client_hello
 from OpenSSL import SSL
 
 from gateway.errors import HushgateError, InternalError, PayloadError
 from gateway.http1.grammar import FIELD_LINE
+from gateway.planes.intercept.http import Http2, Http3, Streams
 from gateway.planes.intercept.names import Names
+from gateway.planes.intercept.refusal import Ended, HushgateRefusedHook
 from gateway.planes.intercept.session import Session
 from gateway.planes.intercept.tls import UNRECOGNISED
 
@@ -35,28 +33,11 @@ RELAYED: Final = "relayed"
 """The host of such a server when the application's own bytes go to the core (else they are mitmproxy's)."""
 MOST: Final = 64 * 1024
 """bytes looked at before it is known what they are"""
-TAKEN_BACK: Final = 100
-"""requests of one HTTP/2 connection that may be reset beyond those that were answered in full"""
 CONNECT: Final = b"CONNECT "
 _METHOD: Final = re.compile(rb"[A-Z]{3,20} ")
 _TARGET: Final = re.compile(rb"CONNECT (?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5} HTTP/1\.[01]")
 
 Commands = Generator[commands.Command, Any, None]
-
-
-@dataclass
-class HushgateRefusedHook(commands.StartHook):
-    """A connection is ended: the add-on records why, before anything is sent."""
-
-    data: "Ended"
-
-
-@dataclass
-class Ended:
-    """A connection that is ended, and why."""
-
-    client: Any
-    error: HushgateError
 
 
 class Closed(layer.Layer):
@@ -122,35 +103,6 @@ class Tls(ClientTLSLayer):
         yield from super().send_close(command)
 
 
-class Http2(Http2Server):
-    """HTTP/2 of an application. What breaks its rules ends the connection (RFC 9113 5.4.1), on record."""
-
-    _taken_back = 0
-
-    def handle_h2_event(self, event: Any) -> Generator[commands.Command, Any, Any]:
-        """h2: a request that is taken back at once costs its sender nothing, and us all of its beginning."""
-        if isinstance(event, StreamReset):
-            self._taken_back += 1
-            if self._taken_back > TAKEN_BACK:
-                yield from self.protocol_error("", ErrorCodes.ENHANCE_YOUR_CALM)
-                return True
-        return (yield from super().handle_h2_event(event))
-
-    def protocol_error(self, message: str, error_code: int = ErrorCodes.PROTOCOL_ERROR) -> Commands:
-        """mitmproxy: such a thing was received."""
-        error = PayloadError("malformed_request", "", "http2")
-        yield HushgateRefusedHook(Ended(self.context.client, error))
-        yield from super().protocol_error(message, error_code)
-
-    def _handle_event(self, event: events.Event) -> Commands:
-        """Without a page of mitmproxy's own: an answer that failed is a stream that is reset."""
-        if isinstance(event, ResponseProtocolError):
-            event = ResponseProtocolError(event.stream_id, "", ErrorCode.KILL)
-        elif isinstance(event, ResponseEndOfMessage):
-            self._taken_back = max(0, self._taken_back - 1)
-        yield from super()._handle_event(event)
-
-
 def _connect(plane: "Interceptor", context: Context, data: bytes) -> layer.Layer | None:
     """A CONNECT that mitmproxy may read; any other goes to the core, which refuses it."""
     if b"\r\n\r\n" not in data:
@@ -177,9 +129,7 @@ def _chosen(plane: "Interceptor", session: Session, context: Context, data: byte
     if not session.explicit and session.port is None and session.means is None:
         session.heads_for(*context.server.address[:2])
     if context.client.transport_protocol != "tcp":
-        if plane.resolves(session):
-            return Names(context)
-        raise PayloadError("protocol_not_allowed", "")
+        return _datagrams(plane, session, context)
     if len(data) > MOST:
         raise PayloadError("protocol_not_allowed", "")
     if starts_like_tls_record(data):
@@ -187,14 +137,24 @@ def _chosen(plane: "Interceptor", session: Session, context: Context, data: byte
     if session.explicit and CONNECT.startswith(data[: len(CONNECT)]):
         return _connect(plane, context, data)
     if session.tls and context.client.alpn == b"h2":
-        http = plane.streams[context.client.id] = HttpLayer(context, HTTPMode.transparent)
-        http.connections[context.client] = Http2(context.fork())
-        return http
+        return _streams(plane, context, Http2)
     if not _METHOD.match(data):
         if len(data) < 3 or (data[:20].isalpha() and len(data) < 20):
             return None
         raise PayloadError("protocol_not_allowed", "")
     return relay(plane, context)
+
+
+def _datagrams(plane: "Interceptor", session: Session, context: Context) -> layer.Layer:
+    """Names asked for in a tunnel, or QUIC where that is taken; HTTP/3 within it, and nothing else."""
+    if plane.resolves(session):
+        return Names(context)
+    if context.client.tls:
+        if session.tls and context.client.alpn == b"h3":
+            return _streams(plane, context, Http3)
+    elif plane.takes_quic(session):
+        return ClientQuicLayer(context, plane.tick)
+    raise PayloadError("protocol_not_allowed", "")
 
 
 def _tls(plane: "Interceptor", session: Session, context: Context, data: bytes) -> layer.Layer | None:
@@ -216,6 +176,11 @@ def _tls(plane: "Interceptor", session: Session, context: Context, data: bytes) 
         return Relay(context, plane)
     session.tls = True
     return Tls(context, session)
+
+
+def _streams(plane: "Interceptor", context: Context, made: type[Http2] | type[Http3]) -> Streams:
+    found = plane.streams[context.client.id] = Streams(context, made)
+    return found
 
 
 def relay(plane: "Interceptor", context: Context, verdict: str = RELAYED) -> layer.Layer:

@@ -3,6 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
+import mitmproxy_rs.udp
 from mitmproxy import platform
 from mitmproxy.connection import Client
 from mitmproxy.proxy.mode_servers import ServerInstance
@@ -111,6 +112,26 @@ class Transparent(Mode):
 
 class Reverse(Mode):
     """Every request is for one host, whatever it says: mode reverse:URL."""
+
+    _udp: Any = None
+
+    async def listen(self, host: str, port: int, servers: list[asyncio.Server]) -> int:
+        """Listen, for QUIC too where it is taken; returns the port."""
+        port = await super().listen(host, port, servers)
+        if self._plane.interception.quic == "intercept":
+            self._udp = await mitmproxy_rs.udp.start_udp_server(host, port, self.take)
+        return port
+
+    def socket_under(self, writer: Any) -> Any:
+        """None of QUIC: one socket is for all."""
+        datagrams = writer.get_extra_info("transport_protocol", "tcp") == "udp"
+        return None if datagrams else super().socket_under(writer)
+
+    async def end(self, within: float) -> None:
+        """Close what is still open."""
+        await super().end(within)
+        if self._udp is not None:
+            self._udp.close()
 
     def begin(self, session: Session) -> None:
         """The host of the URL."""

@@ -12,7 +12,7 @@ from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.connection import Client, Server
 from mitmproxy.master import Master
 from mitmproxy.options import Options
-from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.layers.quic import QuicTlsSettings
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from OpenSSL import SSL
 
@@ -22,6 +22,7 @@ from gateway.deployment import Config, Interception
 from gateway.errors import PayloadError, where
 from gateway.metrics import Metrics
 from gateway.planes.intercept.addon import Addon
+from gateway.planes.intercept.http import Streams
 from gateway.planes.intercept.inner import Inner
 from gateway.planes.intercept.layers import INSIDE
 from gateway.planes.intercept.link import Link
@@ -41,6 +42,7 @@ log = logging.getLogger("hushgate.plane")
 
 Way = Callable[[], Awaitable[tuple[Any, Any]]]
 """Opens a connection: what mitmproxy reads from and writes to. Raises OSError, UpstreamError."""
+HTTPS: Final = 443
 FLUSH: Final = 1.0
 """seconds that answers already given may take to leave when the worker stops"""
 
@@ -75,14 +77,14 @@ class Interceptor(Worker):
         self.contexts = contexts
         self.sessions: dict[str, Session] = {}
         self.links: dict[str, Inside] = {}
-        self.streams: dict[str, HttpLayer] = {}
-        """mitmproxy's layers of HTTP/2, by connection."""
+        self.streams: dict[str, Streams] = {}
+        """What speaks HTTP/2 or HTTP/3, by connection."""
         self.ways: dict[str, Way] = {}
         self.master = _master(config)
         self.master.addons.add(Addon(self))
         silence(self.crashed)
         self._outside = Outside(config)
-        self._interception = interception
+        self.interception = interception
         self._mode: Mode = mode_of(interception.mode, self)
         self._most = config.max_connections
 
@@ -137,7 +139,7 @@ class Interceptor(Worker):
         if session.sni is not None and session.target not in (None, session.sni):
             raise PayloadError("host_mismatch", "not the host the connection was made to", "tls")
         if session.means is None and (name is None or not self.env.snapshot.origins.names_host(name)):
-            if self._interception.others == "refuse" or session.target is not None:
+            if self.interception.others == "refuse" or session.target is not None:
                 raise PayloadError("host_not_allowed", "", "tls")
             if not self._mode.routed:
                 self._pass_address(session)
@@ -156,12 +158,12 @@ class Interceptor(Worker):
 
     async def resolve(self, question: bytes) -> bytes:
         """The answer to a question for a name, b"" for none."""
-        known = self.env.snapshot.origins.names_host if self._interception.others == "refuse" else _any
+        known = self.env.snapshot.origins.names_host if self.interception.others == "refuse" else _any
         return await answer(question, known)
 
     async def _pass(self, session: Session, name: bytes, port: int, known: bool) -> None:
         """A host nobody names: untouched where the deployment says so, to a public address by its name."""
-        if self._interception.others == "refuse":
+        if self.interception.others == "refuse":
             raise PayloadError("host_not_allowed", "")
         if not known:
             raise PayloadError("proxy_authentication_required", "", "proxy-authorization")
@@ -175,16 +177,26 @@ class Interceptor(Worker):
         name = session.name
         return self.contexts.of(name.decode()) if name is not None else None
 
+    def takes_quic(self, session: Session) -> bool:
+        """Whether QUIC is intercepted on this connection."""
+        named = session.means is not None or session.port == HTTPS
+        return self.interception.quic == "intercept" and named
+
+    def quic_leaf(self, session: Session) -> QuicTlsSettings | None:
+        """The same over QUIC. Raises HushgateError."""
+        name = session.name
+        return self.contexts.quic(name.decode()) if name is not None else None
+
     # ---- ways ----------------------------------------
 
-    def way_inside(self, data: ServerConnectionHookData, refusal: str | None, *, relays: bool) -> None:
-        """A link to a new Caller. `relays`: it has the application's own connection, and may reset it."""
+    def way_inside(self, data: ServerConnectionHookData, refusal: str | None, *, own: bool) -> None:
+        """A link to a new Caller. `own`: it has the application's connection to itself, and may reset it."""
         server, session = data.server, self.sessions[data.client.id]
-        sock = self._mode.socket_of(data.client) if relays else None
+        sock = self._mode.socket_of(data.client) if own else None
 
         async def way() -> tuple[Link, Link]:
             link = Link(asyncio.get_running_loop(), {"socket": sock})
-            caller = Inner(self, session, refusal, relays=relays)
+            caller = Inner(self, session, refusal)
             link.side = caller
             self.links[server.id] = Inside(link, caller)
             caller.connection_made(link.out)  # type: ignore[arg-type]  # as much of a transport as it uses
@@ -256,7 +268,9 @@ def _master(config: Config) -> Master:
     master.addons.add(Proxyserver())
     waits = config.timeouts
     longest = max(waits.idle, waits.answer, waits.progress, waits.body) + 1
-    master.options.update(connection_strategy="lazy", tcp_timeout=int(longest), rawtcp=False)
+    master.options.update(
+        connection_strategy="lazy", tcp_timeout=int(longest), rawtcp=False, keep_host_header=True
+    )
     return master
 
 

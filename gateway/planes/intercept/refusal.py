@@ -1,7 +1,10 @@
 """Refusals of what never became a request to the core: recorded as any other, and answered alike."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from mitmproxy.proxy import commands
 
 from gateway.audit.record import Record
 from gateway.errors import HushgateError
@@ -12,6 +15,21 @@ from gateway.planes.intercept.session import Session
 
 if TYPE_CHECKING:
     from gateway.planes.reverse.worker import Worker
+
+
+@dataclass
+class HushgateRefusedHook(commands.StartHook):
+    """A connection is ended: the add-on records why, before anything is sent."""
+
+    data: "Ended"
+
+
+@dataclass
+class Ended:
+    """A connection that is ended, and why."""
+
+    client: Any
+    error: HushgateError
 
 
 async def refused(

@@ -24,6 +24,7 @@ class Session:
     host name it asked to be connected to, `port` its port; where it named an address, that is `address`.
     `sni`: the name in its TLS handshake. `means`: the host, with port, that every request is for, whatever it
     says. `passed`: a tunnel that is not looked into, by the connection `opened` or to where it was made to.
+    `refused`: that no handshake is made with it is on record.
     """
 
     peer: Peer
@@ -38,6 +39,7 @@ class Session:
     tls: bool = False
     means: bytes | None = None
     passed: bool = False
+    refused: bool = False
     address: bytes | None = None
     opened: tuple[Any, Any] | None = None
 

@@ -3,10 +3,12 @@
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from mitmproxy.proxy.layers.quic import QuicTlsSettings
 from OpenSSL import SSL
 
 from gateway.deployment import Tls
@@ -64,6 +66,13 @@ class Contexts:
         if len(self._kept) > CAPACITY:
             self._kept.popitem(last=False)
         return made
+
+    def quic(self, host: str) -> QuicTlsSettings:
+        """The same for QUIC, where applications show no certificates."""
+        leaf = self._mint(host)
+        first, *rest = x509.load_pem_x509_certificates(leaf.chain_pem)
+        key = load_pem_private_key(leaf.key_pem, None)
+        return QuicTlsSettings(["h3"], first, rest, cast("EllipticCurvePrivateKey", key))
 
     def _made(self, leaf: Leaf) -> SSL.Context:
         context = SSL.Context(SSL.TLS_SERVER_METHOD)

@@ -22,8 +22,7 @@ class Caller(asyncio.Protocol):
     """An asyncio protocol. `expected` names what has to come: head, idle, body, answer, progress, websocket,
     closing, linger.
 
-    `since`: when it began to be expected (monotonic seconds). `relays`: it takes interim answers and
-    trailers.
+    `since`: when it began to be expected (monotonic seconds).
     """
 
     __slots__ = (
@@ -42,7 +41,6 @@ class Caller(asyncio.Protocol):
         "gone",
         "held",
         "peer",
-        "relays",
         "scheme",
         "since",
         "transport",
@@ -52,7 +50,6 @@ class Caller(asyncio.Protocol):
 
     def __init__(self, worker: "Worker") -> None:
         self.worker = worker
-        self.relays = True
         self.turn = Turn(self)
         self.transport: Any = None
         self.peer = Peer("")

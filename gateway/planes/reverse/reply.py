@@ -151,7 +151,7 @@ class Reply:
             self.driver.resume(b"".join(self._answer_parts))
         elif self.answering == PUMP:
             if self._chunked_out:
-                self._caller.write(last_chunk(trailers if self._caller.relays else ()))
+                self._caller.write(last_chunk(trailers))
             self.driver.resume((self.pumped, None))
         elif self._flow is not None:
             self._flow.on_answered()

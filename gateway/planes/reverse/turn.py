@@ -232,7 +232,7 @@ class Turn(Reply):
 
     def on_interim(self, head: ResponseHead) -> None:
         """103 and the like go on to the caller; 100 is between us and the upstream."""
-        takes = self._caller.relays and self.head is not None and self.head.version_minor == 1
+        takes = self.head is not None and self.head.version_minor == 1
         if head.status != 100 and takes:
             self._caller.write(response_head(head.status, head.reason, end_to_end(head.headers)))
 
