@@ -113,8 +113,8 @@ class Client:
         self._until(lambda: number in self._ended)
         return self.answer(number)
 
-    def begin(self, fields: Fields, body: bytes = b"", trailers: Fields = ()) -> int:
-        """Send a request; its stream."""
+    def begin(self, fields: Fields, body: bytes = b"", trailers: Fields = (), *, more: bool = False) -> int:
+        """Send a request; its stream. `more`: it is left open."""
         number = self._quic.get_next_available_stream_id()
         self.answers[number] = [], bytearray()
         self.http.send_headers(number, list(fields), end_stream=not body)
@@ -122,13 +122,11 @@ class Client:
             self.http.send_data(number, body, end_stream=not trailers)
         if trailers:
             self.http.send_headers(number, list(trailers), end_stream=True)
-        self._flush()
         return number
 
     def take_back(self, number: int) -> None:
-        """Reset a request."""
-        self._quic.reset_stream(number, 0x10C)
-        self._flush()
+        """No answer to a request is wanted any more; said with what is sent next."""
+        self._quic.stop_stream(number, 0x10C)
 
     def answer(self, number: int) -> bytes:
         """What has come on a stream."""

@@ -40,7 +40,12 @@ from mitmproxy.proxy.layers.http._events import (
 from mitmproxy.proxy.layers.http._http1 import Http1Client
 from mitmproxy.proxy.layers.http._http2 import Http2Server
 from mitmproxy.proxy.layers.http._http3 import Http3Server
-from mitmproxy.proxy.layers.quic import ClientQuicLayer, CloseQuicConnection, QuicStreamReset
+from mitmproxy.proxy.layers.quic import (
+    ClientQuicLayer,
+    CloseQuicConnection,
+    QuicStreamReset,
+    QuicStreamStopSending,
+)
 
 from gateway.errors import PayloadError
 from gateway.planes.intercept.refusal import Ended, HushgateRefusedHook
@@ -231,7 +236,7 @@ class Http3(Http3Server):
             return
         if isinstance(event, ResponseEndOfMessage):
             self._taken_back = max(0, self._taken_back - 1)
-        elif isinstance(event, QuicStreamReset):
+        elif isinstance(event, QuicStreamReset | QuicStreamStopSending):
             self._taken_back += 1
             if self._taken_back > TAKEN_BACK:
                 self.h3_conn.close_connection(H3ErrorCode.H3_EXCESSIVE_LOAD)
