@@ -25,11 +25,21 @@ from gateway.parent import Parent
 Channel = Literal["call", "sms", "mms", "whatsapp", "email", "chat", "social", "push"]
 Mode = Literal["enforce", "shadow"]
 Direction = Literal["request", "response"]
-OnRefusal = Literal["refuse", "drop"]
+OnRefusal = Literal["refuse", "drop", "hold", "hide"]
+UnknownSubject = Literal["refuse", "pass"]
+Whom = Literal["suppressed", "objected", "restricted", "erased"]
 RevealIn = Literal["mapped", "anywhere"]
 WriteBack = Literal["refuse", "strip", "restore"]
 Unmapped = Literal["redact", "detect", "pass"]
-Requirement = Literal["consent", "double_opt_in", "no_suppression"]
+Requirement = Literal[
+    "no_suppression",
+    "consent",
+    "double_opt_in",
+    "proven_consent",
+    "customer",
+    "consent_or_customer",
+    "proven_consent_or_customer",
+]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -208,11 +218,20 @@ class Scope(Struct):
     direction: Direction | None = None
 
 
+class Frequency(Struct):
+    """At most `limit` contacts of one person within `window` seconds."""
+
+    limit: int
+    window: float
+
+
 class Contact(Struct):
     """Conditions under which a recipient may be reached on a channel.
 
-    `start`/`end` are minutes of the day, `days` the days allowed, `timezone` an IANA name or `subject`,
-    `holidays` an ISO 3166 country or `subject` (no contact on that country's public holidays) or None.
+    `start`/`end` are minutes of the day (an end before the start is one of the next day), `days` the days
+    allowed, `timezone` an IANA name or `subject`, `holidays` an ISO 3166 country or `subject` (no contact on
+    that country's public holidays) or None. `countries`: only of recipients whose number can be of one of
+    these. `unknown_subject`: whether a record id is reached of which nobody knows whose it is.
     """
 
     require: Requirement = "no_suppression"
@@ -221,6 +240,9 @@ class Contact(Struct):
     days: tuple[Weekday, ...] = ()
     timezone: str = "subject"
     holidays: str | None = None
+    at_most: tuple[Frequency, ...] = ()
+    countries: tuple[str, ...] = ()
+    unknown_subject: UnknownSubject = "pass"
 
 
 class Residency(Struct):
@@ -232,9 +254,10 @@ class Residency(Struct):
 
 
 class Records(Struct):
-    """Whose records are left alone: people who are suppressed, on these channels if any are named."""
+    """Whose records are left alone: `whom`, suppressed and objecting on these channels if any are named."""
 
     suppressed_on: tuple[Channel, ...] = ()
+    whom: tuple[Whom, ...] = ("suppressed", "objected")
 
 
 class Rule(Struct):

@@ -11,6 +11,7 @@ import pytest
 
 import gateway.exchange.answering
 import gateway.exchange.asking
+import gateway.exchange.contacting
 import gateway.exchange.exchange
 import gateway.exchange.finding
 import gateway.planes.reverse.caller
@@ -51,6 +52,7 @@ UPSTREAMS = "Anastasia"
 
 QUERY_MAP = b"request: {query: {email: {is: user.contact.email, subject: email}}"
 PACK_WITH_HEADERS = PACK.replace(QUERY_MAP, QUERY_MAP + b", headers: {X-Person: user.contact.email}")
+OFTEN = "rules:\n  - {id: often, contact: {at_most: 3 in 7 days}}\n"
 ANY_RULE = "rules:\n  - {id: a, access: {operations: crm.status}}\n"
 MASKED_PATH = "rules:\n  - {id: m, mask: user.unique_id, with: hash, to: {providers: crm}}\n"
 JSON_KIND = "Content-Type: application/json\r\n"
@@ -152,6 +154,25 @@ def breaking(owner: Any, *names: str) -> Install:
     return install
 
 
+def counting(name: str) -> Install:
+    """A registry that counts, one method of the driver's to it broken; nothing is sent while it is."""
+
+    def install(patch: pytest.MonkeyPatch, fault: Fault) -> None:
+        acquire = Turn.acquire
+
+        def acquired(*args: Any) -> Any:
+            if fault.error is not None:
+                raise UpstreamError("upstream_unreachable", "")
+            return acquire(*args)
+
+        patch.setattr(Driver, "_reserve", lambda _, command: [None] * len(command.wanted))
+        patch.setattr(Driver, "_give_back", lambda *_: None)
+        patch.setattr(Turn, "acquire", acquired)
+        breaking(Driver, name)(patch, fault)
+
+    return install
+
+
 def broken_masker(op: str) -> Install:
     """An operator whose masker breaks on a value."""
 
@@ -213,6 +234,7 @@ def operator_row(op: str) -> Row:
     return Row(f"operator {op}", broken, READ, True, rules=rule)
 
 
+contacting = gateway.exchange.contacting
 asking, answering = gateway.exchange.asking, gateway.exchange.answering
 exchange, finding = gateway.exchange.exchange, gateway.exchange.finding
 
@@ -222,6 +244,25 @@ COMMAND_ROWS = {
     ),
     "Lookup": Row(
         "Lookup", breaking(Driver, "_lookup"), MAIL, False, StoreError("registry_unavailable", ""), 503
+    ),
+    "Reserve": Row(
+        "Reserve",
+        counting("_reserve"),
+        SMS,
+        False,
+        StoreError("registry_unavailable", ""),
+        503,
+        rules=OFTEN,
+    ),
+    # Giving back comes after a refusal: that of an upstream that is away, which stands where only this fails.
+    "GiveBack": Row(
+        "GiveBack",
+        counting("_give_back"),
+        SMS,
+        False,
+        StoreError("registry_unavailable", ""),
+        502,
+        rules=OFTEN,
     ),
     "Acquire": Row(
         "Acquire", breaking(Turn, "acquire"), READ, False, UpstreamError("upstream_unreachable", ""), 502
@@ -283,8 +324,8 @@ STEPS = [
     step("pseudonyms", Snapshot, "pseudonymiser", MAIL),
     step("subjects", Snapshot, "remember"),
     step("people in a request", Snapshot, "remember", MAIL),
-    step("normal form", asking, "normalise", MAIL),
-    step("contact", asking, "judge", MAIL),
+    step("normal form", contacting, "normalise", MAIL),
+    step("contact", contacting, "judge", MAIL),
     step("residency", ResidencyGate, "__call__"),
     step("content type of a request", asking, "reader_for", MAIL),
     step("encoding of a request", asking, "decode", MAIL),

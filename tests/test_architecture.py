@@ -94,6 +94,7 @@ PURE = (
     "gateway.contacts.model",
     "gateway.contacts.national",
     "gateway.contacts.normalise",
+    "gateway.contacts.grounds",
     "gateway.contacts.rules",
     "gateway.contacts.sound",
     "gateway.errors",

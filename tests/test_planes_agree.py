@@ -14,9 +14,10 @@ import pytest
 
 from gateway.audit.record import Record
 from gateway.codecs.program import Limits
-from gateway.contacts.model import UNKNOWN, Standing
+from gateway.contacts.model import UNKNOWN, Reservation, Standing
 from gateway.exchange import replay
 from gateway.exchange.case import Case, CaseResponse
+from gateway.exchange.caseregistry import reached_of, standings_of
 from gateway.http1.encode import chunk, last_chunk, response_head
 from gateway.model import Client
 from gateway.model import Upstream as UpstreamModel
@@ -72,10 +73,20 @@ class Memory:
     """A registry and a log that are dictionaries and lists."""
 
     known: Mapping[str, Standing] = field(default_factory=dict)
+    reached: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
 
     def standings(self, tenant: str, pseudonyms: Sequence[str]) -> list[Standing]:
         return [self.known.get(pseudonym, UNKNOWN) for pseudonym in pseudonyms]
+
+    def reserve(self, tenant: str, wanted: Sequence[Reservation], now: float) -> list[float | None]:
+        return [replay.freed(each, self.reached.get(each.subject, ()), now) for each in wanted]
+
+    def release(self, tenant: str, ids: Sequence[str]) -> None:
+        pass
+
+    def link(self, tenant: str, pairs: Sequence[tuple[str, str]]) -> None:
+        pass
 
     def append(self, record: Record, accepted: Callable[[Exception | None], None]) -> None:
         # a record is the exchange's own until it is encoded: take it as it stands now
@@ -116,7 +127,8 @@ class Reverse:
         """Send the request and read the answer."""
         case, memory, worker = it.case, self._memory, self._gate.worker
         snapshot = replay.case_snapshot(it.policy, it.client, PACKS, upstream)
-        memory.known = replay._standings(case.registry, it.policy, snapshot)
+        memory.known = standings_of(case.registry, it.policy, snapshot)
+        memory.reached = reached_of(case.registry, it.policy, snapshot)
         memory.records, self._upstream.requests[:] = [], []
         self._reply = _answered(case)
         self._gate.loop.run(_in_force(self._gate, snapshot, it.limits))

@@ -17,7 +17,8 @@ from urllib.parse import urlencode
 
 from gateway.audit.record import Record
 from gateway.codecs.program import Limits
-from gateway.contacts.model import Consent, Standing, Suppression
+from gateway.contacts.ledger import fold
+from gateway.contacts.model import Consent, Entry, Standing, Suppression
 from gateway.contacts.normalise import normalise
 from gateway.errors import HushgateError
 from gateway.exchange.commands import Command
@@ -129,6 +130,7 @@ class World:
     now: float = NOON
     scheme: str | None = "http"
     standings: dict[str, Standing] = field(default_factory=dict)
+    reached: dict[str, tuple[float, ...]] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     lookups: Lookups = field(default_factory=Lookups)
     _snapshot: Snapshot | None = None
@@ -156,14 +158,23 @@ class World:
             )
         return self._snapshot
 
-    def know(self, kind: SubjectKind, value: str, *what: Suppression | Consent) -> str:
-        """Tell the registry of a person; returns the pseudonym."""
+    def named(self, kind: SubjectKind, value: str) -> str:
+        """The pseudonym of a person."""
         normal = normalise(kind, value, "FR")
         assert normal is not None
-        pseudonym = self.snapshot.pseudonymiser("acme")(kind, normal)
-        self.standings[pseudonym] = Standing(
-            suppressions=tuple(w for w in what if isinstance(w, Suppression)),
-            consents=tuple(w for w in what if isinstance(w, Consent)),
+        return self.snapshot.pseudonymiser("acme")(kind, normal)
+
+    def know(self, kind: SubjectKind, value: str, *what: Suppression | Consent | Entry) -> str:
+        """Tell the registry of a person; returns the pseudonym."""
+        pseudonym = self.named(kind, value)
+        entered = fold(w for w in what if isinstance(w, Entry))
+        self.standings[pseudonym] = (
+            entered
+            if any(isinstance(w, Entry) for w in what)
+            else Standing(
+                suppressions=tuple(w for w in what if isinstance(w, Suppression)),
+                consents=tuple(w for w in what if isinstance(w, Consent)),
+            )
         )
         return pseudonym
 
@@ -202,6 +213,7 @@ class World:
         script = Script(
             body=body,
             standings=self.standings,
+            reached=self.reached,
             addresses=self.addresses,
             answer=parse_response_head(reply, method, LIMITS),
             answer_body=given.body,

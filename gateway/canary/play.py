@@ -6,6 +6,7 @@ Nothing is sent: the upstream is the answer, the log and the registry are its ow
 import gzip
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, cast
 
 import msgspec
@@ -15,7 +16,7 @@ from gateway.canary.answers import Answer
 from gateway.canary.asks import Ask
 from gateway.canary.leaks import Haystack, found
 from gateway.codecs.template import split_template
-from gateway.contacts.model import Consent, Standing
+from gateway.contacts.model import Consent, Reservation, Standing
 from gateway.exchange.commands import Acquire, Command
 from gateway.exchange.exchange import Env, Exchange
 from gateway.exchange.replay import Script
@@ -131,7 +132,7 @@ class _Log:
         pass
 
 
-_AGREED = Standing(consents=(Consent(state="confirmed"),))
+_AGREED = Standing(consents=(Consent(state="confirmed", proven=True),), customer=inf, linked=True)
 
 
 class _Registry:
@@ -139,6 +140,12 @@ class _Registry:
 
     def standings(self, _tenant: str, pseudonyms: Sequence[str]) -> list[Standing]:
         return [_AGREED] * len(pseudonyms)
+
+    def reserve(self, _tenant: str, wanted: Sequence[Reservation], _now: float) -> list[float | None]:
+        return [None] * len(wanted)
+
+    def release(self, _tenant: str, _ids: Sequence[str]) -> None:
+        pass
 
     def ready(self) -> bool:
         return True

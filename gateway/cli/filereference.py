@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway import configschema
-from gateway.policy import packfile, rulefile
+from gateway.policy import jurisdictions, packfile, rulefile
 from gateway.policy.taxonomy import CATEGORIES, EXTRA_USES, SPELLINGS, USES
 from gateway.strict.kinds import Kind
 from gateway.strict.reference import reference
@@ -23,7 +23,12 @@ KINDS: Final[Mapping[str, tuple[str, Kind[object]]]] = {
 def pages() -> dict[str, str]:
     """Every page of the reference: file name -> markdown."""
     made = {name: f"# {title}\n\n{_GENERATED}\n{reference(kind)}" for name, (title, kind) in KINDS.items()}
-    return {**made, "taxonomy.md": _taxonomy()}
+    return {**made, "taxonomy.md": _taxonomy(), "jurisdictions.md": _presets()}
+
+
+def _presets() -> str:
+    head, _, rest = jurisdictions.page().partition("\n")
+    return f"{head}\n\n{_GENERATED}{rest}"
 
 
 def _taxonomy() -> str:

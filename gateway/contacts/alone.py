@@ -1,12 +1,13 @@
 """Whether people are to be left alone: their records are neither sent nor answered. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
+from gateway.contacts.grounds import hits, objected, restricted
 from gateway.contacts.model import Standing
 from gateway.contacts.normalise import normalise
-from gateway.contacts.rules import hits
-from gateway.model import Channel, Mode, OnRefusal, SubjectKind
+from gateway.model import Channel, Mode, OnRefusal, SubjectKind, Whom
 
 Name = tuple[SubjectKind, str]
 """An identifier: its kind and canonical value."""
@@ -14,12 +15,16 @@ Name = tuple[SubjectKind, str]
 
 @dataclass(frozen=True, slots=True)
 class RecordCheck:
-    """One rule about records that applies to the exchange. `channels` empty: suppressed on any."""
+    """One rule about records that applies to the exchange. `channels` empty: suppressed on any.
+
+    `whom`: which people are left alone. The erased are, whatever it names.
+    """
 
     rule: str
     mode: Mode
     channels: tuple[Channel, ...] = ()
     on_refusal: OnRefusal = "refuse"
+    whom: tuple[Whom, ...] = ("suppressed", "objected")
 
 
 def names(kind: SubjectKind, value: str, country: str | None) -> tuple[Name, ...]:
@@ -44,10 +49,22 @@ def against(
 
     `known` False: nobody in it could be recognised, so that none passes.
     """
-    entries = [entry for standing in standings for entry in standing.suppressions]
+    people = list(standings)
     return tuple(
-        check
-        for check in checks
-        if not known
-        or any(hits(entry, channel, purposes) for entry in entries for channel in check.channels or (None,))
+        check for check in checks if not known or any(_left_alone(check, each, purposes) for each in people)
     )
+
+
+def _left_alone(check: RecordCheck, standing: Standing, purposes: tuple[str, ...]) -> bool:
+    if standing.erased:
+        return True
+    channels = check.channels or (None,)
+    return any(_WHOM[whom](standing, channel, purposes) for whom in check.whom for channel in channels)
+
+
+_WHOM: Final[Mapping[Whom, Callable[[Standing, Channel | None, tuple[str, ...]], bool]]] = {
+    "suppressed": lambda of, *asked: any(hits(each, *asked) for each in of.suppressions),
+    "objected": objected,
+    "restricted": lambda of, _, purposes: restricted(of, purposes),
+    "erased": lambda of, *_: of.erased,
+}

@@ -37,9 +37,12 @@ def is_timed(contact: Contact) -> bool:
     return bool(contact.start is not None or contact.end is not None or contact.days or contact.holidays)
 
 
-def allowed(contact: Contact, phone: str | None, now: float) -> bool:
-    """Whether `contact` allows this moment (seconds since the epoch); `phone` is E.164, None for others."""
-    zones = _zones(contact, phone)
+def allowed(contact: Contact, phone: str | None, now: float, zone: str | None = None) -> bool:
+    """Whether `contact` allows this moment (seconds since the epoch); `phone` is E.164, None for others.
+
+    `zone` is where the subject is known to live (IANA): it counts before the zones of the number.
+    """
+    zones = _zones(contact, phone, zone)
     countries = _countries(contact, phone)
     if not zones or countries is None:
         return False
@@ -47,12 +50,12 @@ def allowed(contact: Contact, phone: str | None, now: float) -> bool:
     return all(_open(contact, moment.astimezone(zone), countries) for zone in zones)
 
 
-def wait(contacts: Sequence[Contact], phone: str | None, now: float) -> int | None:
+def wait(contacts: Sequence[Contact], phone: str | None, now: float, zone: str | None = None) -> int | None:
     """Seconds until every one of `contacts` allows contact; None when not within HORIZON days."""
     for ahead in range(HORIZON):
         begin = now + ahead * _SECONDS
-        for moment in sorted(_openings(contacts, phone, begin)):
-            if all(allowed(contact, phone, moment) for contact in contacts):
+        for moment in sorted(_openings(contacts, phone, begin, zone)):
+            if all(allowed(contact, phone, moment, zone) for contact in contacts):
                 return math.ceil(moment - now)
     return None
 
@@ -71,12 +74,12 @@ def _open(contact: Contact, local: datetime, countries: tuple[str, ...]) -> bool
     return not any(_is_holiday(country, day) for country in countries for day in {today, opened})
 
 
-def _openings(contacts: Sequence[Contact], phone: str | None, begin: float) -> set[float]:
+def _openings(contacts: Sequence[Contact], phone: str | None, begin: float, known: str | None) -> set[float]:
     """Every moment in the day after `begin` at which some zone of some contact may open."""
     return {
         moment
         for contact in contacts
-        for zone in _zones(contact, phone)
+        for zone in _zones(contact, phone, known)
         for moment in _starts(zone, contact.start or 0, begin)
         if begin < moment <= begin + _SECONDS
     }
@@ -93,10 +96,13 @@ def _starts(zone: ZoneInfo, start: int, begin: float) -> Iterator[float]:
             yield local.replace(fold=1).timestamp()
 
 
-def _zones(contact: Contact, phone: str | None) -> tuple[ZoneInfo, ...]:
+def _zones(contact: Contact, phone: str | None, known: str | None) -> tuple[ZoneInfo, ...]:
     if contact.timezone != "subject":
         zone = _zone(contact.timezone)
         return (zone,) if zone else ()
+    zone = _zone(known) if known else None
+    if zone is not None:
+        return (zone,)
     return _zones_of(phone) if phone else ()
 
 
@@ -124,11 +130,12 @@ def _countries(contact: Contact, phone: str | None) -> tuple[str, ...] | None:
         return ()
     if contact.holidays != "subject":
         return (contact.holidays,)
-    return _countries_of(phone) if phone else None
+    return countries_of(phone) if phone else None
 
 
 @lru_cache(maxsize=4096)
-def _countries_of(phone: str) -> tuple[str, ...] | None:
+def countries_of(phone: str) -> tuple[str, ...] | None:
+    """The countries an E.164 number can be of; None when that is not known."""
     try:
         number = phonenumbers.parse(phone)
     except phonenumbers.NumberParseException:

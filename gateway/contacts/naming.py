@@ -34,6 +34,12 @@ def name(
         subjects[slow(kinds[slot], value)] = None
 
 
+def sender(kind: SubjectKind, value: str, country: str | None) -> str:
+    """A sender in the spelling that entries have, too: a number, an address, else a word."""
+    normal = normalise(kind, value, country)
+    return value.strip().lower() if normal is None or kind == "record" else normal
+
+
 def _name(pseudonymise: Pseudonymise, country: str | None, kind: SubjectKind, value: str) -> str:
     normal = normalise(kind, value, country)
     return pseudonymise(kind, value.strip().lower() if normal is None else normal)

@@ -1,31 +1,35 @@
 """The judgement whether one subject may be contacted. Pure; `now` is a parameter.
 
 Rules only tighten: every check can only turn an allowed contact into a refused one, never back, and the same
-holds for every suppression and every negative consent of a standing.
+holds for every suppression, objection, restriction and negative consent of a standing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final, Protocol
 
 from gateway.contacts import hours
-from gateway.contacts.model import Consent, Standing, Suppression
-from gateway.model import Channel, Contact, Mode, OnRefusal, SubjectKind, covers, overlaps
+from gateway.contacts.grounds import ERASED, OBJECTED, RESTRICTED, SUPPRESSED, forbidden, satisfied
+from gateway.contacts.model import Cap, Standing
+from gateway.model import Channel, Contact, Mode, OnRefusal, SubjectKind
 
 REGISTRY_RULE: Final = "registry"
 """Rule id of the registry's own refusals, which need no rule of the tenant."""
 
-SUPPRESSED: Final = "contact_suppressed"
 WITHOUT_CONSENT: Final = "contact_without_consent"
 OUTSIDE_HOURS: Final = "contact_outside_hours"
+TOO_OFTEN: Final = "contact_too_often"
 UNKNOWN_RECIPIENT: Final = "contact_unknown_recipient"
 
-# Purposes are words of the taxonomy: few, and asked about on every exchange.
-_covers = lru_cache(maxsize=4096)(covers)
-_overlaps = lru_cache(maxsize=4096)(overlaps)
-
-_PRIORITY: Final = (UNKNOWN_RECIPIENT, SUPPRESSED, WITHOUT_CONSENT, OUTSIDE_HOURS)
-_ENOUGH: Final = {"consent": ("granted", "confirmed"), "double_opt_in": ("confirmed",)}
+_PRIORITY: Final = (
+    UNKNOWN_RECIPIENT,
+    ERASED,
+    OBJECTED,
+    RESTRICTED,
+    SUPPRESSED,
+    WITHOUT_CONSENT,
+    OUTSIDE_HOURS,
+)
 
 
 class SubjectLike(Protocol):
@@ -65,7 +69,8 @@ class Verdict:
 
     `reason` is a key of errors.REASONS, empty when allowed. `rules` are the enforced rules that failed,
     `shadow` the shadow rules that would have. `retry_after` (seconds) is given when time alone heals it.
-    `on_refusal` is `drop` when every failed rule allows to leave this recipient out.
+    `on_refusal` is `drop` when every failed rule allows to leave this recipient out, `hold` when one wants
+    the whole request to wait for the time that heals it.
     """
 
     allowed: bool
@@ -86,47 +91,56 @@ def judge(
     purposes: tuple[str, ...],
     checks: tuple[Check, ...],
     now: float,
+    senders: tuple[str, ...] = (),
 ) -> Verdict:
-    """Judge one recipient. `channel` None or `purposes` empty mean unknown: the strictest reading.
+    """Judge one recipient. `channel` None, `purposes` or `senders` empty mean unknown: the strictest reading.
 
-    A suppression that covers channel and purpose refuses whatever the rules are (rule id `registry`).
+    An erasure, an objection, a restriction, or a suppression that covers channel, purpose and sender refuses
+    whatever the rules are (rule id `registry`). How often somebody is reached is not judged here: see `caps`.
     """
-    suppressed = any(hits(entry, channel, purposes) for entry in standing.suppressions)
+    no = forbidden(standing, channel, purposes, senders)
     failed: list[tuple[Check, str]] = []
     shadow: tuple[str, ...] = ()
     for check in checks:
-        reason = _failure(check, subject, standing, channel, purposes, suppressed, now)
+        reason = _failure(check, subject, standing, channel, purposes, no, now)
         if reason and check.mode == "enforce":
             failed.append((check, reason))
         elif reason:
             shadow += (check.rule,)
-    if failed or suppressed:
-        return _refusal(failed, shadow, suppressed, subject, checks, now)
+    if failed or no:
+        return _refusal(failed, shadow, no, subject, standing, checks, now)
     return Verdict(True, shadow=shadow) if shadow else ALLOWED
 
 
 def _refusal(
     failed: list[tuple[Check, str]],
     shadow: tuple[str, ...],
-    suppressed: bool,
+    no: str,
     subject: SubjectLike,
+    standing: Standing,
     checks: tuple[Check, ...],
     now: float,
 ) -> Verdict:
-    enforced = [check for check in checks if check.mode == "enforce"]
-    reasons = {reason for _, reason in failed} | ({SUPPRESSED} if suppressed else set())
-    reason = next(reason for reason in _PRIORITY if reason in reasons)
+    enforced = [check for check in checks if check.mode == "enforce" and concerns(check, subject)]
+    reasons = {reason for _, reason in failed} | ({no} if no else set())
+    wait = _heals_in(enforced, subject, standing, now) if reasons == {OUTSIDE_HOURS} else None
     # A refusal of the registry alone is carried out as the rules of this contact want theirs to be.
     deciding = [check for check, _ in failed] or enforced
-    droppable = bool(deciding) and all(check.on_refusal == "drop" for check in deciding)
     return Verdict(
         allowed=False,
-        reason=reason,
-        rules=(REGISTRY_RULE,) * suppressed + tuple(check.rule for check, _ in failed),
+        reason=next(reason for reason in _PRIORITY if reason in reasons),
+        rules=(REGISTRY_RULE,) * bool(no) + tuple(check.rule for check, _ in failed),
         shadow=shadow,
-        retry_after=_heals_in(enforced, subject, now) if reasons == {OUTSIDE_HOURS} else None,
-        on_refusal="drop" if droppable else "refuse",
+        retry_after=wait,
+        on_refusal=carried_out(deciding, timely=wait is not None),
     )
+
+
+def carried_out(deciding: Sequence[Check], *, timely: bool) -> OnRefusal:
+    """How a refusal by some rules is carried out: `timely` when time alone heals it."""
+    if deciding and all(check.on_refusal == "drop" for check in deciding):
+        return "drop"
+    return "hold" if timely and any(check.on_refusal == "hold" for check in deciding) else "refuse"
 
 
 def _failure(
@@ -135,76 +149,58 @@ def _failure(
     standing: Standing,
     channel: Channel | None,
     purposes: tuple[str, ...],
-    suppressed: bool,
+    no: str,
     now: float,
 ) -> str:
     """The weightiest reason for which one check fails; empty when it holds."""
     contact = check.contact
-    if subject.value is None:
+    if not concerns(check, subject):
+        return ""
+    if subject.value is None or (contact.unknown_subject == "refuse" and _stranger(subject, standing)):
         return UNKNOWN_RECIPIENT
     timed = hours.is_timed(contact)
     if contact.require == "no_suppression":
-        # A rule about hours alone does not answer for a suppression, which `registry` names already.
-        if suppressed and not timed:
-            return SUPPRESSED
-    elif not _consented(check, standing, channel, purposes):
+        # A rule about times alone does not answer for a suppression, which `registry` names already.
+        if no and not (timed or contact.at_most):
+            return no
+    elif not satisfied(contact.require, standing, channel, purposes, check.scope_purposes, now):
         return WITHOUT_CONSENT
-    if timed and not hours.allowed(contact, _phone(subject), now):
+    if timed and not hours.allowed(contact, _phone(subject), now, standing.zone):
         return OUTSIDE_HOURS
     return ""
 
 
-def hits(entry: Suppression, channel: Channel | None, purposes: tuple[str, ...]) -> bool:
-    """Whether a suppression is one for this channel and any of these purposes (None, empty: unknown)."""
-    return _meets_channel(entry.channel, channel) and _meets_purpose(entry.purpose, purposes)
+def _stranger(subject: SubjectLike, standing: Standing) -> bool:
+    """Whether a record id says nothing of whose it is: nobody saw it, and nothing is entered under it."""
+    return subject.kind == "record" and standing == _NOBODY
 
 
-def _meets_channel(scope: Channel | None, channel: Channel | None) -> bool:
-    return scope is None or channel is None or scope == channel
+_NOBODY: Final = Standing()
 
 
-def _meets_purpose(scope: str | None, purposes: tuple[str, ...]) -> bool:
-    return scope is None or not purposes or any(_overlaps(scope, purpose) for purpose in purposes)
+def concerns(check: Check, subject: SubjectLike) -> bool:
+    """Whether a check is about this recipient: of its countries, as far as can be told."""
+    countries, phone = check.contact.countries, _phone(subject)
+    if not countries or phone is None:
+        return True
+    possible = hours.countries_of(phone)
+    return possible is None or any(country in countries for country in possible)
 
 
-def _consented(check: Check, standing: Standing, channel: Channel | None, purposes: tuple[str, ...]) -> bool:
-    """Whether there is enough consent for every purpose of the exchange that the rule speaks of."""
-    scope = check.scope_purposes
-    wanted = [p for p in purposes if not scope or any(_overlaps(word, p) for word in scope)]
-    enough = _ENOUGH[check.contact.require]
-    # A rule that applies although no purpose is known (or none is its own) asks for all of its own.
-    for purpose in wanted or scope or (None,):
-        if not _consent_for(purpose, channel, standing.consents, enough):
-            return False
-    return True
+def caps(checks: Sequence[Check], subject: SubjectLike) -> tuple[list[Check], tuple[Cap, ...]]:
+    """Of the checks those that limit how often this recipient is reached, and under what that is counted."""
+    limiting = [check for check in checks if check.contact.at_most and concerns(check, subject)]
+    return limiting, tuple(
+        # The window is part of the name: several limits of one rule count apart.
+        Cap(name=f"{check.rule}/{each.window:.0f}", limit=each.limit, window=each.window)
+        for check in limiting
+        for each in check.contact.at_most
+    )
 
 
-def _consent_for(
-    purpose: str | None, channel: Channel | None, consents: tuple[Consent, ...], enough: tuple[str, ...]
-) -> bool:
-    """Whether a consent covers channel and purpose (None: any), and no negative one touches them."""
-    found = False
-    for consent in consents:
-        if consent.state in ("granted", "confirmed"):
-            found = found or (consent.state in enough and _covers_consent(consent, purpose, channel))
-        elif _meets_channel(consent.channel, channel) and _touches(consent.purpose, purpose):
-            return False
-    return found
-
-
-def _covers_consent(consent: Consent, purpose: str | None, channel: Channel | None) -> bool:
-    if consent.channel is not None and consent.channel != channel:
-        return False
-    return consent.purpose is None or (purpose is not None and _covers(consent.purpose, purpose))
-
-
-def _touches(scope: str | None, purpose: str | None) -> bool:
-    return scope is None or purpose is None or _overlaps(scope, purpose)
-
-
-def _heals_in(checks: list[Check], subject: SubjectLike, now: float) -> int | None:
+def _heals_in(checks: list[Check], subject: SubjectLike, standing: Standing, now: float) -> int | None:
     timed = [check.contact for check in checks if hours.is_timed(check.contact)]
-    return hours.wait(timed, _phone(subject), now)
+    return hours.wait(timed, _phone(subject), now, standing.zone)
 
 
 def _phone(subject: SubjectLike) -> str | None:

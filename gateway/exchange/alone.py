@@ -26,6 +26,7 @@ from gateway.policy.plan import Plan
 from gateway.policy.snapshot import Snapshot
 
 WITHHELD = "record_withheld"
+HIDDEN = "record_hidden"
 
 Owned = tuple[Program, Found, Owner | None]
 """Somebody found, by which program, and the record that can be left out for it (None: none can)."""
@@ -39,6 +40,8 @@ class Record:
     people: set[str] = field(default_factory=set)
     strangers: int = 0
     """Identifiers that cannot be read, but for a sender's: that may be a word."""
+    why: str = WITHHELD
+    """What is said of it where that is told."""
 
 
 def enforced(plan: Plan, direction: Direction) -> bool:
@@ -68,9 +71,10 @@ def withheld(
 
 def _note(facts: Facts, record: Record, checks: Sequence[RecordCheck]) -> None:
     rules = tuple(check.rule for check in checks)
-    drops = all(check.on_refusal == "drop" for check in checks)
+    drops = all(check.on_refusal in ("drop", "hide") for check in checks)
+    record.why = HIDDEN if all(check.on_refusal == "hide" for check in checks) else WITHHELD
     if record.owner is None or not drops:
-        raise Refused(WITHHELD, rules=rules, droppable=drops)
+        raise Refused(record.why, rules=rules, droppable=drops)
     facts.rules.update(dict.fromkeys(rules))
 
 
@@ -193,5 +197,5 @@ def _leave(facts: Facts, plan: Plan, results: list[Any] | None, gone: list[Recor
             facts.withheld += 1
             continue
         place = leaving.place_of(record.owner.at, len(results))
-        leaving.left.append(LeftOut(place, WITHHELD, leaving.written_of(record.people)))
+        leaving.left.append(LeftOut(place, record.why, leaving.written_of(record.people)))
         facts.dropped += 1

@@ -6,15 +6,13 @@ from typing import Any
 
 from gateway.codecs.encodings import decode, encode
 from gateway.codecs.params import HEADERS, PATH, QUERY
-from gateway.codecs.program import Found, Limits, Program, Tally
+from gateway.codecs.program import Limits, Program, Tally
 from gateway.codecs.steps import remasked
 from gateway.codecs.table import media_type, reader_for
 from gateway.codecs.unread import NOTHING, UNREAD
-from gateway.contacts.model import Standing
-from gateway.contacts.normalise import normalise
-from gateway.contacts.rules import Subject, Verdict, judge
-from gateway.errors import HushgateError, PayloadError, StoreError
-from gateway.exchange.commands import Collect, Command, Lookup
+from gateway.errors import PayloadError
+from gateway.exchange.commands import Collect, Command
+from gateway.exchange.contacting import reach
 from gateway.exchange.facts import Facts
 from gateway.exchange.finding import Addressed
 from gateway.exchange.leaving import Carried, leave_out
@@ -25,7 +23,6 @@ from gateway.http1.fields import Headers
 from gateway.http1.head import RequestHead
 from gateway.masking.echoes import Echoes
 from gateway.masking.guards import Compared
-from gateway.model import Channel
 from gateway.policy.plan import Plan, Side
 from gateway.policy.snapshot import Snapshot
 
@@ -76,7 +73,7 @@ def ask(
         elif raw:
             unread = _unread(facts, plan, head, raw, limits)
     if plan.channel:
-        yield from _contact(facts, snapshot, plan, carriers)
+        yield from reach(facts, snapshot, plan, carriers)
     if plan.records or facts.dropped:
         yield from leave_out(facts, snapshot, plan, carriers, limits)
     _remember(facts, snapshot, plan, carriers)
@@ -132,91 +129,6 @@ def _body(facts: Facts, plan: Plan, head: RequestHead, body: bytes, limits: Limi
         )
     document = codec.parse(restored_body(facts, plan, body, content_type, reader, limits), limits)
     return Carried(name, codec, program, document, codec.find(document, program), came=body)
-
-
-@dataclass(slots=True)
-class _Recipient:
-    carried: Carried
-    found: Found
-    channel: Channel
-    value: str
-    pseudonym: str
-
-
-def _contact(
-    facts: Facts, snapshot: Snapshot, plan: Plan, carriers: list[Carried]
-) -> Generator[Command, Any, None]:
-    """Judge every recipient; refuse the request, or mark the ones to drop when the rules allow that."""
-    recipients = _recipients(snapshot, plan, carriers)
-    if not recipients:
-        raise Refused("contact_unknown_recipient", "no recipient was found where the operation names one")
-    standings = yield from _standings(plan, recipients)
-    refused: list[Verdict] = []
-    for recipient, standing in zip(recipients, standings, strict=True):
-        facts.subjects[recipient.pseudonym] = None
-        kind = recipient.carried.program.slots[recipient.found.slot].subject or "record"
-        verdict = judge(
-            Subject(kind, recipient.value),
-            standing,
-            recipient.channel,
-            plan.purposes,
-            plan.contact.get(recipient.channel, ()),
-            facts.now,
-        )
-        facts.shadow.update(dict.fromkeys(verdict.shadow))
-        if not verdict.allowed:
-            refused.append(verdict)
-            _leave_out(recipient, verdict)
-            facts.rules.update(dict.fromkeys(verdict.rules))
-    if len(refused) == len(recipients):
-        raise _refusal(refused[0])
-    facts.dropped = len(refused)
-
-
-def _standings(plan: Plan, recipients: list[_Recipient]) -> Generator[Command, Any, list[Standing]]:
-    """Ask the registry. Raises StoreError, also when it does not answer (a plane's timeout)."""
-    try:
-        found: list[Standing] = yield Lookup(plan.tenant, [r.pseudonym for r in recipients])
-    except StoreError:
-        raise
-    except HushgateError as error:
-        raise StoreError("registry_unavailable", "") from error
-    return found
-
-
-def _leave_out(recipient: _Recipient, verdict: Verdict) -> None:
-    if not (verdict.on_refusal == "drop" and recipient.found.droppable):
-        raise _refusal(verdict)
-    recipient.carried.drop[recipient.found.ordinal] = verdict.reason
-
-
-def _refusal(verdict: Verdict) -> Refused:
-    leave = verdict.on_refusal == "drop"
-    return Refused(verdict.reason, rules=verdict.rules, retry_after=verdict.retry_after, droppable=leave)
-
-
-def _recipients(snapshot: Snapshot, plan: Plan, carriers: list[Carried]) -> list[_Recipient]:
-    pseudonymise = snapshot.pseudonymiser(plan.tenant)
-    recipients = []
-    for carried in carriers:
-        for found in carried.found:
-            slot = carried.program.slots[found.slot]
-            if slot.role != "recipient" or slot.subject is None:
-                continue
-            value = normalise(slot.subject, found.value, plan.country)
-            if value is None:
-                raise Refused("contact_unknown_recipient", f"a recipient could not be read, at {slot.path}")
-            recipients.append(
-                _Recipient(carried, found, _channel(plan, found), value, pseudonymise(slot.subject, value))
-            )
-    return recipients
-
-
-def _channel(plan: Plan, found: Found) -> Channel:
-    """Messages to `whatsapp:` addresses are WhatsApp, whatever the operation is called."""
-    if "whatsapp" in plan.contact and found.value[:9].lower() == "whatsapp:":
-        return "whatsapp"
-    return plan.channel or "call"
 
 
 def _remember(facts: Facts, snapshot: Snapshot, plan: Plan, carriers: list[Carried]) -> None:

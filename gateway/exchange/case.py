@@ -5,19 +5,26 @@ JSON in a case is held as text (see `gateway.exchange.casefile`), so that `1.10`
 
 from typing import Literal
 
-from gateway.contacts.model import Consent, Suppression
+from gateway.contacts.model import Consent, Entry, Suppression
 from gateway.model import Struct, SubjectKind
 
 Effect = Literal["allow", "refuse", "error"]
 
 
 class Known(Struct):
-    """What the registry knows of one subject, by the identifier as it would stand in traffic."""
+    """What the registry knows of one subject, by the identifier as it would stand in traffic.
+
+    `entries` are lines of its ledger, `linked` identifiers seen in one record with it, `reached` moments
+    (epoch seconds) of contacts that count under every limit.
+    """
 
     kind: SubjectKind
     value: str
     suppressions: tuple[Suppression, ...] = ()
     consents: tuple[Consent, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    linked: tuple[tuple[SubjectKind, str], ...] = ()
+    reached: tuple[float, ...] = ()
 
 
 class CaseRequest(Struct):

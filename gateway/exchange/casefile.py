@@ -2,10 +2,10 @@
 
 from base64 import b64decode
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, get_args
 from urllib.parse import urlencode
 
-from gateway.contacts.model import Consent, Suppression
+from gateway.contacts.model import Act, Consent, Entry, Suppression
 from gateway.errors import REASONS
 from gateway.exchange.case import Case, CaseRequest, CaseResponse, Expectation, Known, SentExpectation
 from gateway.exchange.casejson import JsonText
@@ -119,9 +119,21 @@ def _known(
     subject: tuple[str, str],
     suppress: tuple[Suppression, ...] = (),
     consent: tuple[Consent, ...] = (),
+    entries: tuple[dict[str, object], ...] = (),
+    linked: tuple[tuple[str, str], ...] = (),
+    reached: tuple[float, ...] = (),
 ) -> Known:
     kind, value = subject
-    return Known(kind=kind, value=value, suppressions=suppress, consents=consent)  # type: ignore[arg-type]  # as above
+    lines = [Entry(id=str(at), subject="", **{"at": 0.0, **line}) for at, line in enumerate(entries)]  # type: ignore[arg-type]  # as above
+    return Known(
+        kind=kind,  # type: ignore[arg-type]  # as above
+        value=value,
+        suppressions=suppress,
+        consents=consent,
+        entries=tuple(lines),
+        linked=linked,  # type: ignore[arg-type]  # as above
+        reached=reached,
+    )
 
 
 def _subject(**values: str) -> tuple[str, str]:
@@ -211,15 +223,34 @@ _CONSENT: Final = Table(
     ),
     _consent,
 )
+_ENTRY: Final = Table(
+    "a line of the ledger",
+    (
+        Key("act", one_of(*get_args(Act)), "What it says.", required=True),
+        Key("at", _MOMENT, "When; before everything else if left out."),
+        Key("channel", _CHANNEL, "Only this channel; every channel if left out."),
+        Key("purpose", NAME, "Only this purpose; every purpose if left out."),
+        Key("sender", TEXT, "Only this sender; every sender if left out."),
+        Key("until", _MOMENT, "When it ends."),
+        Key("text", TEXT, "Version of the text agreed to."),
+        Key("evidence", TEXT, "SHA-256 of the proof."),
+        Key("detail", TEXT, "Of `zone`: where the subject lives."),
+        Key("source", TEXT, "Where it comes from."),
+    ),
+    lambda **values: values,
+)
 _KNOWN: Final = Table(
     "a registry entry",
     (
         Key("subject", _SUBJECT, "Who.", required=True),
         Key("suppress", ListOf(_SUPPRESSION, one=True), "Why they must not be contacted."),
         Key("consent", ListOf(_CONSENT, one=True), "What they agreed to."),
+        Key("entries", ListOf(_ENTRY, one=True), "Lines of their ledger."),
+        Key("linked", ListOf(_SUBJECT, one=True), "Identifiers seen in one record with this one."),
+        Key("reached", ListOf(_MOMENT, one=True), "When they were reached before, under every limit."),
     ),
     _known,
-    some=("suppress", "consent"),
+    some=("suppress", "consent", "entries", "linked", "reached"),
 )
 _SENT: Final = Table(
     "the request sent upstream",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gateway.audit.record import Record
+from gateway.contacts.model import Reservation
 from gateway.errors import HushgateError
 from gateway.model import Location, Upstream
 
@@ -49,6 +50,26 @@ class Lookup:
 
     tenant: str
     pseudonyms: Sequence[str]
+
+
+@dataclass(slots=True)
+class Reserve:
+    """Count contacts that are about to be made (contacts.model.Ledger.reserve). `now` in epoch seconds.
+
+    Answer: list[float | None], when each would be within its limits, None where it is. Throws StoreError.
+    """
+
+    tenant: str
+    wanted: Sequence[Reservation]
+    now: float
+
+
+@dataclass(slots=True)
+class GiveBack:
+    """Reservations of contacts that were surely not made. Answer: None. Throws StoreError."""
+
+    tenant: str
+    ids: Sequence[str]
 
 
 @dataclass(slots=True)
@@ -230,6 +251,8 @@ class Hangup:
 Command = (
     Collect
     | Lookup
+    | Reserve
+    | GiveBack
     | Acquire
     | Append
     | Send

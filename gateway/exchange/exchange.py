@@ -9,6 +9,7 @@ act's Send after its intent. tests/exchange holds this as an assertion on the li
 """
 
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -23,6 +24,7 @@ from gateway.exchange.commands import (
     Acquire,
     CollectAnswer,
     Command,
+    GiveBack,
     Next,
     NotPermitted,
     Pipe,
@@ -111,6 +113,8 @@ class Exchange:
     ) -> Generator[Command, Any, None]:
         """Record a refusal and answer it. When the record is not accepted, say only that."""
         facts = self.facts
+        if facts.reserved and not facts.forwarded:
+            yield from self._give_back()
         head, body = self._problem(error.reason, error, rules, retry_after)
         phase: Phase = "outcome" if facts.intended else "refusal"
         try:
@@ -119,6 +123,13 @@ class Exchange:
         except StoreError as unwritten:
             head, body = self._problem(unwritten.reason, unwritten)
         yield Release(head, body, abandon=True)
+
+    def _give_back(self) -> Generator[Command, Any, None]:
+        """Contacts that are not made after all do not count. Where that fails, they do: the stricter way."""
+        plan = self.facts.plan
+        if plan is not None:
+            with suppress(HushgateError):
+                yield GiveBack(plan.tenant, self.facts.reserved)
 
     def _problem(
         self,
@@ -170,6 +181,7 @@ class Exchange:
         request = self._request_head(head, plan, asked, looks(facts, plan) or bool(parts), offer)
         retry = head.method in IDEMPOTENT and (asked.body is not None or not (head.chunked or head.length))
         got: ResponseHead
+        facts.forwarded = True
         if asked.upload is None:
             got = yield Send(request, asked.body, retry, upgrade=offer is not None)
         else:

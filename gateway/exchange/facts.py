@@ -25,7 +25,8 @@ class Facts:
     gateway, so that links lead back to it; None where it names the upstream's own host. `target`: the path
     asked of it. `parts` are the operations an envelope holds. `dropped` counts who was left out and is told
     of, `withheld` records that are missing without a word. `echoes`: what came as tokens, and must
-    not come back in clear. `sent`, `received`, `close`: of a WebSocket, as in its records.
+    not come back in clear. `sent`, `received`, `close`: of a WebSocket, as in its records. `reserved`: ids
+    under which contacts were counted, shared with parts; `forwarded`: the request is on its way, they count.
     """
 
     # Written out rather than generated: one of these is made for every request.
@@ -36,6 +37,7 @@ class Facts:
         "closed",
         "dropped",
         "echoes",
+        "forwarded",
         "head",
         "id",
         "identity",
@@ -52,6 +54,7 @@ class Facts:
         "plan",
         "received",
         "request_bytes",
+        "reserved",
         "response_bytes",
         "restored",
         "rules",
@@ -102,10 +105,10 @@ class Facts:
         self.leaving: Leaving | None = None
         self.address = ""
         self.location: Location | None = None
-        self.request_bytes = 0
-        self.response_bytes = 0
+        self.request_bytes = self.response_bytes = 0
         self.waited = 0.0
-        self.intended = self.closed = False
+        self.intended = self.closed = self.forwarded = False
+        self.reserved: list[str] = []
         self.pack: Pack | None = None
         self.parts: tuple[str, ...] = ()
 
@@ -129,6 +132,7 @@ class Facts:
         """Those of one of the calls in an envelope; for `absorb`."""
         made = Facts(self.id, self.head, self.peer, self.now, self.tick, self.scheme)
         made.identity, made.pack, made.echoes = self.identity, self.pack, self.echoes
+        made.reserved = self.reserved
         return made
 
     def absorb(self, part: "Facts") -> None:

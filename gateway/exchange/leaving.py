@@ -9,7 +9,7 @@ from gateway.codecs.json import JSON
 from gateway.codecs.program import Codec, Found, Limits, Program
 from gateway.codecs.records import Owner, array_at, owners
 from gateway.contacts.alone import names
-from gateway.exchange.alone import WITHHELD, Record, enforced, remove, withheld
+from gateway.exchange.alone import Record, enforced, remove, withheld
 from gateway.exchange.commands import Command
 from gateway.exchange.facts import Facts
 from gateway.exchange.partial import Leaving, LeftOut, written
@@ -92,7 +92,7 @@ def _leave(
     """Returns how many went that contact rules had not dropped."""
     left = _dropped(batch)
     alone = [each for each in gone if each.owner is not None and each.owner.at not in left]
-    left.update((each.owner.at, WITHHELD) for each in alone if each.owner is not None)
+    left.update((each.owner.at, each.why) for each in alone if each.owner is not None)
     if left and len(left) == len(batch.inputs):
         raise Refused(min(left.items())[1], droppable=True)
     answers = enforced(plan, "response")

@@ -11,10 +11,10 @@ from typing import Any
 
 from gateway.audit.record import Record
 from gateway.codecs.program import Limits
-from gateway.contacts.model import UNKNOWN, Standing
-from gateway.contacts.normalise import normalise
+from gateway.contacts.model import UNKNOWN, Reservation, Standing
 from gateway.errors import HushgateError, InternalError, UpstreamError
-from gateway.exchange.case import Case, CaseResponse, Known, Outcome, Sent
+from gateway.exchange.case import Case, CaseResponse, Outcome, Sent
+from gateway.exchange.caseregistry import reached_of, standings_of
 from gateway.exchange.commands import (
     Acquire,
     Append,
@@ -27,6 +27,7 @@ from gateway.exchange.commands import (
     NotPermitted,
     Pipe,
     Release,
+    Reserve,
     Send,
     Through,
     Write,
@@ -59,6 +60,7 @@ class Script:
 
     body: bytes = b""
     standings: Mapping[str, Standing] = field(default_factory=dict)
+    reached: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     addresses: tuple[str, ...] = (ADDRESS,)
     answer: ResponseHead | None = None
     answer_body: bytes = b""
@@ -81,6 +83,8 @@ class Script:
                 return self.body[: limit + 1] if part else _within(self.body, limit)
             case Lookup(_, pseudonyms):
                 return [self.standings.get(pseudonym, UNKNOWN) for pseudonym in pseudonyms]
+            case Reserve(_, wanted, now):
+                return [freed(each, self.reached.get(each.subject, ()), now) for each in wanted]
             case Acquire(_, permit):
                 permitted = [address for address in self.addresses if permit(address) is not None]
                 return permitted[0] if permitted else NotPermitted(self.addresses)
@@ -137,6 +141,16 @@ class Script:
         if isinstance(last, Release):
             return last.head, last.body
         raise InternalError("the exchange released nothing")
+
+
+def freed(wanted: Reservation, reached: Sequence[float], now: float) -> float | None:
+    """When a contact would be within its limits, from when its person was reached before; None: now."""
+    over = [
+        counted[-cap.limit] + cap.window
+        for cap in wanted.caps
+        if len(counted := sorted(at for at in reached if now - cap.window < at <= now)) >= cap.limit
+    ]
+    return max(over, default=None)
 
 
 def _within(body: bytes, limit: int) -> bytes:
@@ -223,7 +237,8 @@ def play_case(case: Case, snapshot: Snapshot, client: Client, limits: Limits | N
     )
     script = Script(
         body=case.request.body,
-        standings=_standings(case.registry, tenant.policy(), snapshot),
+        standings=standings_of(case.registry, tenant.policy(), snapshot),
+        reached=reached_of(case.registry, tenant.policy(), snapshot),
         addresses=(case.address or ADDRESS,),
         answer=_answer(case.response, case.request.method) if case.response else None,
         answer_body=case.response.body if case.response else b"",
@@ -278,19 +293,6 @@ def _answer(response: CaseResponse, method: str) -> ResponseHead:
     elif not any(name.lower() == b"transfer-encoding" for name, _ in headers):
         headers.append((b"Content-Length", b"%d" % len(response.body)))
     return parse_response_head(response_head(response.status, b"", headers), method, LIMITS)
-
-
-def _standings(known: Sequence[Known], policy: Policy, snapshot: Snapshot) -> dict[str, Standing]:
-    pseudonymise = snapshot.pseudonymiser(policy.tenant)
-    found: dict[str, Standing] = {}
-    for person in known:
-        value = normalise(person.kind, person.value, policy.country)
-        if value is None:
-            raise InternalError(f"a {person.kind} in the case's registry cannot be read")
-        found[pseudonymise(person.kind, value)] = Standing(
-            suppressions=person.suppressions, consents=person.consents
-        )
-    return found
 
 
 def _sent(send: Send | None) -> Sent | None:

@@ -6,11 +6,12 @@ The one `except Exception` of every plane is here, and it blocks.
 import logging
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
+from inspect import isawaitable
 from typing import Any, Final, Protocol
 
 from gateway.audit.record import Log
 from gateway.contacts.model import Registry
-from gateway.errors import HushgateError, InternalError, where
+from gateway.errors import HushgateError, InternalError, StoreError, where
 from gateway.exchange.commands import (
     Acquire,
     Append,
@@ -19,6 +20,7 @@ from gateway.exchange.commands import (
     Collect,
     CollectAnswer,
     Command,
+    GiveBack,
     Hangup,
     Lookup,
     Next,
@@ -27,6 +29,7 @@ from gateway.exchange.commands import (
     Pipe,
     Receive,
     Release,
+    Reserve,
     Send,
     Switch,
     Write,
@@ -108,7 +111,13 @@ class Stepper:
         self.services = services
         self._run: Generator[Command, Any, Any] | None = None
         self._epoch = 0
-        self._do = do | {Lookup: self._lookup, Append: self._append}
+        own = (
+            (Lookup, self._lookup),
+            (Reserve, self._reserve),
+            (GiveBack, self._give_back),
+            (Append, self._append),
+        )
+        self._do = do | dict(own)
 
     def ended(self, made: Any) -> None:
         """The generator has returned this."""
@@ -160,6 +169,23 @@ class Stepper:
     def _lookup(self, command: Lookup) -> Any:
         found = self.services.registry.standings(command.tenant, command.pseudonyms)
         if isinstance(found, list):
+            return found
+        self.services.spawn(found, *self.continuations())
+        return PENDING
+
+    def _reserve(self, command: Reserve) -> Any:
+        return self._ledger("reserve", command.tenant, command.wanted, command.now)
+
+    def _give_back(self, command: GiveBack) -> Any:
+        return self._ledger("release", command.tenant, command.ids)
+
+    def _ledger(self, name: str, *given: object) -> Any:
+        """Ask the registry for what only one that is written to can do. Raises StoreError where it cannot."""
+        do = getattr(self.services.registry, name, None)
+        if do is None:
+            raise StoreError("registry_unavailable", "this registry does not count contacts")
+        found = do(*given)
+        if not isawaitable(found):
             return found
         self.services.spawn(found, *self.continuations())
         return PENDING

@@ -137,6 +137,7 @@ def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
         restoring=compiler.restoring(it, live),
         unnamed=compiler.unnamed(it.operation),
         contact=contact,
+        limits=any(check.contact.at_most for checks in contact.values() for check in checks),
         records=records,
         permission=permission,
         shadow=tuple(rule.id for rule in access if rule.mode == "shadow"),
@@ -186,7 +187,7 @@ def _records(live: list[Rule]) -> dict[Direction, tuple[RecordCheck, ...]]:
     """Checks of the people named in a request, and in its answer; only directions that have any."""
     made = {
         direction: tuple(
-            RecordCheck(rule.id, rule.mode, rule.records.suppressed_on, rule.on_refusal)
+            RecordCheck(rule.id, rule.mode, rule.records.suppressed_on, rule.on_refusal, rule.records.whom)
             for rule in live
             if rule.records and rule.scope.direction in (None, direction)
         )

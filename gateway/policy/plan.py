@@ -157,6 +157,8 @@ class Plan:
     """What query parameters that no data map names may not ask."""
     contact: Mapping[Channel, tuple[Check, ...]]
     """Checks per channel a recipient can turn out to be on; empty when the operation has no channel."""
+    limits: bool
+    """Whether any of them limits how often somebody is reached."""
     records: Mapping[Direction, tuple[RecordCheck, ...]]
     """Checks of the people named in a direction; without any the registry is not asked about them."""
     permission: Gate

@@ -27,8 +27,9 @@ from gateway.model import (
     WriteBack,
 )
 from gateway.policy.catalogue import Catalogue
+from gateway.policy.narrowing import many
 from gateway.policy.operators import EXPECTED, OPERATOR, PLAIN, plugin_name
-from gateway.policy.rulekinds import RULE, many
+from gateway.policy.rulekinds import RULE
 from gateway.policy.taxonomy import CATEGORY, COUNTRY, USE
 from gateway.strict.checks import Refers, Unique, scalars, select
 from gateway.strict.document import Node, describe, read
@@ -183,8 +184,8 @@ class _File:
     fields: dict[str, object]
 
 
-def _file(**fields: object) -> _File:
-    return _File(fields)
+def _file(rules: tuple[tuple[Rule, ...], ...] = (), **fields: object) -> _File:
+    return _File({**fields, "rules": tuple(rule for those in rules for rule in those)})
 
 
 ROOT: Final = Table(

@@ -1,148 +1,49 @@
 """The six kinds of rules and what narrows them, as tables. Pure."""
 
-from dataclasses import dataclass
-from functools import cache
-from typing import Final, get_args
-from zoneinfo import ZoneInfo, available_timezones
+from collections.abc import Collection
+from typing import Any, Final, get_args
 
 import msgspec
 
 from gateway.model import (
     Channel,
     Contact,
-    Direction,
     Mask,
     Mode,
     OnRefusal,
     Records,
-    Requirement,
     Residency,
     Rule,
-    Scope,
-    Weekday,
+    Whom,
 )
+from gateway.policy.contactkind import CONDITIONS, conditions
+from gateway.policy.jurisdictions import PRESETS, Line
+from gateway.policy.narrowing import CHANNEL, NARROWING, Part, many, merged, narrowing
 from gateway.policy.operators import OPERATOR
-from gateway.policy.taxonomy import CATEGORY, COUNTRY, OPERATOR_NAME, REGION, USE
-from gateway.strict.kinds import FLAG, Kind, Word, one_of
-from gateway.strict.report import nearest
-from gateway.strict.shapes import Fault, Key, ListOf, Table
-from gateway.strict.words import DATE, GLOB, HOURS, NAME
+from gateway.policy.taxonomy import CATEGORY, OPERATOR_NAME, REGION
+from gateway.strict.kinds import FLAG, one_of
+from gateway.strict.shapes import Fault, Key, Table
+from gateway.strict.words import DATE, NAME
 
-Narrow = dict[str, tuple[str, ...] | str]
-"""Narrowing keys as written in one place: field of Scope -> value."""
-
-_DAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)
+_NARROW: Final = frozenset(key.name for key in NARROWING)
 
 
-def many[T](kind: Kind[T]) -> ListOf[T]:
-    """One or several, as rule files write most things."""
-    return ListOf(kind, one=True)
-
-
-_CHANNEL: Final = one_of(*get_args(Channel))
-NARROWING: Final = (
-    Key("roles", many(NAME), "Only for clients with one of these roles."),
-    Key("clients", many(NAME), "Only for these clients (their `id`)."),
-    Key("purposes", many(USE), "Only when the client acts for one of these data uses."),
-    Key("providers", many(NAME), "Only for these providers."),
-    Key("operations", many(GLOB), "Only for operations whose `provider.operation` matches a pattern (`*`)."),
-    Key("channels", many(_CHANNEL), "Only for operations that reach a person on one of these channels."),
-    Key("direction", one_of(*get_args(Direction)), "Only for requests, or only for responses."),
-    Key("regions", many(REGION), "Only for upstreams in one of these regions."),
-    Key("data", many(CATEGORY), "Only for operations that carry one of these data categories."),
-)
-
-
-def _narrowing(*without: str) -> tuple[Key, ...]:
-    return tuple(key for key in NARROWING if key.name not in without)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A kind's mapping: its own value, and the narrowing written inside it."""
-
-    narrow: Narrow
-    contact: Contact | None = None
-    residency: Residency | None = None
-    records: Records | None = None
-
-
-@cache
-def _timezone(text: str) -> str | None:
-    if text == "subject":
-        return text
-    try:
-        return ZoneInfo(text).key
-    except (LookupError, OSError, ValueError):
-        return None
-
-
-def _nearest_timezone(text: str) -> str | None:
-    return nearest(text, ("subject", *available_timezones()))
-
-
-@cache
-def _calendars() -> frozenset[str]:
-    from holidays.utils import list_supported_countries  # reading all calendars takes a tenth of a second
-
-    return frozenset(list_supported_countries())
-
-
-def _holidays(text: str) -> str | None:
-    return text if text == "subject" or text in _calendars() else None
-
-
-_DAY_NUMBER: Final = {str(day): number for number, day in enumerate(_DAYS)}
-
-
-def _days(text: str) -> tuple[Weekday, ...] | None:
-    first, dash, last = (part.strip() for part in text.partition("-"))
-    start, end = _DAY_NUMBER.get(first), _DAY_NUMBER.get(last if dash else first)
-    if start is None or end is None:
-        return None
-    return tuple(_DAYS[(start + n) % 7] for n in range((end - start) % 7 + 1))
-
-
-def _contact(
-    require: Requirement = "no_suppression",
-    within: tuple[int, int] | None = None,
-    days: tuple[tuple[Weekday, ...], ...] = (),
-    timezone: str = "subject",
-    holidays: str | None = None,
-    **narrow: tuple[str, ...] | str,
-) -> Part:
-    start, end = within or (None, None)
-    allowed = {day for span in days for day in span}
-    week = tuple(day for day in _DAYS if day in allowed)
-    terms = Contact(require=require, start=start, end=end, days=week, timezone=timezone, holidays=holidays)
-    return Part(narrow, contact=terms)
+def _contact(preset: str | None = None, **written: Any) -> Part | Fault:
+    narrow = {name: value for name, value in written.items() if name in _NARROW}
+    terms = conditions(**{name: value for name, value in written.items() if name not in _NARROW})
+    if preset is not None and terms != Contact():
+        return Fault("preset", "'preset' beside other conditions", "a rule of their own for other conditions")
+    return Part(narrow, contact=terms, preset=preset)
 
 
 CONTACT: Final = Table(
     "contact",
     (
+        *CONDITIONS,
         Key(
-            "require",
-            one_of(*get_args(Requirement)),
-            "What a recipient must have: no suppression, a consent, or a confirmed (double opt-in) consent.",
-            default="no_suppression",
-        ),
-        Key("within", HOURS, "Hours of the day in which contact is allowed; the end is not included."),
-        Key(
-            "days",
-            many(Word("a day or span of days such as mon-sat", _days, _DAYS)),
-            "Days on which contact is allowed.",
-        ),
-        Key(
-            "timezone",
-            Word("'subject' or a time zone such as Europe/Paris", _timezone, hint=_nearest_timezone),
-            "Where `within` and `days` are read: the recipient's own zone, or a fixed one.",
-            default="subject",
-        ),
-        Key(
-            "holidays",
-            Word(f"'subject' or {COUNTRY.expected} with a holiday calendar", _holidays, hint=COUNTRY.hint),
-            "No contact on public holidays: of the recipient's country, or of a fixed one.",
+            "preset",
+            one_of(*PRESETS),
+            "What the law of a country asks for (see jurisdictions.md): a rule for each of its lines.",
         ),
         *NARROWING,
     ),
@@ -166,7 +67,7 @@ RESIDENCY: Final = Table(
         Key("regions", many(REGION), "Where the data may go."),
         Key("adequacy", FLAG, "Also countries with an adequacy decision in force that day.", default="false"),
         Key("operators", many(OPERATOR_NAME), "Who may run the machines it goes to."),
-        *_narrowing("regions"),
+        *narrowing("regions"),
     ),
     _residency,
     some=("regions", "operators"),
@@ -174,8 +75,10 @@ RESIDENCY: Final = Table(
 )
 
 
-def _records(suppressed_on: tuple[Channel, ...] = (), **narrow: tuple[str, ...] | str) -> Part:
-    return Part(narrow, records=Records(suppressed_on=suppressed_on))
+def _records(
+    of: tuple[Whom, ...], suppressed_on: tuple[Channel, ...] = (), **narrow: tuple[str, ...] | str
+) -> Part:
+    return Part(narrow, records=Records(suppressed_on=suppressed_on, whom=of))
 
 
 RECORDS: Final = Table(
@@ -183,13 +86,19 @@ RECORDS: Final = Table(
     (
         Key(
             "suppressed_on",
-            many(_CHANNEL),
-            "Only people who are suppressed on one of these channels; on any when left out.",
+            many(CHANNEL),
+            "Only people who are suppressed, or object, on one of these channels; on any when left out.",
+        ),
+        Key(
+            "of",
+            many(one_of(*get_args(Whom))),
+            "Whose records are left alone; those of people who were erased always are.",
+            default="[suppressed, objected]",
         ),
         *NARROWING,
     ),
     _records,
-    doc="Records of suppressed people, which are neither sent nor answered.",
+    doc="Records of people who are to be left alone, which are neither sent nor answered.",
 )
 
 
@@ -225,18 +134,13 @@ UNLESS: Final = Table(
     lambda tenant_consent: tenant_consent,
 )
 
-_OWN: Final[dict[str, str]] = {"with": "mask", "to": "mask"}
-"""Keys that belong to one kind of rule."""
-
-
-def _merged(parts: list[Narrow]) -> Scope | Fault:
-    scope: Narrow = {}
-    for part in parts:
-        for name, value in part.items():
-            if name in scope:
-                return Fault(name, f"{name!r} both in the rule and inside its kind", "each key in one place")
-            scope[name] = value
-    return msgspec.convert(scope, Scope)
+_CARRIED_OUT: Final[dict[OnRefusal, tuple[str, ...]]] = {
+    "refuse": (),
+    "drop": ("contact", "records"),
+    "hold": ("contact",),
+    "hide": ("records",),
+}
+"""Kinds of rules that may be carried out so (any, where none is named)."""
 
 
 def _rule(
@@ -245,24 +149,20 @@ def _rule(
     mode: Mode,
     on_refusal: OnRefusal,
     mask: tuple[str, ...] = (),
-    contact: Part | None = None,
-    residency: Part | None = None,
-    access: Part | None = None,
-    records: Part | None = None,
     seal: tuple[str, ...] = (),
     operator: Mask | None = None,
-    to: Part | None = None,
     since: str | None = None,
     until: str | None = None,
     unless: tuple[str, ...] = (),
-    **narrow: tuple[str, ...] | str,
-) -> Rule | Fault:
-    scope = _merged([narrow, *(part.narrow for part in (contact, residency, access, records, to) if part)])
-    if fault := _misfit(mask, contact or records, operator, to, on_refusal) or _backwards(since, until):
+    **rest: Any,
+) -> tuple[Rule, ...] | Fault:
+    parts: dict[str, Part] = {name: rest.pop(name) for name in _PARTS if name in rest}
+    scope = merged([rest, *(part.narrow for part in parts.values())])
+    if fault := _misfit(mask, parts, operator, on_refusal) or _backwards(since, until):
         return fault
     if isinstance(scope, Fault):
         return scope
-    return Rule(
+    rule = Rule(
         id=id,
         line=line,
         scope=scope,
@@ -273,20 +173,51 @@ def _rule(
         consents=unless,
         mask=tuple(dict.fromkeys(mask)),
         operator=(operator or Mask(op="redact")) if mask else None,
-        contact=contact.contact if contact else None,
-        residency=residency.residency if residency else None,
-        access=access is not None,
+        contact=parts["contact"].contact if "contact" in parts else None,
+        residency=parts["residency"].residency if "residency" in parts else None,
+        access="access" in parts,
         seal=tuple(dict.fromkeys(seal)),
-        records=records.records if records else None,
+        records=parts["records"].records if "records" in parts else None,
+    )
+    preset = parts["contact"].preset if "contact" in parts else None
+    return _by_law(rule, preset) if preset else (rule,)
+
+
+_PARTS: Final = ("contact", "residency", "access", "records", "to")
+"""Keys of a rule that hold a mapping of their own."""
+
+
+def _by_law(rule: Rule, preset: str) -> tuple[Rule, ...] | Fault:
+    """A rule for each line of a preset, narrowed as the rule that names it is."""
+    made = tuple(_of_line(rule, line) for line in PRESETS[preset].lines)
+    kept = tuple(each for each in made if each is not None)
+    return kept or Fault("contact", f"no line of {preset!r} left by 'channels'", "channels that it speaks of")
+
+
+def _of_line(rule: Rule, line: Line) -> Rule | None:
+    scope, own = rule.scope, line.channels
+    channels = tuple(c for c in own if c in scope.channels) if scope.channels else own
+    if not channels:
+        return None
+    narrowed = msgspec.structs.replace(scope, channels=channels, purposes=scope.purposes or line.purposes)
+    return msgspec.structs.replace(
+        rule,
+        id=f"{rule.id}.{line.id}",
+        scope=narrowed,
+        since=max(filter(None, (rule.since, line.since)), default=None),
+        until=min(filter(None, (rule.until, line.until)), default=None),
+        contact=line.contact,
     )
 
 
 def _misfit(
-    mask: tuple[str, ...], people: Part | None, operator: Mask | None, to: Part | None, on_refusal: OnRefusal
+    mask: tuple[str, ...], parts: Collection[str], operator: Mask | None, on_refusal: OnRefusal
 ) -> Fault | None:
-    if on_refusal == "drop" and not people:
-        return Fault("on_refusal", "'drop' without contact or records", "'drop' where people can be left out")
-    misplaced = "with" if operator and not mask else "to" if to and not mask else None
+    kinds = _CARRIED_OUT[on_refusal]
+    if kinds and not any(kind in parts for kind in kinds):
+        found = f"{on_refusal!r} without {' or '.join(kinds)}"
+        return Fault("on_refusal", found, f"{on_refusal!r} where people can be left out")
+    misplaced = "with" if operator and not mask else "to" if "to" in parts and not mask else None
     if misplaced:
         return Fault(misplaced, f"{misplaced!r} without mask", f"{misplaced!r} only in a mask rule")
     return None
@@ -316,7 +247,9 @@ RULE: Final = Table(
         Key(
             "on_refusal",
             one_of(*get_args(OnRefusal)),
-            "`drop` leaves the refused recipient or record out and goes on with the rest (contact, records).",
+            "`drop` leaves the refused recipient or record out and goes on with the rest (contact, records); "
+            "`hold` says when to ask again instead of leaving out whom time alone keeps (contact); `hide` is "
+            "`drop` for records, and answers 404 where one stands alone.",
             default="refuse",
         ),
         Key("unless", UNLESS, "What lifts the rule."),

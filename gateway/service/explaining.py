@@ -3,7 +3,9 @@
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import chain
+from math import isfinite
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -73,9 +75,31 @@ def explain_request(config: Config, head: bytes, body: bytes, client: str | None
 
 def describe(standing: Standing) -> str:
     """What the registry knows, in words; no identifier is in it."""
-    parts = [f"suppressed {_scope(s.channel, s.purpose)}" for s in standing.suppressions]
-    parts += [f"consent {c.state} {_scope(c.channel, c.purpose)}" for c in standing.consents]
+    parts = ["erased"] if standing.erased else []
+    parts += [f"objects {_scope(o.channel, o.purpose)}" for o in standing.objections]
+    if standing.restricted is not None:
+        parts.append(f"restricted to {', '.join(filter(None, standing.restricted)) or 'no use at all'}")
+    parts += [
+        f"suppressed {_scope(s.channel, s.purpose)}{' from ' + s.sender if s.sender else ''}"
+        for s in standing.suppressions
+    ]
+    parts += [
+        f"consent {c.state} {_scope(c.channel, c.purpose)}"
+        + (" with proof" if c.proven else "")
+        + _until(c.until)
+        for c in standing.consents
+    ]
+    if standing.customer is not None:
+        parts.append(f"customer{_until(standing.customer)}")
+    parts += [f"lives in {standing.zone}"] if standing.zone else []
+    parts += ["linked to other identifiers"] if standing.linked else []
     return "; ".join(parts) or "nothing is known"
+
+
+def _until(moment: float | None) -> str:
+    if moment is None or not isfinite(moment):
+        return ""
+    return f" until {datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _scope(channel: str | None, purpose: str | None) -> str:

@@ -143,6 +143,16 @@ HOURS: Final = Word('a time range within one day such as "09:00-20:00"', _hours)
 """Minutes of the day, from inclusive and to exclusive."""
 
 
+def _round(text: str) -> tuple[int, int] | None:
+    first, dash, last = text.partition("-")
+    start, end = _minute(first.strip()), _minute(last.strip())
+    return (start, end) if dash and start is not None and end is not None and start != end else None
+
+
+HOURS_ROUND: Final = Word('a time range such as "09:00-20:00", or "14:00-13:00" over midnight', _round)
+"""Minutes of the day; an end before the start is one of the next day."""
+
+
 class SecretRef(str):
     """A reference to a secret: `env:NAME` or `file:PATH`."""
 

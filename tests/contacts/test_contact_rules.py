@@ -1,14 +1,16 @@
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from gateway.contacts.model import UNKNOWN, Consent, ConsentState, Standing, Suppression
-from gateway.contacts.rules import REGISTRY_RULE, Check, Subject, Verdict, judge
+from gateway.contacts.model import UNKNOWN, Consent, ConsentState, Objection, Standing, Suppression
+from gateway.contacts.rules import REGISTRY_RULE, Check, Subject, Verdict, caps, judge
 from gateway.errors import REASONS
-from gateway.model import Channel, Contact, Requirement
+from gateway.model import Channel, Contact, Frequency, Requirement
 
 PHONE = Subject("phone", "+33612345678")
 NOON = datetime(2026, 6, 10, 10, 0, tzinfo=UTC).timestamp()
@@ -192,18 +194,195 @@ def test_a_recipient_is_left_out_only_when_every_failed_rule_says_so(
     assert verdict(standing, *checks).on_refusal == expected
 
 
+# ---- what the registry forbids --------------------------------------------------------------------------
+
+YES = Consent(state="confirmed")
+
+
+@pytest.mark.parametrize(
+    ("standing", "reason"),
+    [
+        (Standing(objections=(Objection(purpose="marketing"),)), "contact_objected"),
+        (Standing(objections=(Objection(),)), "contact_objected"),
+        (Standing(objections=(Objection(channel="call"),)), ""),
+        (Standing(objections=(Objection(purpose="essential"),)), ""),
+        (Standing(restricted=("essential.service",)), "contact_restricted"),
+        (Standing(restricted=(None,)), "contact_restricted"),
+        (Standing(restricted=("marketing", "essential")), ""),
+        (Standing(erased=True, objections=(Objection(),), suppressions=(Suppression(),)), "contact_erased"),
+        (Standing(objections=(Objection(),), suppressions=(Suppression(),)), "contact_objected"),
+    ],
+)
+def test_no_consent_helps_against_what_forbids(standing: Standing, reason: str) -> None:
+    agreed = Standing(
+        consents=(YES,),
+        suppressions=standing.suppressions,
+        objections=standing.objections,
+        restricted=standing.restricted,
+        erased=standing.erased,
+    )
+    found = verdict(agreed, needs("consent"))
+    assert (found.allowed, found.reason) == (not reason, reason)
+    assert found.rules == ((REGISTRY_RULE,) if reason else ())
+
+
+def test_a_restriction_leaves_nothing_where_no_purpose_is_known() -> None:
+    assert not verdict(Standing(restricted=("marketing",)), purposes=()).allowed
+    assert not verdict(Standing(restricted=("marketing",)), purposes=(SMS, "essential.service")).allowed
+
+
+@pytest.mark.parametrize(
+    ("scope", "senders", "stopped"),
+    [
+        (None, ("+33199009900",), True),
+        ("+33199009900", ("+33199009900",), True),
+        ("+33199009900", ("+33199009901",), False),
+        ("+33199009900", (), True),
+        ("+33199009900", ("+33199009901", "+33199009900"), True),
+        ("+33199009900", ("mg0123",), True),
+        ("mg0123", ("mg0124",), False),
+        ("news@shop.example", ("billing@shop.example",), False),
+    ],
+)
+def test_a_stop_to_one_sender_stops_that_one(
+    scope: str | None, senders: tuple[str, ...], stopped: bool
+) -> None:
+    standing = Standing(suppressions=(Suppression(sender=scope),))
+    assert judge(PHONE, standing, "sms", (SMS,), (), NOON, senders).allowed is not stopped
+
+
+# ---- what a rule requires -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "enough"),
+    [
+        (Consent(state="granted", until=NOON + 1), True),
+        (Consent(state="granted", until=NOON), False),
+        (Consent(state="granted", at=NOON + 1), False),
+        (Consent(state="pending", until=NOON + 1), False),
+        (Consent(state="pending", until=NOON - 1), False),
+    ],
+)
+def test_a_consent_has_its_time(given: Consent, enough: bool) -> None:
+    assert verdict(Standing(consents=(given,)), needs("consent")).allowed is enough
+
+
+def test_an_expired_consent_takes_its_scope_out_of_a_broader_one() -> None:
+    both = (consent("granted"), Consent(state="granted", channel="sms", until=NOON - 1))
+    assert not verdict(Standing(consents=both), needs("consent")).allowed
+    assert verdict(Standing(consents=both), needs("consent"), channel="call").allowed
+
+
+CUSTOMER, PAST = Standing(customer=NOON + 1), Standing(customer=NOON)
+PROVEN = Consent(state="granted", proven=True)
+
+
+@pytest.mark.parametrize(
+    ("require", "standing", "enough"),
+    [
+        ("proven_consent", Standing(consents=(YES,)), False),
+        ("proven_consent", Standing(consents=(PROVEN,)), True),
+        ("proven_consent", Standing(consents=(PROVEN, consent("withdrawn", "sms"))), False),
+        ("customer", CUSTOMER, True),
+        ("customer", PAST, False),
+        ("customer", Standing(consents=(YES,)), False),
+        ("customer", Standing(customer=NOON + 1, consents=(consent("withdrawn", "sms"),)), False),
+        ("customer", Standing(customer=NOON + 1, consents=(consent("withdrawn", "call"),)), True),
+        ("consent_or_customer", CUSTOMER, True),
+        ("consent_or_customer", Standing(consents=(YES,)), True),
+        ("consent_or_customer", UNKNOWN, False),
+        ("consent_or_customer", Standing(customer=NOON + 1, consents=(consent("withdrawn"),)), False),
+        ("proven_consent_or_customer", Standing(consents=(YES,)), False),
+        ("proven_consent_or_customer", CUSTOMER, True),
+    ],
+)
+def test_proofs_and_customers(require: Requirement, standing: Standing, enough: bool) -> None:
+    assert verdict(standing, needs(require)).allowed is enough
+
+
+RECORD = Subject("record", "101")
+
+
+@pytest.mark.parametrize(
+    ("subject", "standing", "reached"),
+    [
+        (RECORD, UNKNOWN, False),
+        (RECORD, Standing(linked=True), True),
+        (RECORD, Standing(customer=NOON), True),
+        (PHONE, UNKNOWN, True),
+    ],
+)
+def test_a_record_nobody_has_seen_can_be_refused(subject: Subject, standing: Standing, reached: bool) -> None:
+    strict = Check("known", "enforce", Contact(unknown_subject="refuse"))
+    found = verdict(standing, strict, subject=subject)
+    assert (found.allowed, found.reason) == (reached, "" if reached else "contact_unknown_recipient")
+    assert verdict(standing, Check("any", "enforce", Contact()), subject=subject).allowed
+
+
+def test_a_stored_zone_counts_before_those_of_the_number() -> None:
+    morning = Check("hours", "enforce", Contact(start=8 * 60, end=21 * 60))
+    assert verdict(UNKNOWN, morning).allowed
+    found = verdict(Standing(zone="America/Los_Angeles"), morning)
+    assert (found.reason, found.retry_after) == ("contact_outside_hours", 5 * 3600)
+    address = Subject("email", "ana@example.com")
+    assert not verdict(UNKNOWN, morning, subject=address).allowed
+    assert verdict(Standing(zone="Europe/Paris"), morning, subject=address).allowed
+    assert verdict(Standing(zone="Mars/Olympus"), morning).allowed, "as if none were known"
+
+
+@pytest.mark.parametrize(
+    ("number", "concerned"), [("+33612345678", True), ("+15005550006", False), ("+4915112345678", False)]
+)
+def test_a_rule_for_countries_is_about_their_numbers(number: str, concerned: bool) -> None:
+    french = Check("fr", "enforce", Contact(require="consent", countries=("FR",)))
+    assert verdict(UNKNOWN, french, subject=Subject("phone", number)).allowed is not concerned
+    assert not verdict(UNKNOWN, french, subject=Subject("email", "a@b.example")).allowed
+
+
+def test_a_hold_is_one_where_time_heals() -> None:
+    hours = Check("hours", "enforce", NIGHT, (), "hold")
+    assert verdict(UNKNOWN, hours).on_refusal == "hold"
+    assert verdict(UNKNOWN, hours, needs("consent")).on_refusal == "refuse"
+    assert verdict(Standing(suppressions=(Suppression(),)), hours).on_refusal == "refuse"
+
+
+def test_every_limit_is_counted_under_its_rule_and_window() -> None:
+    often = (Frequency(limit=3, window=604_800.0), Frequency(limit=1, window=86_400.0))
+    limited = Check("often", "enforce", Contact(at_most=often))
+    abroad = Check("us", "enforce", Contact(at_most=often[:1], countries=("US",)))
+    limiting, counted = caps((limited, abroad, Check("plain", "enforce", Contact())), PHONE)
+    assert limiting == [limited]
+    assert [(cap.name, cap.limit) for cap in counted] == [("often/604800", 3), ("often/86400", 1)]
+    assert verdict(UNKNOWN, limited).allowed, "how often is not judged from a standing"
+
+
 # ---- rules only tighten ---------------------------------------------------------------------------------
 
 channels = st.none() | st.sampled_from(("sms", "call", "email"))
 purposes = st.sampled_from(("marketing", SMS, "marketing.advertising", "essential", "essential.service"))
-suppressions = st.builds(Suppression, channel=channels, purpose=st.none() | purposes)
+who = st.sampled_from(("+33199009900", "mg01"))
+suppressions = st.builds(Suppression, channel=channels, purpose=st.none() | purposes, sender=st.none() | who)
+times = st.none() | st.sampled_from((1.75e9, 1.85e9))
 consents = st.builds(
-    Consent, channel=channels, purpose=st.none() | purposes, state=st.sampled_from(get_args(ConsentState))
+    Consent,
+    channel=channels,
+    purpose=st.none() | purposes,
+    state=st.sampled_from(get_args(ConsentState)),
+    until=times,
+    proven=st.booleans(),
 )
+objections = st.builds(Objection, channel=channels, purpose=st.none() | purposes)
 standings = st.builds(
     Standing,
     suppressions=st.lists(suppressions, max_size=3).map(tuple),
     consents=st.lists(consents, max_size=4).map(tuple),
+    objections=st.lists(objections, max_size=1).map(tuple),
+    restricted=st.none() | st.lists(st.none() | purposes, min_size=1, max_size=2).map(tuple),
+    erased=st.sampled_from((False, False, False, True)),
+    customer=times,
+    zone=st.sampled_from((None, "Asia/Tokyo")),
+    linked=st.booleans(),
 )
 minutes = st.none() | st.integers(0, 1440)
 contacts = st.builds(
@@ -214,6 +393,8 @@ contacts = st.builds(
     days=st.lists(st.sampled_from(("mon", "wed", "sun")), max_size=2).map(tuple),
     timezone=st.sampled_from(("subject", "Europe/Paris", "America/New_York")),
     holidays=st.sampled_from((None, "subject", "FR")),
+    countries=st.sampled_from(((), ("FR",), ("US",))),
+    unknown_subject=st.sampled_from(("pass", "refuse")),
 )
 checks = st.builds(
     Check,
@@ -221,10 +402,10 @@ checks = st.builds(
     mode=st.sampled_from(("enforce", "shadow")),
     contact=contacts,
     scope_purposes=st.lists(purposes, max_size=2).map(tuple),
-    on_refusal=st.sampled_from(("refuse", "drop")),
+    on_refusal=st.sampled_from(("refuse", "drop", "hold")),
 )
 subjects = st.builds(
-    Subject, kind=st.sampled_from(("phone", "email")), value=st.sampled_from(("+33612345678", None))
+    Subject, kind=st.sampled_from(("phone", "email", "record")), value=st.sampled_from(("+33612345678", None))
 )
 moments = st.floats(1.7e9, 1.9e9)
 many_purposes = st.lists(purposes, max_size=3).map(tuple)
@@ -250,24 +431,36 @@ def test_adding_a_check_never_allows(
     assert bool(after.rules) is not after.allowed
 
 
+worse = st.one_of(
+    suppressions.map(lambda each: lambda of: replace(of, suppressions=(*of.suppressions, each))),
+    objections.map(lambda each: lambda of: replace(of, objections=(*of.objections, each))),
+    consents.filter(lambda each: each.state not in ("granted", "confirmed")).map(
+        lambda each: lambda of: replace(of, consents=(*of.consents, each))
+    ),
+    st.just(lambda of: replace(of, erased=True)),
+    st.just(lambda of: replace(of, restricted=(None,))),
+    st.just(lambda of: replace(of, customer=None)),
+    st.just(lambda of: replace(of, consents=tuple(replace(c, proven=False) for c in of.consents))),
+)
+"""What can only take away from a standing."""
+
+
 @settings(deadline=None)
-@given(subjects, standings, channels, many_purposes, many_checks, suppressions, consents, moments)
-def test_adding_a_suppression_or_a_withdrawal_never_allows(
+@given(subjects, standings, channels, many_purposes, many_checks, worse, moments)
+def test_what_is_worse_never_allows(
     subject: Subject,
     standing: Standing,
     channel: Channel | None,
     named: tuple[str, ...],
     held: tuple[Check, ...],
-    suppression: Suppression,
-    negative: Consent,
+    worsen: Callable[[Standing], Standing],
     now: float,
 ) -> None:
+    if standing == UNKNOWN:  # nothing known of a record, and something bad: it is known then
+        held = tuple(check for check in held if check.contact.unknown_subject == "pass")
     before = judge(subject, standing, channel, named, held, now)
-    suppressed = Standing(suppressions=(*standing.suppressions, suppression), consents=standing.consents)
-    assert before.allowed or not judge(subject, suppressed, channel, named, held, now).allowed
-    if negative.state not in ("granted", "confirmed"):
-        withdrawn = Standing(suppressions=standing.suppressions, consents=(*standing.consents, negative))
-        assert before.allowed or not judge(subject, withdrawn, channel, named, held, now).allowed
+    after = judge(subject, worsen(standing), channel, named, held, now)
+    assert before.allowed or not after.allowed
 
 
 @settings(deadline=None)
@@ -278,3 +471,5 @@ def test_knowing_less_never_allows_more(
     known = judge(PHONE, standing, channel, named, (), now)
     assert known.allowed or not judge(PHONE, standing, None, named, (), now).allowed
     assert known.allowed or not judge(PHONE, standing, channel, (), (), now).allowed
+    named_sender = judge(PHONE, standing, channel, named, (), now, ("+33199009901",))
+    assert named_sender.allowed or not known.allowed

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.audit.record import Record
 from gateway.contacts.model import Consent, Suppression
-from gateway.exchange.commands import Lookup
+from gateway.exchange.commands import GiveBack, Lookup, Reserve
 from gateway.masking.token import Tokens
 from gateway.model import Channel
 from tests.world import RING, RULES, Answer, Played, World, json_answer
@@ -101,12 +101,17 @@ masks = st.builds(
 contacts = st.builds(
     lambda contact, refusal: {"contact": contact, "on_refusal": refusal},
     optional(
-        require=st.sampled_from(("no_suppression", "consent", "double_opt_in")),
+        require=st.sampled_from(
+            ("no_suppression", "consent", "double_opt_in", "customer", "proven_consent_or_customer")
+        ),
         within=st.sampled_from(("09:00-20:00", "20:00-21:00")),
         days=st.sampled_from(("mon-fri", "sat-sun")),
         timezone=st.sampled_from(("subject", "Europe/Paris")),
+        at_most=st.sampled_from(("1 in 7 days", "2 in 7 days", ["5 in 1 hour", "1 in 2 days"])),
+        countries=some("FR", "US"),
+        unknown_subject=st.sampled_from(("refuse", "pass")),
     ).map(lambda terms: terms or {"require": "consent"}),
-    st.sampled_from(("refuse", "drop")),
+    st.sampled_from(("refuse", "drop", "hold")),
 )
 residencies = st.builds(
     lambda regions, operators, adequacy: {
@@ -128,8 +133,8 @@ accesses = st.just({"access": {"operations": ["*.delete_batch", "crm.status"]}})
 seals = some(*SUBJECTS).map(lambda categories: {"seal": categories})
 left_alone = st.builds(
     lambda terms, refusal, direction: {"records": terms, "on_refusal": refusal, **direction},
-    optional(suppressed_on=some("call", "sms", "email")),
-    st.sampled_from(("refuse", "drop")),
+    optional(suppressed_on=some("call", "sms", "email"), of=some("suppressed", "objected", "erased")),
+    st.sampled_from(("refuse", "drop", "hide")),
     st.sampled_from(({}, {"direction": "request"}, {"direction": "response"})),
 )
 
@@ -276,6 +281,8 @@ class Scene:
         world = World(rules=policy.text(), networks=NETWORKS, addresses=(self.address,))
         for value, what in self.known.items():
             world.know("email" if "@" in value else "phone", value, *what)
+        world.reached = {world.named("phone", PHONES[0]): (world.now - 90_000,)}
+        world.reached[world.named("email", EMAILS[1])] = (world.now - 60.0, world.now - 90_000)
         asked = request or self.request
         return world.ask(
             asked.method,
@@ -346,8 +353,8 @@ def decided(played: Played) -> tuple[object, ...]:
     if not allowed(played) and played.body:
         body = {k: v for k, v in played.json.items() if k != "rules"}
     records = [plain(record) for record in played.records]
-    # to report what a shadow rule would do, the registry may be asked
-    kinds = [kind for kind in played.kinds if kind is not Lookup]
+    # to report what a shadow rule would do, the registry may be asked, and counts for it
+    kinds = [kind for kind in played.kinds if kind not in (Lookup, Reserve, GiveBack)]
     return sent, body, played.status, kinds, records
 
 

@@ -1,0 +1,54 @@
+"""The registry of a rule case: what it says of people, as a registry would answer. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
+
+from gateway.contacts.ledger import fold, joined
+from gateway.contacts.model import UNKNOWN, Standing
+from gateway.contacts.normalise import normalise
+from gateway.errors import InternalError
+from gateway.exchange.case import Known
+from gateway.model import Policy, SubjectKind
+from gateway.policy.snapshot import Snapshot
+
+
+def standings_of(known: Sequence[Known], policy: Policy, snapshot: Snapshot) -> dict[str, Standing]:
+    """Standing by pseudonym, with what follows from links. Raises InternalError for who cannot be read."""
+    own = {_named(p.kind, p.value, policy, snapshot): _own(p) for p in known}
+    links: dict[str, set[str]] = {}
+    for person in known:
+        name = _named(person.kind, person.value, policy, snapshot)
+        for each in person.linked:
+            other = _named(*each, policy, snapshot)
+            links.setdefault(name, set()).add(other)
+            links.setdefault(other, set()).add(name)
+    return {name: _joined(name, own, links) for name in own.keys() | links.keys()}
+
+
+def _joined(name: str, own: Mapping[str, Standing], links: Mapping[str, set[str]]) -> Standing:
+    near = links.get(name, set())
+    far = {each for other in near for each in links[other]} - near - {name}
+    standings = [[own.get(each, UNKNOWN) for each in sorted(group)] for group in (near, far)]
+    return joined(own.get(name, UNKNOWN), *standings)
+
+
+def reached_of(known: Sequence[Known], policy: Policy, snapshot: Snapshot) -> dict[str, tuple[float, ...]]:
+    """When people were reached before, by pseudonym."""
+    return {_named(p.kind, p.value, policy, snapshot): p.reached for p in known if p.reached}
+
+
+def _own(person: Known) -> Standing:
+    made = fold(person.entries)
+    return replace(
+        made,
+        suppressions=(*person.suppressions, *made.suppressions),
+        consents=(*person.consents, *made.consents),
+    )
+
+
+def _named(kind: SubjectKind, value: str, policy: Policy, snapshot: Snapshot) -> str:
+    normal = normalise(kind, value, policy.country)
+    if normal is None:
+        raise InternalError(f"a {kind} in the case's registry cannot be read")
+    return snapshot.pseudonymiser(policy.tenant)(kind, normal)

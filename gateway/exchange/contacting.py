@@ -1,0 +1,212 @@
+"""Whoever a request would reach: found, judged one by one, counted. Pure.
+
+A refusal refuses the request, or leaves its recipient out where the rules allow that and the place does.
+"""
+
+import re
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, Final
+
+from gateway.codecs.program import Found
+from gateway.contacts.model import Reservation, Standing
+from gateway.contacts.naming import sender
+from gateway.contacts.normalise import normalise
+from gateway.contacts.rules import (
+    TOO_OFTEN,
+    Check,
+    Subject,
+    Verdict,
+    caps,
+    carried_out,
+    judge,
+)
+from gateway.errors import HushgateError, StoreError
+from gateway.exchange.commands import Command, Lookup, Reserve
+from gateway.exchange.facts import Facts
+from gateway.exchange.leaving import Carried
+from gateway.exchange.refused import Refused
+from gateway.model import Channel, Mode
+from gateway.policy.plan import Plan
+from gateway.policy.snapshot import Snapshot
+
+_BETWEEN: Final = re.compile("[,;]")
+
+
+@dataclass(slots=True)
+class _Recipient:
+    carried: Carried
+    found: Found
+    channel: Channel
+    subject: Subject
+    pseudonym: str
+    droppable: bool
+    """Whether the place allows to leave this recipient out alone."""
+
+
+_Judged = tuple[_Recipient, Verdict]
+
+
+def reach(
+    facts: Facts, snapshot: Snapshot, plan: Plan, carriers: list[Carried]
+) -> Generator[Command, Any, None]:
+    """Judge every recipient; refuse the request, or mark the ones to drop when the rules allow that."""
+    recipients = _recipients(snapshot, plan, carriers)
+    if not recipients:
+        raise Refused("contact_unknown_recipient", "no recipient was found where the operation names one")
+    standings = yield from _standings(plan, recipients)
+    senders = tuple(_senders(plan, carriers))
+    refused: list[_Judged] = []
+    allowed: list[_Recipient] = []
+    for recipient, standing in zip(recipients, standings, strict=True):
+        facts.subjects[recipient.pseudonym] = None
+        checks = plan.contact.get(recipient.channel, ())
+        verdict = judge(
+            recipient.subject, standing, recipient.channel, plan.purposes, checks, facts.now, senders
+        )
+        facts.shadow.update(dict.fromkeys(verdict.shadow))
+        if verdict.allowed:
+            allowed.append(recipient)
+        else:
+            refused.append((recipient, verdict))
+    _carry_out(facts, refused)
+    if allowed and plan.limits:
+        refused += yield from _count(facts, plan, allowed)
+        _carry_out(facts, refused)
+    if len(refused) == len(recipients):
+        raise _refusal(refused[0][1])
+    facts.dropped = len(refused)
+
+
+def _carry_out(facts: Facts, refused: list[_Judged]) -> None:
+    """Mark those who are left out. Raises Refused where one cannot be."""
+    stopping = [verdict for each, verdict in refused if not (verdict.on_refusal == "drop" and each.droppable)]
+    for recipient, verdict in refused:
+        facts.rules.update(dict.fromkeys(verdict.rules))
+        recipient.carried.drop[recipient.found.ordinal] = verdict.reason
+    if stopping:
+        # What no time heals is said first, and then what takes longest.
+        raise _refusal(max(stopping, key=lambda v: float("inf") if v.retry_after is None else v.retry_after))
+
+
+def _refusal(verdict: Verdict) -> Refused:
+    leave = verdict.on_refusal == "drop"
+    return Refused(verdict.reason, rules=verdict.rules, retry_after=verdict.retry_after, droppable=leave)
+
+
+def _standings(plan: Plan, recipients: list[_Recipient]) -> Generator[Command, Any, list[Standing]]:
+    """Ask the registry. Raises StoreError, also when it does not answer (a plane's timeout)."""
+    try:
+        found: list[Standing] = yield Lookup(plan.tenant, [r.pseudonym for r in recipients])
+    except StoreError:
+        raise
+    except HushgateError as error:
+        raise StoreError("registry_unavailable", "") from error
+    return found
+
+
+# ---- how often ------------------------------------------------------------------------------------------
+
+
+def _count(facts: Facts, plan: Plan, recipients: list[_Recipient]) -> Generator[Command, Any, list[_Judged]]:
+    """Count the contacts that are about to be made; those that would be too many. Raises StoreError."""
+    over = yield from _reserved(facts, plan, recipients, "enforce")
+    try:
+        reported = yield from _reserved(facts, plan, recipients, "shadow")
+    except StoreError:
+        reported = {}
+    for checks, _ in reported.values():
+        facts.shadow.update(dict.fromkeys(check.rule for check in checks))
+    return [(each, _too_often(facts, *over[each.pseudonym])) for each in recipients if each.pseudonym in over]
+
+
+def _too_often(facts: Facts, checks: Sequence[Check], when: float) -> Verdict:
+    return Verdict(
+        allowed=False,
+        reason=TOO_OFTEN,
+        rules=tuple(check.rule for check in checks),
+        retry_after=max(1, ceil(when - facts.now)),
+        on_refusal=carried_out(checks, timely=True),
+    )
+
+
+def _reserved(
+    facts: Facts, plan: Plan, recipients: list[_Recipient], mode: Mode
+) -> Generator[Command, Any, dict[str, tuple[list[Check], float]]]:
+    """Who is over a limit of rules of one mode, by which of them, and until when. Raises StoreError."""
+    limiting: dict[str, list[Check]] = {}
+    wanted: list[Reservation] = []
+    for each in recipients:
+        checks = [check for check in plan.contact.get(each.channel, ()) if check.mode == mode]
+        limits, under = caps(checks, each.subject)
+        # Somebody who is named twice in a request is reached once.
+        if under and each.pseudonym not in limiting:
+            limiting[each.pseudonym] = limits
+            name = f"{facts.id}.{len(facts.reserved) + len(wanted)}"
+            wanted.append(Reservation(id=name, subject=each.pseudonym, caps=under))
+    if not wanted:
+        return {}
+    try:
+        answer: list[float | None] = yield Reserve(plan.tenant, wanted, facts.now)
+    except StoreError:
+        raise
+    except HushgateError as error:
+        raise StoreError("registry_unavailable", "") from error
+    facts.reserved += [each.id for each in wanted]
+    return {
+        each.subject: (limiting[each.subject], when)
+        for each, when in zip(wanted, answer, strict=True)
+        if when is not None
+    }
+
+
+# ---- who ------------------------------------------------------------------------------------------------
+
+
+def _recipients(snapshot: Snapshot, plan: Plan, carriers: list[Carried]) -> list[_Recipient]:
+    pseudonymise = snapshot.pseudonymiser(plan.tenant)
+    recipients = []
+    for carried in carriers:
+        for found in carried.found:
+            slot = carried.program.slots[found.slot]
+            if slot.role != "recipient" or slot.subject is None:
+                continue
+            kind, value = slot.subject, normalise(slot.subject, found.value, plan.country)
+            values = [value] if value is not None else _several(kind, found.value, plan.country)
+            if not values:
+                raise Refused("contact_unknown_recipient", f"a recipient could not be read, at {slot.path}")
+            channel, alone = _channel(plan, found), found.droppable and len(values) == 1
+            recipients += [
+                _Recipient(carried, found, channel, Subject(kind, each), pseudonymise(kind, each), alone)
+                for each in values
+            ]
+    return recipients
+
+
+def _several(kind: str, value: str, country: str | None) -> list[str]:
+    """The addresses that one field lists; none when any of them cannot be read.
+
+    Numbers are not read so: what stands between two can also stand before an extension.
+    """
+    if kind != "email":
+        return []
+    read = [normalise("email", part, country) for part in _BETWEEN.split(value) if part.strip()]
+    good = [each for each in read if each is not None]
+    return good if len(good) == len(read) else []
+
+
+def _channel(plan: Plan, found: Found) -> Channel:
+    """Messages to `whatsapp:` addresses are WhatsApp, whatever the operation is called."""
+    if "whatsapp" in plan.contact and found.value[:9].lower() == "whatsapp:":
+        return "whatsapp"
+    return plan.channel or "call"
+
+
+def _senders(plan: Plan, carriers: Iterable[Carried]) -> Iterator[str]:
+    """Whom the contact may come from, as far as the request says."""
+    for carried in carriers:
+        for found in carried.found:
+            slot = carried.program.slots[found.slot]
+            if slot.role == "sender" and slot.subject is not None and found.value.strip():
+                yield sender(slot.subject, found.value, plan.country)
