@@ -12,10 +12,11 @@ import msgspec
 
 import gateway
 from gateway import keys, wireguard
+from gateway.apischema import DraftApi, DraftWebhook, signing_key
 from gateway.certificateschema import DraftCertificates
 from gateway.configschema import BUILTIN, DOCUMENT, Draft, DraftUpstream
 from gateway.credentialschema import DIRECT, Credential, DraftParent
-from gateway.deployment import Audit, Certificates, Config, Listener, Tls
+from gateway.deployment import Api, Audit, Certificates, Config, Listener, Tls, Webhook
 from gateway.errors import ConfigError, Problem
 from gateway.interceptionschema import WIREGUARD
 from gateway.model import Upstream
@@ -37,15 +38,18 @@ _CREDENTIALS: Final = tuple(
     for key in ("", ".bearer", ".value", ".basic.user", ".basic.password")
 )
 _CLIENT: Final = "upstreams[].client_certificate"
+_SIGNING: Final = "api.webhooks[].secret"
 _PASSPHRASES: Final = ("certificates.passphrase", f"{_CLIENT}.passphrase")
 _PRIVATE: Final = {
     "keyring": "keyring",
     **dict.fromkeys(_PASSPHRASES, "passphrase"),
     f"{_CLIENT}.key": "key",
+    _SIGNING: "secret",
 }
 """Files that only their owner may read, and what they hold."""
 _TLS_FILES: Final = (
-    *(f"listeners[].tls.{key}" for key in ("cert", "key", "client_ca")),
+    *(f"{of}.tls.{key}" for of in ("listeners[]", "api") for key in ("cert", "key", "client_ca")),
+    "api.webhooks[].ca",
     *("upstreams[].ca", f"{_CLIENT}.cert", f"{_CLIENT}.key", "upstreams[].proxy.ca", "proxy.ca"),
 )
 _PRINTABLE = re.compile(r"[!-~]([ -~]*[!-~])?")
@@ -91,7 +95,7 @@ def pack_folder(written: str, base: Path) -> Path:
 
 def _resolver(environ: Mapping[str, str], base: Path, secrets: Secrets) -> Check:
     def check(root: Node, report: Report) -> None:
-        for node in scalars(root, ("keyring", *_CREDENTIALS, *_PASSPHRASES)):
+        for node in scalars(root, ("keyring", _SIGNING, *_CREDENTIALS, *_PASSPHRASES)):
             if re.match("(env|file):.", node.text):
                 _resolve(node, resolve(node.text, environ, base), secrets, report)
         for path, what in _PRIVATE.items():
@@ -100,6 +104,10 @@ def _resolver(environ: Mapping[str, str], base: Path, secrets: Secrets) -> Check
         for node in scalars(root, _CREDENTIALS):
             if node.text in secrets and not _PRINTABLE.fullmatch(secrets[node.text]):
                 report.add(node, "a secret with line ends or other unprintable signs", "one line of ASCII")
+
+        for node in scalars(root, (_SIGNING,)):
+            if node.text in secrets and signing_key(secrets[node.text]) is None:
+                report.add(node, "another text", "`whsec_` and 24 to 64 bytes in base64 (Standard Webhooks)")
 
     return check
 
@@ -178,10 +186,12 @@ def _providers(base: Path) -> Check:
 
 def _tenants(base: Path) -> Check:
     def check(root: Node, report: Report) -> None:
-        if any(scalars(root, ("upstreams[].tenants[]",))):
+        places = ("upstreams[].tenants[]", "api.webhooks[].tenant")
+        if any(scalars(root, places)):
             folders = [base / node.text for node in scalars(root, ("rules",))]
             tenants = sorted(file.stem for folder in folders for file in folder.glob("*.yaml"))
-            _known(root, report, "upstreams[].tenants[]", tenants, "tenant with a rule file")
+            for place in places:
+                _known(root, report, place, tenants, "tenant with a rule file")
 
     return check
 
@@ -207,6 +217,7 @@ def _finished(draft: Draft, path: Path, base: Path, secrets: Secrets) -> Config:
         audit=Audit(str(base / draft.audit.dir), draft.audit.durability),
         keyring=secrets.get(draft.keyring, Secret()),
         admin=draft.admin,
+        api=_api(draft.api, base, secrets) if draft.api else None,
         limits=limits,
         head_limits=head_limits,
         timeouts=draft.timeouts,
@@ -248,6 +259,25 @@ def _wireguard(base: Path) -> Check:
     return check
 
 
+def _api(draft: DraftApi, base: Path, secrets: Secrets) -> Api:
+    return Api(
+        draft.bind,
+        _tls(draft.tls, base) if draft.tls else None,
+        tuple(_webhook(each, base, secrets) for each in draft.webhooks),
+    )
+
+
+def _webhook(draft: DraftWebhook, base: Path, secrets: Secrets) -> Webhook:
+    ca = str(base / draft.ca) if draft.ca else None
+    secret = secrets.get(draft.secret, Secret())
+    return Webhook(draft.name, draft.tenant, draft.url, secret, draft.acts, ca)
+
+
+def _tls(tls: Tls, base: Path) -> Tls:
+    ca = str(base / tls.client_ca) if tls.client_ca else None
+    return Tls(str(base / tls.cert), str(base / tls.key), ca)
+
+
 def _listener(listener: Listener, base: Path) -> Listener:
     how = listener.interception
     if how is not None and how.mode.startswith(f"{WIREGUARD}:"):
@@ -255,8 +285,7 @@ def _listener(listener: Listener, base: Path) -> Listener:
         listener = replace(listener, interception=replace(how, mode=f"{WIREGUARD}:{file}"))
     if not listener.tls:
         return listener
-    cert, key, ca = listener.tls.cert, listener.tls.key, listener.tls.client_ca
-    return replace(listener, tls=Tls(str(base / cert), str(base / key), str(base / ca) if ca else None))
+    return replace(listener, tls=_tls(listener.tls, base))
 
 
 def _parent(draft: DraftParent, base: Path, secrets: Secrets) -> Parent:

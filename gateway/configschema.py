@@ -10,6 +10,7 @@ from itertools import combinations
 from typing import Final, Literal, get_args
 from urllib.parse import urlsplit
 
+from gateway.apischema import DraftApi, api
 from gateway.boundsschema import LIMITS, LOG, TIMEOUTS
 from gateway.certificateschema import (
     CERTIFICATES,
@@ -258,6 +259,7 @@ class Draft:
     timeouts: Timeouts
     log: Log
     admin: Bind | None = None
+    api: DraftApi | None = None
     networks: tuple[Network, ...] = ()
     extensions: tuple[Extension, ...] = ()
     canary: float | None = None
@@ -297,6 +299,7 @@ ROOT: Final = Table(
         ),
         Key("networks", ListOf(NETWORK), "Where addresses stand and who runs them."),
         Key("admin", ADMIN, "Health and metrics; off when left out."),
+        Key("api", api(TLS), "The registry's REST API; off when left out."),
         Key("limits", LIMITS, "Bounds; what is beyond them is refused.", default="{}"),
         Key("timeouts", TIMEOUTS, "How long is waited.", default="{}"),
         Key("extensions", ListOf(EXTENSION), "Custom maskers, detectors and codecs; none when left out."),
@@ -340,7 +343,7 @@ def _intercepting(root: Node, report: Report) -> None:
 def _binds(root: Node, report: Report) -> None:
     """No address twice; port 0 is a different one each time."""
     first: dict[str, int] = {}
-    for node in scalars(root, ("listeners[].bind", "admin.bind")):
+    for node in scalars(root, ("listeners[].bind", "admin.bind", "api.bind")):
         if node.text in first and not node.text.endswith(":0"):
             report.add(node, f"{node.text!r} again (first in line {first[node.text]})", "each address once")
         first.setdefault(node.text, node.line)
@@ -352,6 +355,7 @@ DOCUMENT: Final = Document(
         Unique("listener", "listeners[].name"),
         Unique("upstream", "upstreams[].name"),
         Unique("network", "networks[].cidr"),
+        Unique("webhook", "api.webhooks[].name"),
         Unique("masker", "extensions[].masker"),
         Unique("detector", "extensions[].detector"),
         Unique("codec", "extensions[].codec"),

@@ -1,6 +1,7 @@
 """The values of `hushgate.yaml`: what runs where, frozen. `config` reads them."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from gateway.codecs.program import Limits
@@ -129,6 +130,27 @@ class Extension:
 
 
 @dataclass(frozen=True, slots=True)
+class Webhook:
+    """Who is told what is entered in a tenant's registry: where, signed with what, of which acts (all)."""
+
+    name: str
+    tenant: str
+    url: str
+    secret: Secret
+    acts: tuple[str, ...] = ()
+    ca: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The registry's REST API, and those who are told of changes."""
+
+    bind: Bind
+    tls: Tls | None = None
+    webhooks: tuple[Webhook, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The deployment file. Paths are absolute. `keyring` is empty when secrets were not resolved."""
 
@@ -156,7 +178,19 @@ class Config:
     parent: Parent | None = None
     """The proxy by which what is not intercepted is tunnelled; upstreams have their own."""
 
+    api: Api | None = None
+
     @property
     def database(self) -> str:
         """Path of the state database (`state` without `sqlite://`)."""
         return self.state.removeprefix("sqlite://")
+
+    @property
+    def store(self) -> str:
+        """Which registry it is."""
+        return self.state
+
+    @property
+    def caches(self) -> str:
+        """The folder of this machine's own state beside the registry."""
+        return str(Path(self.database).parent)

@@ -55,6 +55,10 @@ METRICS: Mapping[str, Metric] = {
     "hushgate_registry_cache": Metric(
         "counter", ("result",), "Standing lookups answered by the cache or not"
     ),
+    "hushgate_api_requests": Metric("counter", ("call", "status"), "Answers of the registry's API"),
+    "hushgate_webhooks": Metric(
+        "counter", ("webhook", "result"), "Messages to subscribers: taken, refused, or unreachable"
+    ),
     "hushgate_plans": Metric("gauge", (), "Compiled plans held"),
     "hushgate_exceptions": Metric("counter", (), "Unforeseen errors, each of which refused its exchange"),
     "hushgate_plugin_failures": Metric(

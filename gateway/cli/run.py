@@ -59,10 +59,14 @@ def counting(what: str) -> Callable[[int, int], None]:
 def _announcer(*, as_json: bool) -> "Callable[[Ports], None]":
     def announce(ports: "Ports") -> None:
         if as_json:
-            print(json.dumps({"listeners": ports.listeners, "admin": ports.admin}), flush=True)
+            said = {"listeners": ports.listeners, "admin": ports.admin, "api": ports.api}
+            print(json.dumps(said), flush=True)
             return
         for name, (host, port) in ports.listeners.items():
             print(f"hushgate: listener {name} on http://{host}:{port}", file=sys.stderr, flush=True)
+        if ports.api:
+            host, port = ports.api
+            print(f"hushgate: api on {host}:{port}", file=sys.stderr, flush=True)
         if ports.admin:
             host, port = ports.admin
             print(

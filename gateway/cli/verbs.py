@@ -45,6 +45,7 @@ VERBS: Final = {
     "ca": Entry("ca", "the gateway's own certificate authority: make, rotate, revoke, trust, check"),
     "wireguard": Entry("wireguard", "keys of a WireGuard listener, and its clients' configuration"),
     "contacts": Entry("contacts", "suppressions and consents in the contact registry"),
+    "api": Entry("api", "serve the contact registry's REST API alone"),
     "audit": Entry("audit", "verify or follow the access log"),
     "drift": Entry("drift", "personal data at paths that no data map names"),
     "demo": Entry("demo", "sandbox APIs behind a gateway, and a tour of what it does"),

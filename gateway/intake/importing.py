@@ -15,7 +15,7 @@ from gateway.intake.table import Fault, Row, Source
 
 BATCH: Final = 5_000
 """entries to a transaction"""
-LISTED: Final = 50_000
+LISTED: Final = 200_000
 """subjects of a plain list to one call, which is fastest with many"""
 
 Told = Callable[[int, int], None]

@@ -30,6 +30,7 @@ class Ports:
 
     listeners: dict[str, tuple[str, int]]
     admin: tuple[str, int] | None
+    api: tuple[str, int] | None = None
 
 
 def serve(config: Config, progress: Progress, announce: Callable[[Ports], None]) -> int:
@@ -37,27 +38,55 @@ def serve(config: Config, progress: Progress, announce: Callable[[Ports], None])
 
     Raises ConfigError or StoreError before anything runs; returns the exit code.
     """
-    Path(config.audit.dir).mkdir(mode=0o700, parents=True, exist_ok=True)
-    Path(config.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    loaded = boot.load(config, progress)
+    loaded = _loaded(config, progress)
     loaded.snapshot().warm(clock.now())
-    _check_tls(config)
     interception.check(config)
-    SqliteRegistry(Path(config.database)).close()
     reserved = {listener.name: _reserve(listener.bind) for listener in config.listeners}
     admin = _reserve(config.admin) if config.admin else None
+    api = _listening(config.api.bind) if config.api else None
     announce(
         Ports(
             {name: sock.getsockname()[:2] for name, sock in reserved.items()},
             admin.getsockname()[:2] if admin else None,
+            api.getsockname()[:2] if api else None,
         )
     )
     held = _Held(loaded)
     children = _workers(held, reserved)
+    if api:
+        children.append(_api(held, api))
     if admin:
         slots = [child.slot for child in children if child.slot]
         children.append(Child("admin", partial(serve_admin, admin, slots)))
     return Supervisor(children, held.reload, config.timeouts.drain).run()
+
+
+def serve_api(config: Config, progress: Progress, announce: Callable[[str, int], None]) -> int:
+    """Run the registry's API alone, until SIGTERM or SIGINT. As `serve`."""
+    if config.api is None:
+        return 0
+    loaded = _loaded(config, progress)
+    api = _listening(config.api.bind)
+    announce(*api.getsockname()[:2])
+    held = _Held(loaded)
+    return Supervisor([_api(held, api)], held.reload, config.timeouts.drain).run()
+
+
+def _api(held: "_Held", sock: socket.socket) -> Child:
+    from gateway.service.api import work as work_api  # its packages are an extra: who has no API needs none
+
+    slot = Slot()
+    return Child("api", lambda: work_api(held.loaded, sock, slot), slot)
+
+
+def _loaded(config: Config, progress: Progress) -> Loaded:
+    """What every process shares, checked before the first fork. Raises ConfigError, StoreError."""
+    Path(config.audit.dir).mkdir(mode=0o700, parents=True, exist_ok=True)
+    Path(config.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    loaded = boot.load(config, progress)
+    _check_tls(config)
+    SqliteRegistry(Path(config.database)).close()
+    return loaded
 
 
 def _check_tls(config: Config) -> None:
@@ -65,6 +94,8 @@ def _check_tls(config: Config) -> None:
     files: list[tuple[str, Callable[[], object]]] = [
         (listener.name, partial(context_of, listener.tls)) for listener in config.listeners
     ]
+    if config.api:
+        files.append(("api", partial(context_of, config.api.tls)))
     files += [(up.name, partial(context_for, up)) for up in config.upstreams]
     ways = {up.name: up.parent for up in config.upstreams} | {"proxy": config.parent}
     files += [(name, partial(Contexts().of_parent, way)) for name, way in ways.items() if way and way.tls]
@@ -104,6 +135,13 @@ def _workers(held: _Held, reserved: dict[str, socket.socket]) -> list[Child]:
                 Child(f"worker {post.number}", partial(lambda post: work(held.loaded, post), post), post.slot)
             )
     return children
+
+
+def _listening(bind: Bind) -> socket.socket:
+    """Of a process that is alone on its port: callers wait while it is replaced."""
+    sock = _reserve(bind)
+    sock.listen()
+    return sock
 
 
 def _reserve(bind: Bind) -> socket.socket:

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,32 +45,100 @@ def contacts(config: Path, *words: str, value: str = PHONE, tenant: str = "acme"
     return main(["contacts", words[0], value, "-c", str(config), "--tenant", tenant, *words[1:]])
 
 
-def shown(config: Path, capsys: pytest.CaptureFixture[str], value: str = PHONE) -> dict[str, list[object]]:
+def shown(config: Path, capsys: pytest.CaptureFixture[str], value: str = PHONE) -> dict[str, Any]:
     capsys.readouterr()
     assert contacts(config, "show", "--json", value=value) == exits.OK
-    found: dict[str, list[object]] = json.loads(capsys.readouterr().out)
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
     return found
 
 
 def test_a_suppression_comes_and_goes(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert contacts(config, "suppress", "--sender", "+33100000000") == exits.OK
     assert contacts(config, "suppress") == exits.OK
     assert "every channel, every purpose" in capsys.readouterr().out
-    assert shown(config, capsys, "06 12 34 56 78")["suppressions"] == [
-        {"channel": None, "purpose": None, "source": "cli"}
-    ]
-    assert contacts(config, "unsuppress", "--channel", "sms") == exits.OK
-    assert shown(config, capsys)["suppressions"]
-    assert contacts(config, "unsuppress") == exits.OK
+    found = shown(config, capsys, "06 12 34 56 78")["suppressions"]
+    assert {"channel": None, "purpose": None, "sender": None, "source": "cli"} in found
+    assert len(found) == 2
+    assert contacts(config, "lift", "--channel", "sms") == exits.OK
+    assert shown(config, capsys)["suppressions"] == found
+    assert contacts(config, "lift") == exits.OK
+    assert contacts(config, "lift", "--sender", "+33100000000") == exits.OK
     assert shown(config, capsys)["suppressions"] == []
 
 
-def test_a_consent_is_recorded(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ("consent", "--state", "confirmed", "--channel", "sms", "--purpose", "marketing")
-    assert contacts(config, *words) == exits.OK
-    assert "confirmed     sms, marketing" in capsys.readouterr().out
-    assert shown(config, capsys)["consents"] == [
-        {"channel": "sms", "purpose": "marketing", "state": "confirmed"}
+def test_a_consent_with_its_proof_is_recorded(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--channel", "sms", "--purpose", "marketing", "--until", "2099-01-01", "--at", "2026-01-02")
+    assert contacts(config, "confirm", *words, "--text", "v3", "--evidence", "ab" * 32) == exits.OK
+    assert "confirmed     sms, marketing until 2099-01-01T00:00:00Z, proven" in capsys.readouterr().out
+    [consent] = shown(config, capsys)["consents"]
+    assert consent == {
+        "channel": "sms",
+        "purpose": "marketing",
+        "state": "confirmed",
+        "at": 1767312000.0,
+        "until": 4070908800.0,
+        "proven": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("verb", "words", "member", "known", "ended"),
+    [
+        ("object", ("--purpose", "marketing"), "objections", [{"channel": None, "purpose": "marketing"}], []),
+        ("restrict", ("--purpose", "essential"), "restricted", ["essential"], None),
+        ("customer", ("--until", "2099-01-01"), "customer", {"until": 4070908800.0}, None),
+    ],
+)
+def test_what_begins_can_end(
+    config: Path,
+    capsys: pytest.CaptureFixture[str],
+    verb: str,
+    words: tuple[str, ...],
+    member: str,
+    known: object,
+    ended: object,
+) -> None:
+    assert contacts(config, verb, *words) == exits.OK
+    assert shown(config, capsys)[member] == known
+    ending = [word for word in words if verb == "object"]
+    assert contacts(config, verb, *ending, "--end") == exits.OK
+    assert shown(config, capsys)[member] == ended
+
+
+def test_zones_and_erasures_are_shown(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert contacts(config, "zone", "Europe/Paris") == exits.OK
+    assert contacts(config, "erase") == exits.OK
+    assert capsys.readouterr().out.count("lives in      Europe/Paris") == 2
+    found = shown(config, capsys)
+    assert (found["zone"], found["erased"]) == ("Europe/Paris", True)
+
+
+def test_linked_identifiers_are_one_person(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["contacts", "link", "77", PHONE, "-c", str(config), "--tenant", "acme"]) == exits.OK
+    assert "1 other identifier" in capsys.readouterr().out
+    assert contacts(config, "suppress") == exits.OK
+    capsys.readouterr()
+    assert contacts(config, "show", "--kind", "record", value="77") == exits.OK
+    assert "suppressed" in capsys.readouterr().out
+    assert contacts(config, "history", "--kind", "record", "--linked", value="77") == exits.OK
+    assert "suppressed" in capsys.readouterr().out
+
+
+def test_the_ledger_of_a_person_is_shown_in_order(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert contacts(config, "grant", "--department", "sales", "--at", "2026-01-02", "--id", "a") == exits.OK
+    assert contacts(config, "grant", "--department", "sales", "--at", "2026-01-02", "--id", "a") == exits.OK
+    assert contacts(config, "withdraw", "--at", "2026-01-03", "--source", "form") == exits.OK
+    capsys.readouterr()
+    assert contacts(config, "history") == exits.OK
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert [line.split()[:2] for line in lines] == [
+        ["2026-01-02T00:00:00Z", "granted"],
+        ["2026-01-03T00:00:00Z", "withdrawn"],
     ]
+    assert "department: sales" in lines[0]
+    assert contacts(config, "history", "--json") == exits.OK
+    entries = json.loads(capsys.readouterr().out)["entries"]
+    assert [entry["source"] for entry in entries] == ["cli", "form"]
 
 
 def test_a_worker_that_is_running_sees_it_at_once(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,8 +189,8 @@ def test_what_cannot_be_meant_changes_nothing(
     [
         ("suppress", "--channel", "fax"),
         ("suppress", "--purpose", "marketting"),
+        ("grant", "--until", "tomorrow"),
         ("consent",),
-        ("consent", "--state", "maybe"),
         ("show", "--channel", "sms"),
     ],
 )

@@ -54,6 +54,7 @@ class House:
     process: "subprocess.Popen[bytes] | None" = None
     apps: tuple[str, int] = ("", 0)
     admin: tuple[str, int] = ("", 0)
+    api: tuple[str, int] = ("", 0)
     listeners: dict[str, tuple[str, int]] = field(default_factory=dict)
     environ: dict[str, str] = field(default_factory=dict)
 
@@ -97,6 +98,7 @@ class House:
         ports = json.loads(line)
         self.listeners = {name: tuple(address) for name, address in ports["listeners"].items()}
         self.apps, self.admin = tuple(ports["listeners"]["apps"]), tuple(ports["admin"])
+        self.api = tuple(ports["api"] or ("", 0))
         until(self.ready, lambda: self.log)
 
     def launch(self) -> None:

@@ -125,7 +125,7 @@ def test_a_suppression_is_in_force_on_the_very_next_request(tmp_path: Path) -> N
         suppress(house, "06 12 34 56 78")
         assert {send(house) for _ in range(8)} == {(403, "contact_suppressed")}
         lifted = run(
-            *("contacts", "unsuppress", "+33612345678", "--tenant", "acme"),
+            *("contacts", "lift", "+33612345678", "--tenant", "acme"),
             *("-c", str(house.config), "--channel", "sms"),
         )
         assert lifted.returncode == 0, lifted.stderr

@@ -1,0 +1,1 @@
+"""The REST API of the contact registry, for systems that hold consents of their own."""

@@ -1,0 +1,89 @@
+"""From what was sent to ledger entries. Pure; time and the names of people are parameters."""
+
+import base64
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Final
+
+from gateway.api.bodies import Batch, Body, Person, Told, Wrong
+from gateway.contacts.model import Entry
+from gateway.errors import PayloadError
+from gateway.intake.acts import fault
+from gateway.intake.people import People, unread
+from gateway.keys import Pseudonymise
+
+_SCOPES: Final = ("channel", "purpose", "sender", "text", "evidence")
+
+
+class UnacceptableError(PayloadError):
+    """The body is well formed, and cannot be meant. `errors` say what is wrong with which part."""
+
+    def __init__(self, errors: Sequence[Wrong]) -> None:
+        super().__init__("unparseable_body", errors[0].detail)
+        self.errors = tuple(errors)
+
+
+class Teller:
+    """Makes the entries one client of a tenant tells: `client` stands in them as their source."""
+
+    def __init__(self, pseudonymise: Pseudonymise, country: str | None, client: str) -> None:
+        self._pseudonymise = pseudonymise
+        self._country = country
+        self._client = client
+
+    def entries(self, body: Body, key: str, now: float) -> tuple[Entry, ...]:
+        """The entries of a body. `key` is the request's own mark: of it and the place an id is made where
+        none was sent, so that a request that is sent again adds nothing. Raises UnacceptableError."""
+        told = body.entries if isinstance(body, Batch) else (body,)
+        made: list[Entry] = []
+        wrong: list[Wrong] = []
+        for index, one in enumerate(told):
+            if not isinstance(one, Told):
+                continue
+            entry = self._entry(one, f"{key}/{index}", now)
+            if isinstance(entry, Entry):
+                made.append(entry)
+            else:
+                wrong.append(Wrong(index=index, detail=entry))
+        if wrong:
+            raise UnacceptableError(wrong)
+        return tuple(made)
+
+    def subjects(self, people: Sequence[Person]) -> list[str]:
+        """The pseudonyms of people. Raises UnacceptableError."""
+        named = [self._named(one) for one in people]
+        wrong = [
+            Wrong(index=n, detail=unread(people[n].kind, people[n].value).reason)
+            for n, name in enumerate(named)
+            if name is None
+        ]
+        if wrong:
+            raise UnacceptableError(wrong)
+        return [name for name in named if name is not None]
+
+    def _named(self, person: Person) -> str | None:
+        return People(self._pseudonymise, person.country or self._country).named(person.kind, person.value)
+
+    def _entry(self, told: Told, mark: str, now: float) -> Entry | str:
+        """The entry, or what is wrong with it; nobody is quoted."""
+        subject = self._named(told.subject)
+        if subject is None:
+            return f"subject {unread(told.subject.kind, told.subject.value).reason}"
+        until = getattr(told, "until", None)
+        scopes = {name: value for name in _SCOPES if (value := getattr(told, name, None))}
+        entry = Entry(
+            id=f"api:{self._client}:{told.id or _short(mark)}",
+            subject=subject,
+            act=getattr(told, "act"),  # noqa: B009 - every kind of entry has one, of words of its own
+            at=now if told.at is None else told.at.timestamp(),
+            until=None if until is None else until.timestamp(),
+            source=f"api:{self._client}",
+            department=told.department,
+            detail=getattr(told, "zone", ""),
+            **scopes,
+        )
+        return fault(entry, now) or entry
+
+
+def _short(mark: str) -> str:
+    return base64.urlsafe_b64encode(sha256(mark.encode()).digest()[:15]).decode()
