@@ -137,6 +137,7 @@ def proxy_pointers(house: House, contact: str) -> list[str]:
         "Or leave it as it is, and send its traffic through the forward proxy:",
         *(f"   {name}={value}" for name, value in proxied.environment(house.proxy, house.trust, key).items()),
         f"   the trust file is for {trusts}",
+        "   it answers for api.hubapi.com and api.twilio.com from the sandbox, and refuses every other host",
         "",
         f"   curl -x 'http://app:{key}@{house.proxy}' --cacert '{house.trust}' 'https://api.hubapi.com{contact}'",
     ]

@@ -77,6 +77,11 @@ def test_reverse_means_one_host_whatever_is_said(upstream: Upstream) -> None:
         with trusting().wrap_socket(proxy.connect(), server_hostname="127.0.0.1") as inner:
             inner.sendall(get("localhost"))
             assert masked(read_answer(inner))
+        context = trusting()
+        context.check_hostname = False
+        with context.wrap_socket(proxy.connect(), server_hostname="elsewhere.example") as inner:
+            shown = inner.getpeercert() or {}
+            assert ("IP Address", "127.0.0.1") in shown["subjectAltName"], "the host it means"
 
 
 def test_what_the_kernel_redirected(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:

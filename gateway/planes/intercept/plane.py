@@ -36,6 +36,7 @@ from gateway.planes.intercept.session import Session, proxy_key
 from gateway.planes.intercept.tls import Contexts
 from gateway.planes.reverse.worker import Worker
 from gateway.policy.identity import Peer
+from gateway.policy.origins import split_host
 from gateway.policy.snapshot import Snapshot
 
 log = logging.getLogger("hushgate.plane")
@@ -175,6 +176,8 @@ class Interceptor(Worker):
     def leaf(self, session: Session) -> SSL.Context | None:
         """What is shown to an application in the name of the host it means. Raises HushgateError."""
         name = session.name
+        if session.means is not None and not self.env.snapshot.origins.names_host(name or b""):
+            name = split_host(session.means)[0]  # another name for the port itself: ours is what there is
         return self.contexts.of(name.decode()) if name is not None else None
 
     def takes_quic(self, session: Session) -> bool:
