@@ -4,7 +4,7 @@ import json
 import socket
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from wsproto.extensions import PerMessageDeflate
 
 from gateway.audit.record import Record
 from gateway.codecs.program import Limits
+from gateway.contacts.model import UNKNOWN, Standing, Suppression
 from gateway.errors import StoreError
 from tests.plane import TIMEOUTS
 from tests.planes.talking import PLANES, House, houses
@@ -38,7 +39,7 @@ TIGHT = Limits(max_body=2000)
 TOKENS = RULES.replace(
     "user.demographic.date_of_birth: year}}", "user.contact.email: token}, reveal: user.contact}"
 )
-WITHHELD = "rules:\n  - {id: alone, records: {suppressed: true}, on_refusal: drop}\n"
+WITHHELD = "rules:\n  - {id: alone, records: {}, on_refusal: drop}\n"
 
 
 @pytest.fixture(scope="module", params=PLANES)
@@ -405,3 +406,59 @@ def test_a_close_that_is_not_answered_is_the_end(plane: str, monkeypatch: pytest
         assert provider.frame().code == 1000
         assert provider.rest() == b"" and app.rest() == b""
         assert house.last(app).close == 1000
+
+
+def test_a_quiet_one_lives_as_long_as_it_may(plane: str) -> None:
+    """Longer than anything else waits, which has deadlines of its own."""
+    waits = replace(TIMEOUTS, idle=0.5, answer=0.5, progress=0.5, body=0.5, websocket=60)
+    with House(plane, timeouts=waits) as house:
+        app, provider = house.open("/raw")
+        time.sleep(2.5)
+        provider.send(told("still here"))
+        assert app.frame().payload == b"still here"
+        house.tidy()
+        provider.sock.close()
+
+
+def test_rules_end_at_midnight(plane: str) -> None:
+    with House(plane) as house:
+        house.gate.worker.now = lambda: 86_400 * 20_000 - 0.2
+        app, provider = house.open("/raw")
+        time.sleep(0.3)
+        provider.send(told("late"))
+        ended(app, provider, 1012)
+        assert house.last(app).reason == "rules_replaced"
+
+
+class Alone:
+    """A registry in which some are to be left alone."""
+
+    def __init__(self) -> None:
+        self.people: set[str] = set()
+
+    def standings(self, tenant: str, pseudonyms: Sequence[str]) -> list[Standing]:
+        """Of everybody."""
+        del tenant
+        return [Standing(suppressions=(Suppression(),)) if p in self.people else UNKNOWN for p in pseudonyms]
+
+    def ready(self) -> bool:
+        """Yes."""
+        return True
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def test_who_is_to_be_left_alone_is_left_out(plane: str) -> None:
+    registry = Alone()
+    with House(plane, rules=RULES + WITHHELD, registry=registry) as house:
+        registry.people.add(house.gate.snapshot.pseudonymiser("acme")("email", "ana@example.com"))
+        app, provider = house.open("/live")
+        others = {**ANA, "email": "bo@example.com"}
+        provider.send(told(json.dumps(ANA)), told(json.dumps(others)), told(json.dumps(ANA)))
+        assert heard(app) == MASKED
+        app.send(said('{"event": "find", "email": "ana@example.com"}'))
+        ended(app, provider, 1008)
+        last = house.last(app)
+        assert (last.reason, last.dropped, last.received, last.sent) == ("record_withheld", 2, 3, 0)
+        assert last.rules and "alone" in last.rules

@@ -121,6 +121,12 @@ class Handler(ProxyConnectionHandler):
         """Whether a request is under way on any of its links."""
         return any(link.busy for server in self.transports if (link := self._plane.links.get(server.id)))
 
+    @property
+    def talking(self) -> bool:
+        """Whether it is a WebSocket, which has a deadline of its own."""
+        links = (self._plane.links.get(server.id) for server in self.transports)
+        return any(link.caller.turn.talk is not None for link in links if link)
+
     def log(self, message: str, level: int = 0, exc_info: Any = None) -> None:
         """Mitmproxy's own words quote traffic: nothing of them is written. After a crash nothing goes on."""
         del level

@@ -249,6 +249,8 @@ class Interceptor(Worker):
         now = self.tick()
         for handler in self._mode.handlers:
             session = self.sessions.get(handler.client.id)
+            if handler.talking:
+                handler.timeout_watchdog.register_activity()
             if (
                 session is not None
                 and not session.settled
