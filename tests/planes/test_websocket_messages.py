@@ -180,6 +180,11 @@ FROM_PROVIDER = {
         1009,
         "response_too_large",
     ),
+    "too large, and never whole": (
+        told('"' + "a" * 1990, 0x01) + told("a" * 20, 0x00),
+        1009,
+        "response_too_large",
+    ),
     "too large, announced": (wrote(0x81, b"a" * 70_000), 1009, "response_too_large"),
     "too large, inflated": (told(BOMBED, 0xC1), 1009, "response_too_large"),
     "no deflate": (told(b"\xff\xff", 0xC1), 1007, "unparseable_response"),
