@@ -30,6 +30,7 @@ ENTRY: Final = Entry(
 AT_ONCE: Final = 500_000
 FEW: Final = 1_000
 LOOKUPS: Final = 150_000
+TURNS: Final = 30_000
 STRIDE: Final = 7_368_787
 """coprime to ten million: visits every number once, in no order"""
 
@@ -69,18 +70,20 @@ def imported(folder: Path, rows: int) -> dict[str, object]:
     """Takes the list in, and looks it up in a registry of few and of all."""
     key = bytes(range(32))
     fill(folder / "few.db", key, FEW)
-    started = time.perf_counter()
+    started, used = time.perf_counter(), time.process_time()
     slowest = fill(folder / "all.db", key, rows)
-    seconds = time.perf_counter() - started
+    seconds, busy = time.perf_counter() - started, time.process_time() - used
     few, full = (_worker(folder / name, key, count) for name, count in (("few.db", FEW), ("all.db", rows)))
     return {
         "rows": rows,
         "rows_per_s": round(rows / seconds),
+        "rows_per_cpu_s": round(rows / busy),
         "slowest_part_rows_per_s": round(AT_ONCE / slowest),
         "file_mb": (folder / "all.db").stat().st_size >> 20,
         "importer_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
         "lookup_few": few,
         "lookup_all": full,
+        "all_against_few": compared(folder, key, rows),
     }
 
 
@@ -121,6 +124,31 @@ def look(path: Path, key: bytes, rows: int) -> dict[str, float]:
     growth = resident() - before - lists
     registry.close()
     return {**figures, "growth_mb": round(growth, 1)}
+
+
+def compared(folder: Path, key: bytes, rows: int) -> dict[str, float]:
+    """How much more a lookup costs in the full registry: by turns, so that others' load meets both."""
+    pseudonymise = keys.Keyring(key).pseudonymiser(TENANT)
+    sizes = {"few.db": FEW, "all.db": rows}
+    known = {
+        name: [pseudonymise("phone", number(n * 7919 % size)) for n in range(TURNS)]
+        for name, size in sizes.items()
+    }
+    strangers = [pseudonymise("phone", f"+337{n:08}") for n in range(TURNS)]
+    taken: dict[tuple[str, str], list[int]] = {}
+    opened = {name: SqliteRegistry(folder / name, create=False, cached=1) for name in sizes}
+    for n in range(TURNS):
+        for name, registry in opened.items():
+            for kind, person in (("known", known[name][n]), ("stranger", strangers[n])):
+                started = time.perf_counter_ns()
+                registry.standings(TENANT, [person])
+                taken.setdefault((kind, name), []).append(time.perf_counter_ns() - started)
+    for registry in opened.values():
+        registry.close()
+    return {
+        kind: round(median(taken[kind, "all.db"]) / median(taken[kind, "few.db"]), 2)
+        for kind in ("known", "stranger")
+    }
 
 
 def _cost(registry: SqliteRegistry, people: Sequence[str]) -> float:

@@ -1,6 +1,7 @@
 """The registry in SQLite, beyond what every store owes: how it notices commits, what is in the file."""
 
 import asyncio
+import multiprocessing
 import sqlite3
 import stat
 import subprocess
@@ -202,6 +203,27 @@ def test_pseudonyms_are_kept_as_their_bytes_and_lists_without_ids(books: SqliteB
     rows = books._connection.execute("SELECT subject, typeof(key), length(key) FROM ledger").fetchall()
     assert rows == [(bytes(range(16)), "integer", 1), (bytes(range(16)), "blob", 16)]
     assert pack(person) == bytes(range(16))
+
+
+def _reserve(arguments: tuple[str, int]) -> int:
+    path, number = arguments
+    caps = (Cap(name="c", limit=10, window=60.0),)
+
+    async def asked() -> int:
+        registry = SqliteRegistry(Path(path), create=False)
+        wanted = [Reservation(id=f"{number}.{each}", subject="p", caps=caps) for each in range(20)]
+        answers = await asyncio.gather(*(registry.reserve(T, [one], 1.0) for one in wanted))
+        registry.close()
+        return sum(answer == [None] for answer in answers)
+
+    return asyncio.run(asked())
+
+
+def test_processes_together_never_exceed_a_cap(path: Path) -> None:
+    SqliteBooks(path).close()
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        counts = pool.map(_reserve, [(str(path), number) for number in range(8)], chunksize=1)
+    assert sum(counts) == 10
 
 
 def test_contacts_that_count_no_longer_are_cleaned_away(registry: SqliteRegistry) -> None:

@@ -25,7 +25,7 @@ CACHE: Final = 65_536
 """KiB of page cache: a list is added all over the index"""
 SORTED: Final = 1_000_000
 """subjects that are put in order together: rows that are near each other are written once"""
-PART: Final = 10_000
+PART: Final = 5_000
 """subjects of one transaction, so that a worker never waits long for its turn"""
 PAUSE: Final = 0.005
 """seconds between two of them; more than a worker leaves between its attempts"""
