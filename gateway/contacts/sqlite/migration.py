@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
+from gateway.contacts.compact import unpack
 from gateway.contacts.model import Act, Entry
 from gateway.contacts.sqlite import schema
 from gateway.contacts.sqlite.pen import Pen
@@ -17,6 +18,8 @@ _ROWS: Final = (
     " UNION ALL SELECT tenant, pseudonym, channel, purpose, state, source, at FROM consent"
 )
 _AT_ONCE: Final = 10_000
+_CACHE: Final = 131_072
+"""KiB of pages that need not be written before the end"""
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -24,6 +27,8 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     The same row has the same id in every copy of the file. Raises sqlite3.Error, StoreError.
     """
+    (cache,) = connection.execute("PRAGMA cache_size").fetchone()
+    connection.execute(f"PRAGMA cache_size = -{_CACHE}")
     connection.execute("BEGIN IMMEDIATE")
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -33,6 +38,8 @@ def migrate(connection: sqlite3.Connection) -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+    finally:
+        connection.execute(f"PRAGMA cache_size = {cache}")
 
 
 def _carry(connection: sqlite3.Connection) -> None:
@@ -53,7 +60,7 @@ def _entries(connection: sqlite3.Connection) -> Iterator[tuple[str, Entry]]:
         yield (
             tenant,
             Entry(
-                id=f"v1:{hashlib.sha256(repr(row).encode()).hexdigest()[:32]}",
+                id=unpack(hashlib.sha256(repr(row).encode()).digest()[:16]),
                 subject=pseudonym,
                 act=_ACTS.get(state, state),
                 at=at,
