@@ -14,10 +14,11 @@ import gateway
 from gateway import keys, wireguard
 from gateway.apischema import DraftApi, DraftWebhook, signing_key
 from gateway.certificateschema import DraftCertificates
-from gateway.configschema import BUILTIN, DOCUMENT, Draft, DraftUpstream
+from gateway.configschema import BUILTIN, DOCUMENT, Draft
 from gateway.credentialschema import DIRECT, Credential, DraftParent
 from gateway.deployment import Api, Audit, Certificates, Config, Listener, Tls, Webhook
 from gateway.errors import ConfigError, Problem
+from gateway.inboundschema import DraftInbound, DraftSigning
 from gateway.interceptionschema import WIREGUARD
 from gateway.model import Upstream
 from gateway.parent import Parent
@@ -26,31 +27,39 @@ from gateway.strict.checks import scalars
 from gateway.strict.document import Node, Scalar, read
 from gateway.strict.report import Report, listed, nearest
 from gateway.strict.shapes import Document
+from gateway.upstreamschema import DraftUpstream
+from gateway.webhooks.route import Route
+from gateway.webhooks.signing import Signing
 
 __all__ = ("Config", "builtin_packs", "load_config", "pack_folder", "read_bytes")
 
 Secrets = dict[str, Secret]
 Check = Callable[[Node, Report], None]
 
+_REACHED: Final = ("upstreams[]", "inbound[].forward")
+"""Whatever traffic is sent on to."""
 _CREDENTIALS: Final = tuple(
-    f"{of}credential{key}"
-    for of in ("upstreams[].", "upstreams[].proxy.", "proxy.")
+    f"{of}.credential{key}"
+    for of in (*_REACHED, *(f"{place}.proxy" for place in _REACHED), "proxy")
     for key in ("", ".bearer", ".value", ".basic.user", ".basic.password")
 )
-_CLIENT: Final = "upstreams[].client_certificate"
-_SIGNING: Final = "api.webhooks[].secret"
-_PASSPHRASES: Final = ("certificates.passphrase", f"{_CLIENT}.passphrase")
+_CLIENTS: Final = tuple(f"{place}.client_certificate" for place in _REACHED)
+_STANDARD: Final = "api.webhooks[].secret"
+_SIGNING: Final = ("inbound[].verify.secret[]", "inbound[].sign.secret[]", _STANDARD)
+_PASSPHRASES: Final = ("certificates.passphrase", *(f"{client}.passphrase" for client in _CLIENTS))
 _PRIVATE: Final = {
     "keyring": "keyring",
     **dict.fromkeys(_PASSPHRASES, "passphrase"),
-    f"{_CLIENT}.key": "key",
-    _SIGNING: "secret",
+    **{f"{client}.key": "key" for client in _CLIENTS},
+    **dict.fromkeys(_SIGNING, "secret"),
 }
 """Files that only their owner may read, and what they hold."""
 _TLS_FILES: Final = (
     *(f"{of}.tls.{key}" for of in ("listeners[]", "api") for key in ("cert", "key", "client_ca")),
     "api.webhooks[].ca",
-    *("upstreams[].ca", f"{_CLIENT}.cert", f"{_CLIENT}.key", "upstreams[].proxy.ca", "proxy.ca"),
+    *(f"{place}.{key}" for place in _REACHED for key in ("ca", "proxy.ca")),
+    *(f"{client}.{key}" for client in _CLIENTS for key in ("cert", "key")),
+    "proxy.ca",
 )
 _PRINTABLE = re.compile(r"[!-~]([ -~]*[!-~])?")
 
@@ -95,7 +104,7 @@ def pack_folder(written: str, base: Path) -> Path:
 
 def _resolver(environ: Mapping[str, str], base: Path, secrets: Secrets) -> Check:
     def check(root: Node, report: Report) -> None:
-        for node in scalars(root, ("keyring", _SIGNING, *_CREDENTIALS, *_PASSPHRASES)):
+        for node in scalars(root, ("keyring", *_CREDENTIALS, *_PASSPHRASES, *_SIGNING)):
             if re.match("(env|file):.", node.text):
                 _resolve(node, resolve(node.text, environ, base), secrets, report)
         for path, what in _PRIVATE.items():
@@ -105,7 +114,7 @@ def _resolver(environ: Mapping[str, str], base: Path, secrets: Secrets) -> Check
             if node.text in secrets and not _PRINTABLE.fullmatch(secrets[node.text]):
                 report.add(node, "a secret with line ends or other unprintable signs", "one line of ASCII")
 
-        for node in scalars(root, (_SIGNING,)):
+        for node in scalars(root, (_STANDARD,)):
             if node.text in secrets and signing_key(secrets[node.text]) is None:
                 report.add(node, "another text", "`whsec_` and 24 to 64 bytes in base64 (Standard Webhooks)")
 
@@ -179,19 +188,22 @@ def _providers(base: Path) -> Check:
         packs = sorted(
             pack.parent.name for folder in folders for pack in pack_folder(folder, base).glob("*/pack.yaml")
         )
-        _known(root, report, "upstreams[].provider", packs, "provider with a pack")
+        for place in ("upstreams", "inbound"):
+            _known(root, report, f"{place}[].provider", packs, "provider with a pack")
 
     return check
 
 
+_TENANTS: Final = ("upstreams[].tenants[]", "inbound[].tenant", "api.webhooks[].tenant")
+
+
 def _tenants(base: Path) -> Check:
     def check(root: Node, report: Report) -> None:
-        places = ("upstreams[].tenants[]", "api.webhooks[].tenant")
-        if any(scalars(root, places)):
+        if any(scalars(root, _TENANTS)):
             folders = [base / node.text for node in scalars(root, ("rules",))]
             tenants = sorted(file.stem for folder in folders for file in folder.glob("*.yaml"))
-            for place in places:
-                _known(root, report, place, tenants, "tenant with a rule file")
+            for path in _TENANTS:
+                _known(root, report, path, tenants, "tenant with a rule file")
 
     return check
 
@@ -228,6 +240,8 @@ def _finished(draft: Draft, path: Path, base: Path, secrets: Secrets) -> Config:
         certificates=_certificates(draft.certificates, base, secrets),
         keyring_file=_file(draft.keyring, base),
         parent=_parent(draft.proxy, base, secrets) if draft.proxy else None,
+        inbound=tuple(_inbound(inbound, draft.proxy, base, secrets) for inbound in draft.inbound),
+        unsubscribe=draft.unsubscribe,
     )
 
 
@@ -307,6 +321,25 @@ def _upstream(draft: DraftUpstream, default: DraftParent | None, base: Path, sec
         client_passphrase=secrets.get(shown.passphrase) if shown and shown.passphrase else None,
         parent=_parent(way, base, secrets) if way and way != DIRECT else None,
     )
+
+
+def _inbound(draft: DraftInbound, default: DraftParent | None, base: Path, secrets: Secrets) -> Route:
+    return Route(
+        upstream=_upstream(draft.forward, default, base, secrets),
+        tenant=draft.tenant,
+        client=draft.client,
+        webhooks=draft.webhooks,
+        public_url=draft.public_url,
+        verify=_signing(draft.verify, secrets),
+        sign=_signing(draft.sign, secrets) if draft.sign else None,
+        sign_url=(draft.sign.url if draft.sign else "") or draft.public_url,
+        department=draft.department,
+        line=draft.line,
+    )
+
+
+def _signing(draft: DraftSigning, secrets: Secrets) -> Signing:
+    return replace(draft.signing, secrets=tuple(secrets.get(ref, Secret()) for ref in draft.references))
 
 
 def _header_value(credential: Credential, secrets: Secrets) -> Secret:

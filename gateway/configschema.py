@@ -5,23 +5,14 @@ Builders leave paths and references as written: `config` resolves them.
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
 from itertools import combinations
 from typing import Final, Literal, get_args
-from urllib.parse import urlsplit
 
 from gateway.apischema import DraftApi, api
 from gateway.boundsschema import LIMITS, LOG, TIMEOUTS
-from gateway.certificateschema import (
-    CERTIFICATES,
-    CLIENT_CERTIFICATE,
-    PINS,
-    TLS,
-    ClientCertificate,
-    DraftCertificates,
-)
+from gateway.certificateschema import CERTIFICATES, TLS, DraftCertificates
 from gateway.codecs.program import Limits
-from gateway.credentialschema import CREDENTIAL, OWN_PROXY, PROXY, Credential, DraftParent, Way
+from gateway.credentialschema import PROXY, DraftParent
 from gateway.deployment import (
     Audit,
     Bind,
@@ -36,28 +27,19 @@ from gateway.deployment import (
     Tls,
 )
 from gateway.http1.head import HeadLimits
+from gateway.inboundschema import INBOUND, UNSUBSCRIBE, DraftInbound
 from gateway.interceptionschema import KEYS as INTERCEPTION
 from gateway.interceptionschema import interception
-from gateway.model import Upstream
 from gateway.plugins.schema import CANARY, EXTENSION
-from gateway.policy.taxonomy import OPERATOR_NAME, PLACE, REGION
+from gateway.policy.taxonomy import OPERATOR_NAME, PLACE
 from gateway.strict.checks import Unique, scalars, select
 from gateway.strict.document import Node
 from gateway.strict.kinds import Word, one_of
 from gateway.strict.report import Report
 from gateway.strict.shapes import Document, Fault, Key, ListOf, Table
-from gateway.strict.words import (
-    ADDRESS,
-    BIND,
-    CIDR,
-    HOST,
-    NAME,
-    PATH,
-    SECRET,
-    URL,
-    SecretRef,
-    pattern,
-)
+from gateway.strict.words import BIND, CIDR, NAME, PATH, SECRET, SecretRef
+from gateway.upstreamschema import UPSTREAM, DraftUpstream
+from gateway.webhooks.route import OneClick
 
 BUILTIN: Final = "builtin"
 """Among `plugins`: the packs that come with the gateway."""
@@ -104,117 +86,6 @@ LISTENER: Final = Table(
     doc="Where applications connect.",
 )
 
-
-ROUTE: Final = Table(
-    "route",
-    (
-        Key(
-            "prefix",
-            pattern("a path prefix such as /hubspot", r"/|(/[A-Za-z0-9._~-]+)+/?"),
-            "Path prefix, cut off.",
-        ),
-        Key("host", HOST, "The Host that applications ask for."),
-    ),
-    lambda prefix=None, host=None: (prefix, host),
-    exactly=("prefix", "host"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class DraftUpstream:
-    """An upstream whose credential and files are still references."""
-
-    upstream: Upstream
-    credential: Credential | None
-    client: ClientCertificate | None = None
-    proxy: Way | None = None
-    """None: the deployment's, if it has one and the upstream is not on loopback."""
-
-    @property
-    def local(self) -> bool:
-        """Whether it stands on this machine, where no proxy leads."""
-        return _loopback(self.upstream.url, self.upstream.connect)
-
-
-def _upstream(
-    name: str,
-    provider: str,
-    url: str,
-    region: str,
-    route: tuple[str | None, str | None],
-    operator: str = "",
-    tenants: tuple[str, ...] = (),
-    credential: Credential | None = None,
-    ca: str | None = None,
-    connect: tuple[str, ...] = (),
-    client_certificate: ClientCertificate | None = None,
-    pins: tuple[str, ...] = (),
-    proxy: Way | None = None,
-) -> DraftUpstream | Fault:
-    if url.startswith("http:") and not _loopback(url, connect):
-        return Fault("url", f"{url!r} without TLS", "https:// (http:// only to this machine's loopback)")
-    if url.startswith("http:") and (pins or client_certificate):
-        return Fault("url", f"{url!r} without TLS", "https://, as pins and certificates are TLS's")
-    if isinstance(proxy, DraftParent) and _loopback(url, connect):
-        return Fault("proxy", "a proxy to this machine's loopback", "none, or direct")
-    upstream = Upstream(
-        name=name,
-        provider=provider,
-        url=url,
-        region=region,
-        operator=operator,
-        prefix=route[0],
-        host=route[1],
-        tenants=tenants,
-        credential_header=credential.header if credential else "Authorization",
-        ca=ca,
-        connect=connect,
-        pins=pins,
-    )
-    return DraftUpstream(upstream, credential, client_certificate, proxy)
-
-
-def _loopback(url: str, connect: tuple[str, ...]) -> bool:
-    """Whether every address connected to is this machine's: `connect` goes before the name in the URL."""
-    hosts = connect or (urlsplit(url).hostname or "",)
-    return all(host == "localhost" or _is_loopback(host) for host in hosts)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-UPSTREAM: Final = Table(
-    "upstream",
-    (
-        Key("name", NAME, "Name of the upstream.", True),
-        Key("provider", NAME, "The provider pack that describes it.", True),
-        Key("url", URL, "Base URL; TLS everywhere but on loopback.", True),
-        Key("region", REGION, "Where it is declared to stand.", True),
-        Key("operator", OPERATOR_NAME, "Who runs it; unknown when left out."),
-        Key("route", ROUTE, "How applications reach it: by path prefix or by host.", True),
-        Key("tenants", ListOf(NAME), "Only for these tenants; every tenant when left out."),
-        Key("credential", CREDENTIAL, "What the gateway adds to requests: applications never hold it."),
-        Key("ca", PATH, "CA file (PEM) to trust instead of the system's."),
-        Key(
-            "client_certificate",
-            CLIENT_CERTIFICATE,
-            "Shown to a provider that asks for one.",
-        ),
-        Key("pins", PINS, "Keys of which one must be in the verified chain; any is good when left out."),
-        Key("connect", ListOf(ADDRESS), "Addresses to connect to instead of resolving the URL's host."),
-        Key(
-            "proxy",
-            OWN_PROXY,
-            "How it is reached: by this proxy, or `direct`; as `proxy` above says by default.",
-        ),
-    ),
-    _upstream,
-    doc="One connection to a provider.",
-)
 
 NETWORK: Final = Table(
     "network",
@@ -265,6 +136,8 @@ class Draft:
     canary: float | None = None
     certificates: DraftCertificates | None = None
     proxy: DraftParent | None = None
+    inbound: tuple[DraftInbound, ...] = ()
+    unsubscribe: OneClick | None = None
 
 
 def _state(text: str) -> str | None:
@@ -297,6 +170,8 @@ ROOT: Final = Table(
             PROXY,
             "The proxy by which everything outside this machine is reached; none when left out.",
         ),
+        Key("inbound", ListOf(INBOUND), "Webhooks of providers, on their way to applications."),
+        Key("unsubscribe", UNSUBSCRIBE, "Where links of one click lead; there are none when left out."),
         Key("networks", ListOf(NETWORK), "Where addresses stand and who runs them."),
         Key("admin", ADMIN, "Health and metrics; off when left out."),
         Key("api", api(TLS), "The registry's REST API; off when left out."),
@@ -311,15 +186,28 @@ ROOT: Final = Table(
 )
 
 
+_INBOUND: Final = ("inbound[]", "unsubscribe")
+
+
 def _routes(root: Node, report: Report) -> None:
-    """No two upstreams with one route for the same tenant."""
+    """No two upstreams with one route for the same tenant; what comes in has routes that nobody shares."""
     known = [(node, _route(node), _texts(node, "tenants[]")) for node in select(root, "upstreams[]")]
+    known += [(node, _route(node), set[str]()) for path in _INBOUND for node in select(root, path)]
     for (first, route, some), (node, other, others) in combinations(known, 2):
         overlap = not some or not others or some & others
         if route and route == other and overlap:
             place = next(scalars(node, ("route.prefix", "route.host")))
-            found = f"the route {place.text!r} again (first for the upstream in line {first.line})"
+            found = f"the route {place.text!r} again (first in line {first.line})"
             report.add(place, found, "each route once per tenant")
+
+
+def _names(root: Node, report: Report) -> None:
+    """What comes in is named as upstreams are: records and plans tell them apart by name."""
+    first: dict[str, int] = {}
+    for node in scalars(root, ("upstreams[].name", "inbound[].name")):
+        if node.text in first and node not in scalars(root, ("upstreams[].name",)):
+            report.add(node, f"{node.text!r} again (first in line {first[node.text]})", "each name once")
+        first.setdefault(node.text, node.line)
 
 
 def _route(node: Node) -> tuple[str, ...]:
@@ -354,6 +242,7 @@ DOCUMENT: Final = Document(
     (
         Unique("listener", "listeners[].name"),
         Unique("upstream", "upstreams[].name"),
+        _names,
         Unique("network", "networks[].cidr"),
         Unique("webhook", "api.webhooks[].name"),
         Unique("masker", "extensions[].masker"),

@@ -9,6 +9,7 @@ from gateway.http1.head import HeadLimits
 from gateway.model import Upstream
 from gateway.parent import Parent
 from gateway.secret import Secret
+from gateway.webhooks.route import OneClick, Route
 
 Durability = Literal["strict", "written"]
 Others = Literal["refuse", "tunnel"]
@@ -177,6 +178,8 @@ class Config:
     """Where the keyring is read again; empty for one from the environment, which nothing can change."""
     parent: Parent | None = None
     """The proxy by which what is not intercepted is tunnelled; upstreams have their own."""
+    inbound: tuple[Route, ...] = ()
+    unsubscribe: OneClick | None = None
 
     api: Api | None = None
 

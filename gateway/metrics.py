@@ -71,6 +71,9 @@ METRICS: Mapping[str, Metric] = {
         "counter", ("tenant", "role", "operation"), "Hidden values of a made-up person that came out"
     ),
     "hushgate_canary_leaking": Metric("gauge", (), "Plans that let a hidden value out when last looked at"),
+    "hushgate_entries": Metric(
+        "counter", ("tenant", "act"), "Entries that traffic asked to add to the contact registry, by act"
+    ),
     "hushgate_reloads": Metric("counter", ("result",), "Reloads of rules by result"),
     "hushgate_workers": Metric("gauge", (), "Workers running"),
     "hushgate_worker_restarts": Metric("counter", (), "Workers that died and were replaced"),

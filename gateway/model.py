@@ -1,4 +1,4 @@
-"""The vocabulary of design.md section 2 as frozen values. Imports nothing of the house but datamodel,
+"""The vocabulary of design.md section 2 as frozen values. Imports nothing of the house but datamodel, hooks,
 listlimit and parent.
 
 Everything here is a value that can be packed with msgspec.msgpack (the parsed-form cache relies on it).
@@ -19,6 +19,7 @@ from gateway.datamodel import SubjectKind as SubjectKind
 from gateway.datamodel import SubjectRole as SubjectRole
 from gateway.datamodel import Unread as Unread
 from gateway.datamodel import WebSocket as WebSocket
+from gateway.hooks import Effect, Hook, OptOut
 from gateway.listlimit import ListLimit
 from gateway.parent import Parent
 
@@ -125,6 +126,8 @@ class Operation(Struct):
     composite: Composite | None = None
     """It holds other calls, each of which is decided as a request of its own."""
     websocket: WebSocket | None = None
+    learns: tuple[Effect, ...] = ()
+    hook: Hook | None = None
 
 
 class Host(Struct):
@@ -142,6 +145,7 @@ class Pack(Struct):
     title: str
     hosts: tuple[Host, ...]
     operations: tuple[Operation, ...]
+    webhooks: tuple[Operation, ...] = ()
     links: tuple[Host, ...] = ()
     """Hosts that are no upstreams, to which answers may lead an application."""
     refusal: dict[str, str | int] = {}
@@ -312,6 +316,7 @@ class Policy(Struct):
     country: str | None = None
     """ISO 3166 country whose national phone format is understood in bodies."""
     lists: dict[str, ListLimit] = {}
+    opt_out: OptOut | None = None
 
 
 # ---- deployment -----------------------------------------------------------------------------------------

@@ -34,6 +34,8 @@ from gateway.policy.packfile import read_pack
 from gateway.policy.rulefile import read_rules
 from gateway.policy.snapshot import Secrets, Snapshot, Tenant
 from gateway.residency.locate import AddressTable
+from gateway.webhooks.route import OneClick, Route
+from gateway.webhooks.seen import Seen
 
 FOLDER = Path(__file__).parent / "vectors" / "world"
 PACK = (FOLDER / "crm" / "pack.yaml").read_bytes()
@@ -133,6 +135,9 @@ class World:
     reached: dict[str, tuple[float, ...]] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     lookups: Lookups = field(default_factory=Lookups)
+    inbound: tuple[Route, ...] = ()
+    clicks: OneClick | None = None
+    seen: Seen = field(default_factory=Seen)
     _snapshot: Snapshot | None = None
 
     @property
@@ -155,6 +160,8 @@ class World:
                 upstreams=[upstream],
                 table=AddressTable(self.networks),
                 secrets=Secrets.of(RING),
+                inbound=self.inbound,
+                clicks=self.clicks,
             )
         return self._snapshot
 
@@ -219,7 +226,7 @@ class World:
             answer_body=given.body,
             failures=failures or {},
         )
-        env = Env(self.snapshot, self.limits, lambda: 0.0, self.lookups)
+        env = Env(self.snapshot, self.limits, lambda: 0.0, self.lookups, seen=self.seen)
         exchange = Exchange(
             env, "d-1", parse_request_head(block.encode(), LIMITS), Peer("127.0.0.1"), self.now, self.scheme
         )

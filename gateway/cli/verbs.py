@@ -46,6 +46,7 @@ VERBS: Final = {
     "wireguard": Entry("wireguard", "keys of a WireGuard listener, and its clients' configuration"),
     "contacts": Entry("contacts", "suppressions and consents in the contact registry"),
     "api": Entry("api", "serve the contact registry's REST API alone"),
+    "oneclick": Entry("oneclick", "mint a link of one click (RFC 8058) for one person"),
     "audit": Entry("audit", "verify or follow the access log"),
     "drift": Entry("drift", "personal data at paths that no data map names"),
     "demo": Entry("demo", "sandbox APIs behind a gateway, and a tour of what it does"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gateway.audit.record import Record
-from gateway.contacts.model import Reservation
+from gateway.contacts.model import Entry, Reservation
 from gateway.errors import HushgateError
 from gateway.model import Location, Upstream
 
@@ -70,6 +70,17 @@ class GiveBack:
 
     tenant: str
     ids: Sequence[str]
+
+
+@dataclass(slots=True)
+class Enter:
+    """Add entries to the contact registry, in force everywhere once answered. Answer: int, how many were new.
+
+    Throws StoreError.
+    """
+
+    tenant: str
+    entries: Sequence[Entry]
 
 
 @dataclass(slots=True)
@@ -253,6 +264,7 @@ Command = (
     | Lookup
     | Reserve
     | GiveBack
+    | Enter
     | Acquire
     | Append
     | Send

@@ -55,6 +55,7 @@ def reach(
     recipients = _recipients(snapshot, plan, carriers)
     if not recipients:
         raise Refused("contact_unknown_recipient", "no recipient was found where the operation names one")
+    facts.reached = tuple(dict.fromkeys(recipient.pseudonym for recipient in recipients))
     standings = yield from _standings(plan, recipients)
     senders = tuple(_senders(plan, carriers))
     refused: list[_Judged] = []

@@ -10,36 +10,36 @@ act's Send after its intent. tests/exchange holds this as an assertion on the li
 
 from collections.abc import Generator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from gateway.audit.record import Phase
-from gateway.codecs.program import Limits
 from gateway.errors import HushgateError, PayloadError, StoreError
 from gateway.exchange.alone import enforced, sifted
 from gateway.exchange.answering import OURS, Answer, Outgrown, Withheld, empty, read, unread
 from gateway.exchange.asking import Asked, ask
+from gateway.exchange.clicking import click
 from gateway.exchange.commands import (
-    Acquire,
     CollectAnswer,
     Command,
     GiveBack,
     Next,
-    NotPermitted,
     Pipe,
     Release,
     Send,
 )
+from gateway.exchange.connecting import connect
 from gateway.exchange.echoing import looks
-from gateway.exchange.facts import Facts, Tick
+from gateway.exchange.environment import Env
+from gateway.exchange.facts import Facts
 from gateway.exchange.finding import KEY, PURPOSE, Addressed, address
-from gateway.exchange.lookups import Lookups
+from gateway.exchange.inbound import receive
 from gateway.exchange.outcome import problem
 from gateway.exchange.parts import Part
 from gateway.exchange.recording import recorded
 from gateway.exchange.refused import Refused
 from gateway.exchange.rewrapping import read_parts
+from gateway.exchange.signalling import heard
 from gateway.exchange.streaming import Passage, Way, short, stream, way_of
 from gateway.exchange.switching import SWITCHED, offer_of, switch
 from gateway.exchange.unwrapping import Asking, ask_parts
@@ -48,8 +48,9 @@ from gateway.http1.encode import forward, request_line
 from gateway.http1.head import RequestHead, ResponseHead
 from gateway.policy.identity import Peer
 from gateway.policy.plan import Plan
-from gateway.policy.snapshot import Snapshot
 from gateway.residency.judge import Gate
+
+__all__ = ("IDEMPOTENT", "VIA", "Env", "Exchange")
 
 VIA = (b"Via", b"1.1 hushgate")
 UPGRADE = ((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
@@ -59,20 +60,6 @@ IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
 _CONDITIONS = frozenset((b"range", b"if-range", b"if-none-match", b"if-modified-since"))
 _FORWARD_DROP = OURS | {KEY, PURPOSE, b"host", b"content-length", b"expect"}
 _READABLE_CODINGS = (b"gzip", b"deflate", b"br", b"zstd", b"identity")
-
-
-@dataclass(frozen=True, slots=True)
-class Env:
-    """What every exchange of a worker shares."""
-
-    snapshot: Snapshot
-    limits: Limits
-    tick: Tick
-    lookups: Lookups = field(default_factory=Lookups)
-    uploads: bool = False
-    """Whether the plane carries out Collect with `part` and Send with `through`."""
-    switches: bool = False
-    """Whether the plane carries out Switch."""
 
 
 class Exchange:
@@ -157,7 +144,14 @@ class Exchange:
         head = self._head
         if head is None:
             raise HushgateError("malformed_request", "")
-        facts = self.facts
+        facts, inbox = self.facts, self._env.snapshot.inbox
+        if inbox is not None and not facts.peer.intercepted and (came := inbox.find(head.host, head.path)):
+            yield from (
+                receive(self._env, facts, head, came)
+                if came.route
+                else click(self._env, facts, head, came.rest)
+            )
+            return
         addressed = address(facts, self._env.snapshot, head)
         plan = facts.plan = addressed.plan
         if plan.shadow:
@@ -169,12 +163,10 @@ class Exchange:
             self._env.lookups.take(plan.tenant, plan.client.id, plan.lookups, facts.started)
         asked, parts = yield from self._ask(head, addressed)
         facts.target = asked.path
+        yield from heard(facts, plan, head)
         gates = [part.plan.permission for part in parts if part.plan and part.refused is None]
         permission = Gate.every([plan.permission, *gates]) if parts else plan.permission
-        began = facts.tick()
-        connected: str | NotPermitted = yield Acquire(plan.upstream, permission)
-        facts.waited += facts.tick() - began
-        self._note_connection(permission, connected)
+        yield from connect(facts, plan, permission)
         if plan.acts:
             yield from recorded(facts.record("intent", 0))
             facts.intended = True
@@ -201,17 +193,6 @@ class Exchange:
             return made, ()
         it = Asking(self.facts, env.snapshot, env.lookups, addressed, shape, env.limits)
         return (yield from ask_parts(it, head))
-
-    def _note_connection(self, permission: Gate, got: str | NotPermitted) -> None:
-        facts = self.facts
-        address = got.addresses[0] if isinstance(got, NotPermitted) else got
-        facts.address = address
-        judged = permission.explain(address)
-        facts.location = judged.location
-        if isinstance(got, NotPermitted):
-            raise Refused(judged.reason or "location_unknown", rules=judged.rules)
-        if judged.shadow:
-            facts.shadow.update(dict.fromkeys(judged.shadow))
 
     def _request_head(
         self, head: RequestHead, plan: Plan, asked: Asked, looked: bool, offer: bytes | None

@@ -27,6 +27,7 @@ class Facts:
     of, `withheld` records that are missing without a word. `echoes`: what came as tokens, and must
     not come back in clear. `sent`, `received`, `close`: of a WebSocket, as in its records. `reserved`: ids
     under which contacts were counted, shared with parts; `forwarded`: the request is on its way, they count.
+    `reached`: pseudonyms of the recipients that were judged; `said`: the note of its records.
     """
 
     # Written out rather than generated: one of these is made for every request.
@@ -52,12 +53,14 @@ class Facts:
         "paths",
         "peer",
         "plan",
+        "reached",
         "received",
         "request_bytes",
         "reserved",
         "response_bytes",
         "restored",
         "rules",
+        "said",
         "scheme",
         "seen",
         "sent",
@@ -103,7 +106,7 @@ class Facts:
         self.changed = 0
         self.dropped = self.withheld = self.sent = self.received = self.close = 0
         self.leaving: Leaving | None = None
-        self.address = ""
+        self.address = self.said = ""
         self.location: Location | None = None
         self.request_bytes = self.response_bytes = 0
         self.waited = 0.0
@@ -111,6 +114,7 @@ class Facts:
         self.reserved: list[str] = []
         self.pack: Pack | None = None
         self.parts: tuple[str, ...] = ()
+        self.reached: tuple[str, ...] = ()
 
     def note(self, program: Program, tally: Tally) -> int:
         """Add what a run saw and did; returns how many values were masked."""
@@ -178,6 +182,7 @@ class Facts:
             close=self.close,
             added_us=int((total - self.waited) * 1e6),
             total_us=int(total * 1e6),
+            note=self.said,
         )
         self._say_who(record)
         if phase in (
@@ -187,6 +192,19 @@ class Facts:
         ):  # the exchange goes on counting; a record that was handed over must not
             record.seen, record.masked, record.paths = dict(self.seen), dict(self.masked), dict(self.paths)
             record.restored = dict(self.restored)
+        return record
+
+    def entry(self, number: int, subject: str, said: str) -> Record:
+        """The record of an entry in the contact registry, the `number`th of this exchange."""
+        record = Record(
+            phase="entry",
+            id=f"{self.id}.{number}",
+            at=self.now,
+            method=self.head.method if self.head else "-",
+            subjects=(subject,),
+            note=said,
+        )
+        self._say_who(record)
         return record
 
     def _say_who(self, record: Record) -> None:

@@ -9,13 +9,16 @@ from gateway.http1.encode import response_head
 from gateway.model import Pack
 
 _PHRASES: Mapping[int, bytes] = {
+    200: b"OK",
     400: b"Bad Request",
     401: b"Unauthorized",
     403: b"Forbidden",
     404: b"Not Found",
+    405: b"Method Not Allowed",
     407: b"Proxy Authentication Required",
     408: b"Request Timeout",
     409: b"Conflict",
+    410: b"Gone",
     413: b"Content Too Large",
     414: b"URI Too Long",
     415: b"Unsupported Media Type",
@@ -99,6 +102,8 @@ def _head(code: int, identifier: str, length: int, wait: int | None, kind: bytes
     ]
     if wait is not None:
         headers.append((b"Retry-After", b"%d" % wait))
+    if code == 405:
+        headers.append((b"Allow", b"POST"))
     if code == 401:
         headers.append((b"WWW-Authenticate", b'Hushgate-Key realm="hushgate"'))
     if code == 426:  # RFC 9110 section 15.5.22, RFC 6455 section 4.2.2

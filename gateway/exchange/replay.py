@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.audit.record import Record
 from gateway.codecs.program import Limits
-from gateway.contacts.model import UNKNOWN, Reservation, Standing
+from gateway.contacts.model import UNKNOWN, Entry, Reservation, Standing
 from gateway.errors import HushgateError, InternalError, UpstreamError
 from gateway.exchange.case import Case, CaseResponse, Outcome, Sent
 from gateway.exchange.caseregistry import reached_of, standings_of
@@ -22,6 +22,7 @@ from gateway.exchange.commands import (
     Collect,
     CollectAnswer,
     Command,
+    Enter,
     Lookup,
     Next,
     NotPermitted,
@@ -123,6 +124,11 @@ class Script:
     def records(self) -> list[Record]:
         """Records appended, in order."""
         return [command.record for command in self.commands if isinstance(command, Append)]
+
+    @property
+    def entered(self) -> list[Entry]:
+        """What was added to the contact registry, in order."""
+        return [e for command in self.commands if isinstance(command, Enter) for e in command.entries]
 
     @property
     def sent(self) -> Send | None:

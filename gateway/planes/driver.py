@@ -20,6 +20,7 @@ from gateway.exchange.commands import (
     Collect,
     CollectAnswer,
     Command,
+    Enter,
     GiveBack,
     Hangup,
     Lookup,
@@ -115,6 +116,7 @@ class Stepper:
             (Lookup, self._lookup),
             (Reserve, self._reserve),
             (GiveBack, self._give_back),
+            (Enter, self._enter),
             (Append, self._append),
         )
         self._do = do | dict(own)
@@ -179,11 +181,16 @@ class Stepper:
     def _give_back(self, command: GiveBack) -> Any:
         return self._ledger("release", command.tenant, command.ids)
 
+    def _enter(self, command: Enter) -> Any:
+        for entry in command.entries:
+            self.services.metrics.add("hushgate_entries", command.tenant, entry.act)
+        return self._ledger("enter", command.tenant, command.entries)
+
     def _ledger(self, name: str, *given: object) -> Any:
         """Ask the registry for what only one that is written to can do. Raises StoreError where it cannot."""
         do = getattr(self.services.registry, name, None)
         if do is None:
-            raise StoreError("registry_unavailable", "this registry does not count contacts")
+            raise StoreError("registry_unavailable", "this registry is not written to")
         found = do(*given)
         if not isawaitable(found):
             return found
@@ -191,7 +198,7 @@ class Stepper:
         return PENDING
 
     def _append(self, command: Append) -> Any:
-        if command.record.phase not in ("intent", "stream", "message"):
+        if command.record.phase not in ("intent", "stream", "message", "entry"):
             self.services.metrics.observe(command.record)
         epoch = self._epoch
 

@@ -19,7 +19,11 @@ class Catalogue:
     def of(cls, packs: Iterable[Pack]) -> "Catalogue":
         """The catalogue of some packs."""
         every = sorted(packs, key=lambda pack: pack.provider)
-        names = tuple(f"{pack.provider}.{operation.id}" for pack in every for operation in pack.operations)
+        names = tuple(
+            f"{pack.provider}.{operation.id}"
+            for pack in every
+            for operation in (*pack.operations, *pack.webhooks)
+        )
         return cls(frozenset(pack.provider for pack in every), names)
 
     def matches(self, glob: str) -> bool:

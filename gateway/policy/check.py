@@ -5,9 +5,11 @@ from pathlib import Path
 from gateway.config import builtin_packs, load_config
 from gateway.errors import ConfigError, Problem
 from gateway.model import Pack
+from gateway.policy.astray import astray
 from gateway.policy.catalogue import Catalogue
 from gateway.policy.load import Parsed, Progress, load_rules, parse_file, quiet
 from gateway.policy.packs import load_packs
+from gateway.webhooks.route import Route
 
 
 def check_paths(
@@ -21,11 +23,13 @@ def check_paths(
     """
     problems: list[Problem] = []
     maskers: tuple[str, ...] = ()
+    routes: tuple[Route, ...] = ()
     folders = [packs or builtin_packs()]
     if config:
         try:
             settings = load_config(config, None)
             rules = rules or Path(settings.rules)
+            routes = settings.inbound
             maskers = tuple(each.name for each in settings.extensions if each.kind == "masker")
             folders = [packs] if packs else [Path(folder) for folder in settings.plugins]
         except ConfigError as error:
@@ -36,6 +40,8 @@ def check_paths(
     known = None if loaded.problems else loaded.packs
     if rules:
         problems += _rules(rules, known, maskers, progress)
+    if routes and rules and rules.is_dir() and not problems:
+        problems += astray(str(config), routes, loaded.packs, load_rules(rules, maskers=maskers).clients())
     return problems
 
 

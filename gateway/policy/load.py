@@ -76,6 +76,10 @@ class LoadedRules:
     entries: dict[str, Entry]
     problems: tuple[Problem, ...] = ()
 
+    def clients(self) -> dict[str, list[str]]:
+        """Names of clients by tenant."""
+        return {entry.tenant: [client.id for client in entry.clients] for entry in self.entries.values()}
+
     def tenants(self) -> list[Entry]:
         """The entries in order of tenant."""
         return sorted(self.entries.values(), key=lambda entry: entry.tenant)

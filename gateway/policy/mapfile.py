@@ -245,6 +245,9 @@ RESPONSE: Final = Table(
     _draft,
     doc="Where which data is in what comes back.",
 )
+ANSWER: Final = Table(
+    "answer", _BODY, _draft, doc="Where which data is in what an application answers to a webhook."
+)
 _HOLDING: Final = (
     "request.query",
     "request.form",

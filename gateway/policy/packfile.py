@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final, get_args
 
+from gateway.hooks import Effect
 from gateway.model import Channel, Composite, Host, Operation, Pack, Partial
 from gateway.policy.calls import CALL, SAFE, Call, collisions, parse_call
 from gateway.policy.compositefile import COMPOSITE
+from gateway.policy.hookfile import LEARNS, once, webhook
 from gateway.policy.mapfile import BODIES, GUARDED, JSON, PARAMETER, REQUEST, RESPONSE, TYPED
 from gateway.policy.packtypes import (
     MAX_FIELDS,
@@ -43,9 +45,12 @@ def _operation(
     response: Draft = NOTHING,
     composite: Composite | None = None,
     websocket: TalkDraft | None = None,
+    learns: tuple[Effect, ...] = (),
 ) -> Plan | Fault:
     if websocket and (wrong := _no_websocket(call, request, channel, composite or partial, act)):
         return wrong
+    if learns and channel is None:
+        return Fault("learns", "'learns' of a call that reaches nobody", "a call with a channel")
     if composite and (call.method != "POST" or channel or act is not None):
         return Fault("composite", "'composite' for another call than a POST", "a POST without channel or act")
     if composite and (request.carriers.keys() & BODIES or request.opaque):
@@ -65,6 +70,7 @@ def _operation(
         act=acts,
         lookup=lookup,
         composite=composite,
+        learns=learns,
     )
     return Plan(operation, request, response, partial, websocket)
 
@@ -82,15 +88,11 @@ def _no_websocket(
     return None
 
 
+_ID: Final = pattern("an operation's name such as messages.create", r"[a-z0-9][A-Za-z0-9_.-]{0,99}")
 OPERATION: Final = Table(
     "operation",
     (
-        Key(
-            "id",
-            pattern("an operation's name such as messages.create", r"[a-z0-9][A-Za-z0-9_.-]{0,99}"),
-            "Name of the operation, unique in the pack; rules see `provider.id`.",
-            True,
-        ),
+        Key("id", _ID, "Name of the operation, unique in the pack; rules see `provider.id`.", True),
         Key("call", CALL, "Method and path template; `{name}` fills one path segment.", True),
         Key("channel", one_of(*get_args(Channel)), "The channel on which it reaches a person."),
         Key("purpose", USE, "The data use it always serves."),
@@ -105,6 +107,7 @@ OPERATION: Final = Table(
         Key("response", RESPONSE, "Where which data is in what comes back."),
         Key("composite", COMPOSITE, "The body holds other calls, each decided as a request of its own."),
         Key("websocket", WEBSOCKET, "The call opens a WebSocket: where which data is in its messages."),
+        Key("learns", ListOf(LEARNS), "What an error in the answer says of the recipients."),
     ),
     _operation,
     doc="One API call.",
@@ -152,10 +155,12 @@ def _pack(
     partials: dict[str, Partial] | None = None,
     refusal_in_array: bool = False,
     trailing_slash: bool = False,
+    webhooks: tuple[Plan, ...] = (),
 ) -> Pack | Fault:
     spread = Spread(types or {}, partials or {})
     try:
         built = tuple(spread.operation(plan) for plan in operations)
+        hooks = tuple(spread.operation(plan) for plan in webhooks)
     except TooMuchError as error:
         return Fault("types", str(error), f"types that end, and at most {MAX_FIELDS} fields in one place")
     wrong_one = misplaced(built)
@@ -167,6 +172,7 @@ def _pack(
         title=title,
         hosts=hosts,
         operations=built,
+        webhooks=hooks,
         refusal=refusal or {},
         links=links,
         refusal_in_array=refusal_in_array,
@@ -181,6 +187,7 @@ PACK: Final = Table(
         Key("title", TEXT, "The provider's name as people write it.", True),
         Key("hosts", ListOf(HOST), "Every host the provider is reached at.", True),
         Key("operations", ListOf(OPERATION), "Every call that is allowed at all.", True),
+        Key("webhooks", ListOf(webhook(_ID)), "What the provider sends by itself."),
         Key("types", MapOf(NAME, JSON), "Field lists that several operations share."),
         Key("links", ListOf(HOST), "Hosts that are no upstreams, to which answers may lead an application."),
         Key("partials", MapOf(NAME, PARTIAL), "How answers tell of records that were left out, by name."),
@@ -192,7 +199,7 @@ PACK: Final = Table(
     doc="A provider pack.",
 )
 
-_MAPS: Final = ("types.*", *(f"operations[].{place}" for place in TYPED))
+_MAPS: Final = ("types.*", *(f"operations[].{place}" for place in TYPED), "webhooks[].body.json")
 
 
 def _template_parameters(root: Node, report: Report) -> None:
@@ -210,7 +217,7 @@ def _template_parameters(root: Node, report: Report) -> None:
 DOCUMENT: Final = Document(
     PACK,
     (
-        Unique("operation id", "operations[].id"),
+        once,
         Unique("host", "hosts[].name"),
         Unique("host of links", "links[].name"),
         Refers("type", tuple(f"{path}.*.type" for path in _MAPS), "types{}"),

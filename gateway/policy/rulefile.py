@@ -13,6 +13,7 @@ from typing import Final, Literal, get_args
 import msgspec
 from msgspec.structs import replace
 
+from gateway.hooks import OptOut, OptOutScope
 from gateway.listlimit import ListLimit
 from gateway.masking.table import PLUGIN
 from gateway.model import (
@@ -175,6 +176,21 @@ LIST: Final = Table(
     _list_limit,
     doc="How old a list of people not to be contacted (a national register, say) may be.",
 )
+OPT_OUT: Final = Table(
+    "opt-out",
+    (
+        Key(
+            "scope",
+            one_of(*get_args(OptOutScope)),
+            "`marketing`: the purpose below, on every channel; `channel`: all on the channel it came by; "
+            "`global`: everything.",
+            default="marketing",
+        ),
+        Key("purpose", USE, "What is stopped with `scope: marketing`.", default="marketing"),
+    ),
+    OptOut,
+    doc="How far it reaches when a person opts out by a word, a link, or at a carrier.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +227,7 @@ ROOT: Final = Table(
             default="120",
         ),
         Key("lists", MapOf(NAME, LIST), "Lists that are imported, and how old each may be."),
+        Key("opt_out", OPT_OUT, "How far opt-outs reach."),
     ),
     _file,
 )

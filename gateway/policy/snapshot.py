@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from gateway.codecs.program import Program
 from gateway.contacts.naming import Met, Pseudonymise, name
+from gateway.hooks import OptOut
 from gateway.keys import Keyring
 from gateway.masking.custom import NOTHING_CUSTOM, Custom
 from gateway.masking.drift import Drift
@@ -16,12 +17,15 @@ from gateway.masking.token import Tokens, shared
 from gateway.model import Client, Operation, Pack, Policy, Upstream, covers
 from gateway.policy.compile import Ground, compile_plan, situation
 from gateway.policy.identity import Directory, Identity
+from gateway.policy.inbox import inbox
 from gateway.policy.operations import OperationIndex
 from gateway.policy.origins import Origins
 from gateway.policy.plan import Plan
 from gateway.policy.reach import Reach
 from gateway.policy.routes import Routes
 from gateway.residency.locate import AddressTable
+from gateway.webhooks.links import USE as LINKS
+from gateway.webhooks.route import OneClick, Route
 
 MAX_PLANS = 20_000
 MAX_ADDRESSED = 8_192
@@ -39,16 +43,22 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """Per-tenant keys: the masking key, the pseudonymiser, and the token keys by epoch."""
+    """Per-tenant keys: of masking, pseudonyms, tokens by epoch, and links of one click."""
 
     masking_key: Callable[[str], bytes]
     pseudonymiser: Callable[[str], Pseudonymise]
     token_keys: Callable[[str], Mapping[int, bytes]]
+    link_key: Callable[[str], bytes]
 
     @classmethod
     def of(cls, ring: Keyring) -> "Secrets":
         """Those that a keyring holds."""
-        return cls(lambda tenant: ring.derive(tenant, "masking"), ring.pseudonymiser, ring.token_keys)
+        return cls(
+            lambda tenant: ring.derive(tenant, "masking"),
+            ring.pseudonymiser,
+            ring.token_keys,
+            lambda tenant: ring.derive(tenant, LINKS),
+        )
 
 
 class Snapshot:
@@ -62,6 +72,8 @@ class Snapshot:
         table: AddressTable,
         secrets: Secrets,
         custom: Custom = NOTHING_CUSTOM,
+        inbound: Iterable[Route] = (),
+        clicks: OneClick | None = None,
     ) -> None:
         self.tenants: Mapping[str, Tenant] = {tenant.name: tenant for tenant in tenants}
         self.packs: Mapping[str, Pack] = {pack.provider: pack for pack in packs}
@@ -70,6 +82,7 @@ class Snapshot:
         self.upstreams = tuple(upstreams)
         self.routes = Routes(self.upstreams)
         self.origins = Origins(self.upstreams, self.packs.values())
+        self.inbox = inbox(inbound, clicks, self.packs.values())
         self._secrets = secrets
         self._custom = custom
         self._operations = {
@@ -119,6 +132,19 @@ class Snapshot:
         if len(self.addressed) >= MAX_ADDRESSED:
             self.addressed.clear()
         self.addressed[asked] = made
+
+    def client(self, tenant: str, client: str) -> Identity | None:
+        """A client by its names."""
+        known = self.tenants.get(tenant)
+        return next((Identity(tenant, c) for c in known.clients if c.id == client), None) if known else None
+
+    def opt_out(self, tenant: str) -> OptOut:
+        """How far the tenant's opt-outs reach."""
+        return self._ground(tenant).policy.opt_out or OptOut()
+
+    def link_key(self, tenant: str) -> bytes | None:
+        """What seals the tenant's links of one click; None for a tenant that is not there."""
+        return self._secrets.link_key(tenant) if tenant in self.tenants else None
 
     def pseudonymiser(self, tenant: str) -> Pseudonymise:
         """The tenant's keyed pseudonym function."""

@@ -11,6 +11,7 @@ from gateway.errors import ConfigError, Problem
 from gateway.keyfile import content
 from gateway.model import Pack
 from gateway.plugins.load import NO_PLUGINS, Plugins, load_plugins
+from gateway.policy.astray import astray
 from gateway.policy.load import LoadedRules, Progress, load_rules, quiet, reload
 from gateway.policy.packs import load_packs
 from gateway.policy.snapshot import Secrets, Snapshot, Tenant
@@ -39,6 +40,8 @@ class Loaded:
             table=AddressTable([(n.cidr, n.country, n.operator) for n in self.config.networks]),
             secrets=Secrets.of(ring),
             custom=self.plugins.custom,
+            inbound=self.config.inbound,
+            clicks=self.config.unsubscribe,
         )
 
 
@@ -53,6 +56,8 @@ def load(config: Config, progress: Progress = quiet) -> Loaded:
         Path(config.rules), _cache(config), packs.packs, progress, log.warning, plugins.maskers
     )
     problems = packs.problems + rules.problems
+    if not problems:
+        problems = tuple(astray(config.file, config.inbound, packs.packs, rules.clients()))
     if problems:
         raise ConfigError(problems)
     install(plugins.codecs)
