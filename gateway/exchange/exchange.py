@@ -89,7 +89,7 @@ class Exchange:
     def run(self) -> Generator[Command, Any, None]:
         """The exchange itself; refuses on any error of the house."""
         try:
-            yield from self._steps()
+            yield from self._begin()
         except Refused as no:
             yield from self.refuse(no, no.rules, no.retry_after)
         except HushgateError as error:
@@ -140,18 +140,22 @@ class Exchange:
             head_only=self._head is not None and self._head.method == "HEAD",
         )
 
-    def _steps(self) -> Generator[Command, Any, None]:
-        head = self._head
+    def _begin(self) -> Generator[Command, Any, None]:
+        """What comes from outside has a way of its own, and no client's key."""
+        head, facts, env = self._head, self.facts, self._env
         if head is None:
             raise HushgateError("malformed_request", "")
-        facts, inbox = self.facts, self._env.snapshot.inbox
-        if inbox is not None and not facts.peer.intercepted and (came := inbox.find(head.host, head.path)):
-            yield from (
-                receive(self._env, facts, head, came)
-                if came.route
-                else click(self._env, facts, head, came.rest)
-            )
-            return
+        inbox = env.snapshot.inbox
+        came = None if inbox is None or facts.peer.intercepted else inbox.find(head.host, head.path)
+        if came is None:
+            yield from self._steps(head)
+        elif came.route is None:
+            yield from click(env, facts, head, came.rest)
+        else:
+            yield from receive(env, facts, head, came)
+
+    def _steps(self, head: RequestHead) -> Generator[Command, Any, None]:
+        facts = self.facts
         addressed = address(facts, self._env.snapshot, head)
         plan = facts.plan = addressed.plan
         if plan.shadow:
