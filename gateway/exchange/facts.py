@@ -102,8 +102,7 @@ class Facts:
         self.restored: dict[str, int] = {}
         self.rules: dict[str, None] = {}
         self.shadow: dict[str, None] = {}
-        self.unmapped = 0
-        self.changed = 0
+        self.unmapped = self.changed = 0
         self.dropped = self.withheld = self.sent = self.received = self.close = 0
         self.leaving: Leaving | None = None
         self.address = self.said = ""
