@@ -60,7 +60,8 @@ def _missing_module(error: ModuleNotFoundError, arguments: list[str]) -> int:
     if (error.name or "").startswith("gateway."):
         _say(f"`{verb}` is not part of this installation")
     else:
-        _say(f"`{verb}` needs the package {error.name}: pip install 'hushgate[demo]'")
+        extra = "demo" if verb == "demo" else "api"
+        _say(f"`{verb}` needs the package {error.name}: pip install 'hushgate[{extra}]'")
     return exits.UNAVAILABLE
 
 

@@ -5,7 +5,6 @@ the same list is the same entry, however often and from whichever file it is tak
 """
 
 import base64
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -35,7 +34,7 @@ MEMBERS: Final = (
 """Columns that say something of it."""
 FIELDS: Final = (*IDENTIFIERS, *MEMBERS)
 
-_ABSENT: Final = {"channel": None, "purpose": None, "sender": None, "until": None}
+_encode: Final = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +224,7 @@ def pairs(subjects: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def _short(members: Iterable[object]) -> str:
-    text = json.dumps(list(members), separators=(",", ":"))
-    return base64.urlsafe_b64encode(sha256(text.encode()).digest()[:12]).decode()
+    return base64.urlsafe_b64encode(sha256(_encode(list(members))).digest()[:12]).decode()
 
 
 class Line(msgspec.Struct, forbid_unknown_fields=True):
