@@ -142,7 +142,7 @@ def handshakes(pair: Mapping[str, Running], rounds: int) -> bool:
 def minting(folder: Path) -> bool:
     """A host that was not asked for before: its leaf and its context."""
     issuer = authority.load(folder).issuer(clock.now())
-    contexts = Contexts(lambda _: mint(issuer, (HOST,), clock.now()), None)
+    contexts = Contexts(lambda *_: mint(issuer, (HOST,), clock.now()), None)
     took = []
     for n in range(MINTED):
         before = time.thread_time()

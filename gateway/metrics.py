@@ -48,6 +48,11 @@ METRICS: Mapping[str, Metric] = {
         ("host",),
         "Intercepted TLS handshakes ended by an application that refused our certificate",
     ),
+    "hushgate_handshakes_unused": Metric(
+        "counter",
+        ("host",),
+        "Intercepted TLS connections that ended without a request: many of them tell of a pinned certificate",
+    ),
     "hushgate_pool_idle": Metric("gauge", ("upstream",), "Idle pooled connections to upstreams"),
     "hushgate_pool_opened": Metric("counter", ("upstream",), "Connections opened to upstreams"),
     "hushgate_pool_reused": Metric("counter", ("upstream",), "Exchanges on a pooled connection"),

@@ -38,9 +38,9 @@ def authority() -> trustme.CA:
 
 
 @cache
-def leaf(host: str) -> Shown:
+def leaf(host: str, names: tuple[str, ...] = ()) -> Shown:
     """Its certificate for a host."""
-    made = authority().issue_cert(host)
+    made = authority().issue_cert(*(names or (host,)))
     return Shown(b"".join(b.bytes() for b in made.cert_chain_pems), made.private_key_pem.bytes())
 
 
@@ -68,7 +68,7 @@ class Proxy(Gate):
         others: Any = "refuse",
         quic: Any = "refuse",
         listens: Tls | None = None,
-        mint: Callable[[str], Any] = leaf,
+        mint: Callable[..., Any] = leaf,
         **options: Any,
     ) -> None:
         super().__init__(upstream, **options)

@@ -1,10 +1,11 @@
-"""The admin port: /healthz, /readyz and /metrics, from the workers' shared pages. A process of its own."""
+"""The admin port: /healthz, /readyz, /metrics and /crl, from the workers' pages. A process of its own."""
 
 import os
 import signal
 import socket
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -75,12 +76,12 @@ def _histogram(name: str, text: str, row: list[float] | None) -> Metric:
     return made
 
 
-def serve(sock: socket.socket, slots: Sequence[Slot]) -> int:
-    """Serve on a bound socket until SIGTERM. Returns the exit code."""
+def serve(sock: socket.socket, slots: Sequence[Slot], crl: Path | None = None) -> int:
+    """Serve on a bound socket until SIGTERM. Returns the exit code. `crl`: the list of the revoked (DER)."""
     collector = Slots(slots)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(collector)
-    server = _Server(sock.getsockname()[:2], _handler(collector, registry), bind_and_activate=False)
+    server = _Server(sock.getsockname()[:2], _handler(collector, registry, crl), bind_and_activate=False)
     server.socket.close()
     server.socket = sock
     server.daemon_threads = True
@@ -115,7 +116,7 @@ def _stop(*_: object) -> None:
     raise SystemExit(0)
 
 
-def _handler(collector: Slots, registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
+def _handler(collector: Slots, registry: CollectorRegistry, crl: Path | None) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         """GET only; logs nothing."""
 
@@ -124,7 +125,9 @@ def _handler(collector: Slots, registry: CollectorRegistry) -> type[BaseHTTPRequ
         sys_version = ""
 
         def do_GET(self) -> None:
-            status, kind, body = _page(self.path.partition("?")[0], collector, registry)
+            path = self.path.partition("?")[0]
+            found = _list(crl) if path == "/crl" and crl else None
+            status, kind, body = found or _page(path, collector, registry)
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
@@ -135,6 +138,14 @@ def _handler(collector: Slots, registry: CollectorRegistry) -> type[BaseHTTPRequ
             del format, args
 
     return Handler
+
+
+def _list(crl: Path) -> tuple[int, str, bytes] | None:
+    """The list as it is now (RFC 5280 section 4.2.1.13), or None."""
+    try:
+        return 200, "application/pkix-crl", crl.read_bytes()
+    except OSError:
+        return None
 
 
 def _page(path: str, collector: Slots, registry: CollectorRegistry) -> tuple[int, str, bytes]:

@@ -3,6 +3,7 @@
 mitmproxy is imported here, when such a worker starts, and nowhere else: everything else works without it.
 """
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,9 +25,12 @@ class Minting:
         self._settings = certificates
         self._minter = Minter(self._read(), certificates.validity, certificates.cache)
 
-    def leaf(self, host: str) -> Leaf:
-        """A host's certificate. Raises CertificateError, UpstreamError."""
-        return self._minter.leaf(host)
+    def leaf(self, host: str, names: Sequence[str]) -> Leaf:
+        """A host's certificate, with what fits of its upstream's names.
+
+        Raises CertificateError, UpstreamError.
+        """
+        return self._minter.leaf(host, names)
 
     def renew(self) -> None:
         """Read the authority's folder again: another intermediate, a revoked one. Raises ConfigError."""

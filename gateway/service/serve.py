@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from gateway import clock
+from gateway.ca.rotation import CRL_DER
 from gateway.contacts.sqlite import SqliteRegistry
 from gateway.deployment import Bind, Config
 from gateway.errors import ConfigError, Problem
@@ -57,7 +58,8 @@ def serve(config: Config, progress: Progress, announce: Callable[[Ports], None])
         children.append(_api(held, api))
     if admin:
         slots = [child.slot for child in children if child.slot]
-        children.append(Child("admin", partial(serve_admin, admin, slots)))
+        crl = Path(config.certificates.dir, CRL_DER) if config.certificates else None
+        children.append(Child("admin", partial(serve_admin, admin, slots, crl)))
     return Supervisor(children, held.reload, config.timeouts.drain).run()
 
 

@@ -94,6 +94,7 @@ HARMLESS = {
     "client_disconnected": "the connection has ended",
     "hushgate_asked": "a question that is not answered",
     "hushgate_refused": "the connection ends whatever it says",
+    "socks5_auth": "no password is valid until it has said so (test_intercept_trouble)",
     "quic_start_client": "without settings no handshake is made (test_intercept_quic)",
     "tls_established_client": "without it a client is known by less",
     "tls_failed_client": "the handshake has failed",

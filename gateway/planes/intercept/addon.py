@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mitmproxy import http
 from mitmproxy.connection import Client, Server
 from mitmproxy.proxy import layer
+from mitmproxy.proxy.layers.modes import Socks5AuthData
 from mitmproxy.proxy.layers.quic import QuicTlsData
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import TlsData
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 UNTRUSTED = ("unknown ca", "bad certificate", "certificate unknown", "certificate_unknown")
 """What a client says that does not accept a certificate (RFC 8446 section 6.2), in OpenSSL's words."""
+HUNG_UP = "disconnected during the handshake"
+"""What mitmproxy says of one that says nothing, and goes."""
 
 
 class Addon:
@@ -113,6 +116,18 @@ class Addon:
             session.refused = True
             await refused(plane, session, error)
 
+    async def socks5_auth(self, data: Socks5AuthData) -> None:
+        """mitmproxy: a user and a password over SOCKS5. The password is a client's key."""
+        data.valid = False
+        session = self._plane.sessions[data.client_conn.id]
+        try:
+            self._plane.admit_key(session, data.password.encode())
+        except HushgateError as error:
+            session.settled = True
+            await refused(self._plane, session, error)
+        else:
+            data.valid = True
+
     def tls_established_client(self, data: TlsData) -> None:
         """mitmproxy: it was made. A certificate the application showed has been verified."""
         session = self._plane.sessions[data.conn.id]
@@ -127,7 +142,7 @@ class Addon:
         session = self._plane.sessions[data.conn.id]
         if session.settled:  # it was never begun, or took too long: that is on record
             return
-        if any(word.replace("_", " ") in said for word in UNTRUSTED):
+        if any(word.replace("_", " ") in said for word in UNTRUSTED) or (session.shown and HUNG_UP in said):
             self._plane.untrusted(session)
             await refused(self._plane, session, PayloadError("certificate_refused", "", "tls"))
         else:

@@ -62,7 +62,16 @@ class Handler(ProxyConnectionHandler):
                     await self._moved.wait()
 
     async def open_connection(self, command: commands.OpenConnection) -> None:
-        """mitmproxy: connect to command.connection."""
+        """mitmproxy: connect to command.connection. What nobody foresaw ends the application's own."""
+        try:
+            await self._open(command)
+        finally:
+            error = sys.exception()
+            if error is not None and not isinstance(error, asyncio.CancelledError):
+                self._plane.broken(self.client, error)
+                self.end()
+
+    async def _open(self, command: commands.OpenConnection) -> None:
         server = command.connection
         data = server_hooks.ServerConnectionHookData(client=self.client, server=server)
         await self.handle_hook(server_hooks.ServerConnectHook(data))
@@ -131,5 +140,7 @@ class Handler(ProxyConnectionHandler):
         """Mitmproxy's own words quote traffic: nothing of them is written. After a crash nothing goes on."""
         del level
         if "crashed" in message:
-            self._plane.crashed(sys.exc_info() if exc_info is True else exc_info)
+            self._plane.broken(
+                self.client, sys.exception() if exc_info is True else (exc_info or (0, None))[1]
+            )
             self.end()

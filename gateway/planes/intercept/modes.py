@@ -1,11 +1,15 @@
 """How connections come in: mitmproxy's modes, listened for on a port that several workers share."""
 
 import asyncio
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Final
 
 import mitmproxy_rs.udp
 from mitmproxy import platform
 from mitmproxy.connection import Client
+from mitmproxy.proxy import commands, layer
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers.modes import Socks5Proxy
 from mitmproxy.proxy.mode_servers import ServerInstance
 from mitmproxy.proxy.mode_specs import ProxyMode
 
@@ -16,6 +20,8 @@ if TYPE_CHECKING:
     from gateway.planes.intercept.plane import Interceptor
 
 BACKLOG: Final = 1024
+PASSWORD: Final = 2
+"""SOCKS5's method of user and password."""
 
 
 class Mode:
@@ -41,6 +47,10 @@ class Mode:
         servers.append(server)
         return int(server.sockets[0].getsockname()[1])
 
+    def top(self, context: Context) -> layer.Layer:
+        """What reads a connection's first bytes."""
+        return self._instance.make_top_layer(context)
+
     def begin(self, session: Session) -> None:
         """What this mode says of every connection."""
         session.explicit = self.explicit
@@ -49,7 +59,7 @@ class Mode:
         """Serve a connection to its end. Without a writer, the reader is both."""
         writer = writer or reader
         handler = Handler(self._plane, reader, writer, self._spec)
-        handler.layer = self._instance.make_top_layer(handler.layer.context)
+        handler.layer = self.top(handler.layer.context)
         if not self.prepare(handler, writer):
             writer.close()
             return
@@ -91,6 +101,36 @@ class Explicit(Mode):
     """Applications know of the proxy: CONNECT, and absolute-form."""
 
     explicit = True
+
+
+class Greeted(Socks5Proxy):
+    """SOCKS5 (RFC 1928): with user and password (RFC 1929) for who offers them, without for who does not."""
+
+    buf: bytes
+    state: Any
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.state = self.state_greet
+
+    def state_greet(self) -> Generator[commands.Command, Any, None]:
+        """mitmproxy: the methods that an application offers."""
+        offered = self.buf[2 : 2 + self.buf[1]] if len(self.buf) > 1 else b""
+        if self.buf[:1] == b"\x05" and len(offered) == self.buf[1] and PASSWORD in offered:
+            yield commands.SendData(self.context.client, bytes([5, PASSWORD]))
+            self.buf = self.buf[2 + len(offered) :]
+            self.state = self.state_auth
+            yield from self.state()
+        else:
+            yield from super().state_greet()
+
+
+class Socks5(Mode):
+    """SOCKS5."""
+
+    def top(self, context: Context) -> layer.Layer:
+        """What greets."""
+        return Greeted(context)
 
 
 class Transparent(Mode):

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from gateway.planes.intercept.modes import Explicit, Mode, Reverse, Transparent
+from gateway.planes.intercept.modes import Explicit, Mode, Reverse, Socks5, Transparent
 from gateway.planes.intercept.wireguard import WireGuard
 
 if TYPE_CHECKING:
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 MODES: Final[dict[str, tuple[str, type[Mode]]]] = {
     "proxy": ("regular", Explicit),
     "transparent": ("transparent", Transparent),
-    "socks5": ("socks5", Mode),
+    "socks5": ("socks5", Socks5),
     "wireguard": ("wireguard:{}", WireGuard),
     "reverse": ("reverse:{}", Reverse),
 }

@@ -5,6 +5,7 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from OpenSSL import SSL
 from gateway.audit.record import Log
 from gateway.contacts.model import Registry
 from gateway.deployment import Config, Interception
-from gateway.errors import PayloadError, where
+from gateway.errors import InternalError, PayloadError, where
 from gateway.metrics import Metrics
 from gateway.planes.intercept.addon import Addon
 from gateway.planes.intercept.http import Streams
@@ -112,6 +113,8 @@ class Interceptor(Worker):
         session = self.sessions.pop(client.id, None)
         if session is not None and session.opened is not None:
             session.opened[1].close()
+        if session is not None and session.tls and session.shown and not session.asked:
+            self.metrics.add("hushgate_handshakes_unused", self._host(session))
         self.streams.pop(client.id, None)
 
     # ---- what may pass ----------------------------------------
@@ -133,6 +136,13 @@ class Interceptor(Worker):
             await self._pass(session, name, request.port, known)
         session.peer, session.explicit = peer, False
         session.target, session.port = name, request.port
+
+    def admit_key(self, session: Session, key: bytes) -> None:
+        """A key that was shown for the whole connection. Raises PayloadError."""
+        peer = session.peer._replace(key=sha256(key).hexdigest())
+        if not key or self.env.snapshot.directory.identify(None, peer) is None:
+            raise PayloadError("proxy_authentication_required", "", "socks5")
+        session.peer = peer
 
     def admit_tls(self, session: Session) -> None:
         """A handshake, whose SNI is known. Raises PayloadError."""
@@ -175,10 +185,18 @@ class Interceptor(Worker):
 
     def leaf(self, session: Session) -> SSL.Context | None:
         """What is shown to an application in the name of the host it means. Raises HushgateError."""
-        name = session.name
-        if session.means is not None and not self.env.snapshot.origins.names_host(name or b""):
+        session.shown = session.name is not None
+        return self.contexts.of(*self._asked_for(session)) if session.shown else None
+
+    def _asked_for(self, session: Session) -> tuple[str, tuple[str, ...]]:
+        """A host, and the names of the certificate that its upstream last showed to this process.
+
+        Nothing is connected to for a handshake: until a first request has gone out there are none.
+        """
+        name = session.name or b""
+        if session.means is not None and not self.env.snapshot.origins.names_host(name):
             name = split_host(session.means)[0]  # another name for the port itself: ours is what there is
-        return self.contexts.of(name.decode()) if name is not None else None
+        return name.decode(), self._dialer.names.get(name.decode(), ())
 
     def takes_quic(self, session: Session) -> bool:
         """Whether QUIC is intercepted on this connection."""
@@ -187,14 +205,15 @@ class Interceptor(Worker):
 
     def quic_leaf(self, session: Session) -> QuicTlsSettings | None:
         """The same over QUIC. Raises HushgateError."""
-        name = session.name
-        return self.contexts.quic(name.decode()) if name is not None else None
+        session.shown = session.name is not None
+        return self.contexts.quic(*self._asked_for(session)) if session.shown else None
 
     # ---- ways ----------------------------------------
 
     def way_inside(self, data: ServerConnectionHookData, refusal: str | None, *, own: bool) -> None:
         """A link to a new Caller. `own`: it has the application's connection to itself, and may reset it."""
         server, session = data.server, self.sessions[data.client.id]
+        session.asked = True
         sock = self._mode.socket_of(data.client) if own else None
 
         async def way() -> tuple[Link, Link]:
@@ -232,10 +251,21 @@ class Interceptor(Worker):
 
     def untrusted(self, session: Session) -> None:
         """An application did not accept our certificate: it does not have our root, or has pinned another."""
-        name = session.name or b""
-        host = name.decode() if self.env.snapshot.origins.names_host(name) else "-"
+        host = self._host(session)
         self.metrics.add("hushgate_certificates_refused", host)
         log.warning("an application did not accept the gateway's certificate for %s", host)
+
+    def _host(self, session: Session) -> str:
+        """The host a connection was for, if it is one of the deployment's."""
+        name = session.name or b""
+        return name.decode() if self.env.snapshot.origins.names_host(name) else "-"
+
+    def broken(self, client: Client, error: object) -> None:
+        """mitmproxy's own machinery has failed on a connection, which is ended: on record."""
+        self.crashed((type(error), error, None))
+        session = self.sessions.get(client.id)
+        if session is not None:
+            self.spawn(refused(self, session, InternalError("")), _nothing, _nothing)
 
     def crashed(self, exc_info: Any) -> None:
         """An exception nobody foresaw, in a hook or in mitmproxy: types and places only."""

@@ -32,8 +32,9 @@ class Leaf(Protocol):
         """PKCS#8 in clear."""
 
 
-Mint = Callable[[str], Leaf]
-"""A host's certificate, minted or remembered. Raises HushgateError."""
+Mint = Callable[[str, Sequence[str]], Leaf]
+"""A host's certificate, minted or remembered, with those names of the upstream's own that may stand in it.
+Raises HushgateError."""
 
 
 class Contexts:
@@ -54,9 +55,9 @@ class Contexts:
         """What the listener itself shows, to applications that speak TLS to the proxy."""
         return self._own
 
-    def of(self, host: str) -> SSL.Context:
-        """What is shown in the name of a host."""
-        leaf = self._mint(host)
+    def of(self, host: str, names: Sequence[str] = ()) -> SSL.Context:
+        """What is shown in the name of a host. `names`: of its upstream's certificate, if one was seen."""
+        leaf = self._mint(host, names)
         kept = self._kept.get(host)
         if kept is not None and kept[0] is leaf:
             self._kept.move_to_end(host)
@@ -67,9 +68,9 @@ class Contexts:
             self._kept.popitem(last=False)
         return made
 
-    def quic(self, host: str) -> QuicTlsSettings:
+    def quic(self, host: str, names: Sequence[str] = ()) -> QuicTlsSettings:
         """The same for QUIC, where applications show no certificates."""
-        leaf = self._mint(host)
+        leaf = self._mint(host, names)
         first, *rest = x509.load_pem_x509_certificates(leaf.chain_pem)
         key = load_pem_private_key(leaf.key_pem, None)
         return QuicTlsSettings(["h3"], first, rest, cast("EllipticCurvePrivateKey", key))

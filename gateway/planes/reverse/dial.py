@@ -42,6 +42,8 @@ class Dialer:
         self._limits = limits
         self._timeout = timeout
         self._contexts = Contexts()
+        self.names: dict[str, tuple[str, ...]] = {}
+        """What else the certificate stood for that an upstream's host last showed, and that was verified."""
 
     async def dial(self, upstream: Upstream, permit: Permit) -> UpstreamConnection | NotPermitted:
         """Connect to the first permitted address that answers.
@@ -103,6 +105,8 @@ class Dialer:
         if upstream.pins and not agree(chain_of(transport.get_extra_info("ssl_object")), upstream.pins):
             transport.abort()
             raise UpstreamError("upstream_untrusted", "no key of its certificates is one that is pinned")
+        if origin.tls:
+            self.names[origin.host] = _names(transport.get_extra_info("ssl_object"))
         made.address = peer
         return made
 
@@ -129,3 +133,9 @@ class Dialer:
             raise UpstreamError("upstream_unreachable", "the connection closed within the handshake")
         made.connection_made(secured)
         return secured
+
+
+def _names(connection: ssl.SSLObject) -> tuple[str, ...]:
+    """The host names in the certificate of the other end."""
+    found: Any = (connection.getpeercert() or {}).get("subjectAltName", ())
+    return tuple(name for kind, name in found if kind == "DNS")
