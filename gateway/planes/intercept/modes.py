@@ -115,8 +115,9 @@ class Greeted(Socks5Proxy):
 
     def state_greet(self) -> Generator[commands.Command, Any, None]:
         """mitmproxy: the methods that an application offers."""
-        offered = self.buf[2 : 2 + self.buf[1]] if len(self.buf) > 1 else b""
-        if self.buf[:1] == b"\x05" and len(offered) == self.buf[1] and PASSWORD in offered:
+        count = self.buf[1] if len(self.buf) > 1 else 255
+        offered = self.buf[2 : 2 + count]
+        if self.buf[:1] == b"\x05" and len(offered) == count and PASSWORD in offered:
             yield commands.SendData(self.context.client, bytes([5, PASSWORD]))
             self.buf = self.buf[2 + len(offered) :]
             self.state = self.state_auth
