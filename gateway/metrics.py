@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from gateway.audit.record import Record
+from gateway.model import AGAINST
 
 Kind = Literal["counter", "gauge", "histogram"]
 
@@ -39,6 +40,9 @@ METRICS: Mapping[str, Metric] = {
         "Values that look personal at paths no data map names, in sampled answers",
     ),
     "hushgate_dropped_recipients": Metric("counter", (), "Recipients and records left out"),
+    "hushgate_location_contradictions": Metric(
+        "counter", (), "Exchanges with an address that does not stand, or is not run, as declared"
+    ),
     "hushgate_added_seconds": Metric("histogram", (), "Time the gateway itself added to an exchange"),
     "hushgate_total_seconds": Metric("histogram", (), "Time from request head to answer"),
     "hushgate_connections": Metric("gauge", (), "Open connections of callers"),
@@ -150,6 +154,8 @@ class Metrics:
             self.add("hushgate_unmapped_values", by=record.unmapped)
         if record.dropped:
             self.add("hushgate_dropped_recipients", by=record.dropped)
+        if record.evidence.endswith(AGAINST):
+            self.add("hushgate_location_contradictions")
         self._time("hushgate_added_seconds", record.added_us / 1e6)
         self._time("hushgate_total_seconds", record.total_us / 1e6)
 

@@ -330,6 +330,10 @@ class Location(Struct):
     evidence: str
 
 
+AGAINST = " against declared"
+"""Ends the evidence of a place that is not what was declared: a finding."""
+
+
 class Upstream(Struct):
     """One connection to a provider: URL, declared region and operator, route, credential.
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Final
-from urllib.parse import urlsplit
 
 from gateway.certificateschema import CLIENT_CERTIFICATE, PINS, ClientCertificate
 from gateway.credentialschema import CREDENTIAL, OWN_PROXY, Credential, DraftParent, Way
 from gateway.model import Upstream
 from gateway.policy.taxonomy import OPERATOR_NAME, REGION
+from gateway.residency.addresses import on_loopback
 from gateway.strict.shapes import Fault, Key, ListOf, Table
 from gateway.strict.words import ADDRESS, HOST, NAME, PATH, URL, pattern
 
@@ -41,7 +40,7 @@ class DraftUpstream:
     @property
     def local(self) -> bool:
         """Whether it stands on this machine, where no proxy leads."""
-        return _loopback(self.upstream.url, self.upstream.connect)
+        return on_loopback(self.upstream.url, self.upstream.connect)
 
 
 def upstream(
@@ -60,11 +59,11 @@ def upstream(
     proxy: Way | None = None,
 ) -> DraftUpstream | Fault:
     """An upstream of these keys, or what does not fit together."""
-    if url.startswith("http:") and not _loopback(url, connect):
+    if url.startswith("http:") and not on_loopback(url, connect):
         return Fault("url", f"{url!r} without TLS", "https:// (http:// only to this machine's loopback)")
     if url.startswith("http:") and (pins or client_certificate):
         return Fault("url", f"{url!r} without TLS", "https://, as pins and certificates are TLS's")
-    if isinstance(proxy, DraftParent) and _loopback(url, connect):
+    if isinstance(proxy, DraftParent) and on_loopback(url, connect):
         return Fault("proxy", "a proxy to this machine's loopback", "none, or direct")
     upstream = Upstream(
         name=name,
@@ -81,19 +80,6 @@ def upstream(
         pins=pins,
     )
     return DraftUpstream(upstream, credential, client_certificate, proxy)
-
-
-def _loopback(url: str, connect: tuple[str, ...]) -> bool:
-    """Whether every address connected to is this machine's: `connect` goes before the name in the URL."""
-    hosts = connect or (urlsplit(url).hostname or "",)
-    return all(host == "localhost" or _is_loopback(host) for host in hosts)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 _REACHED: Final = (

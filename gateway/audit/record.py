@@ -53,6 +53,7 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     address: str = ""
     country: str = ""
     operator: str = ""
+    evidence: str = ""
     request_bytes: int = 0
     response_bytes: int = 0
     added_us: int = 0

@@ -210,6 +210,7 @@ class Facts:
         if self.location:
             record.country = self.location.country
             record.operator = self.location.operator
+            record.evidence = self.location.evidence
         if self.identity:
             record.tenant = self.identity.tenant
             record.client = self.identity.client.id

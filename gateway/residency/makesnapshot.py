@@ -22,10 +22,7 @@ import msgspec
 from gateway.model import Struct
 from gateway.residency.law import COUNTRIES
 from gateway.residency.ranges import SHIFT, Ranges, Span, Version, ranges
-from gateway.residency.snapshot import Source, dump
-
-ANYCAST: Final = "~"
-"""Ends the word of a network whose addresses are used in many places at once."""
+from gateway.residency.snapshot import ANYCAST, Source, dump
 
 _COUNTRIES: Final = "IP to Country Lite by DB-IP (https://db-ip.com)"
 _SYSTEMS: Final = "RouteViews (https://www.routeviews.org), NRO statistics (https://www.nro.net), DB-IP"

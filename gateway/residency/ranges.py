@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 from gateway.errors import PayloadError
-from gateway.residency.locate import Address
+from gateway.residency.addresses import Address
 
 Version = Literal[4, 6]
 Span = tuple[int, int, str]

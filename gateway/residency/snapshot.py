@@ -23,6 +23,8 @@ from gateway.residency.ranges import CODE, SHIFT, Ranges, Version
 
 MAGIC: Final = b"hushgate snapshot 1\n"
 FILE: Final = "snapshot.bin"
+ANYCAST: Final = "~"
+"""Ends the word of a network whose addresses are used in many places at once."""
 
 
 class Source(Struct):

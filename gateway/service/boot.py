@@ -15,7 +15,9 @@ from gateway.policy.astray import astray
 from gateway.policy.load import LoadedRules, Progress, load_rules, quiet, reload
 from gateway.policy.packs import load_packs
 from gateway.policy.snapshot import Secrets, Snapshot, Tenant
+from gateway.residency.evidence import Estimate
 from gateway.residency.locate import AddressTable
+from gateway.residency.snapshot import builtin
 from gateway.secret import Secret
 
 log = logging.getLogger("hushgate.rules")
@@ -37,7 +39,9 @@ class Loaded:
             tenants=[Tenant(entry.tenant, entry.clients, entry.policy) for entry in self.rules.tenants()],
             packs=self.packs,
             upstreams=self.config.upstreams,
-            table=AddressTable([(n.cidr, n.country, n.operator) for n in self.config.networks]),
+            table=AddressTable(
+                [(n.cidr, n.country, n.operator) for n in self.config.networks], (Estimate(builtin),)
+            ),
             secrets=Secrets.of(ring),
             custom=self.plugins.custom,
             inbound=self.config.inbound,

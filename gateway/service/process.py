@@ -24,6 +24,8 @@ from gateway.metrics import Metrics
 from gateway.planes.reverse.worker import Worker
 from gateway.plugins.guard import Failures
 from gateway.policy.snapshot import Snapshot
+from gateway.residency.addresses import on_loopback
+from gateway.residency.snapshot import builtin
 from gateway.service.boot import Loaded, again
 from gateway.service.canary import Canary
 from gateway.service.interception import Minting, interceptor
@@ -89,6 +91,8 @@ async def _serve(loaded: Loaded, post: Post) -> None:
         metrics.add("hushgate_worker_restarts")
     worker, minting = _worker(config, post.listener, loaded.snapshot(), audit, registry, metrics)
     hours.prime()
+    if not all(on_loopback(upstream.url, upstream.connect) for upstream in config.upstreams):
+        builtin()
     _settle_memory()
     canary = Canary(lambda: worker.env, metrics, lambda: secrets.token_hex(4))
     tasks = [

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from gateway.errors import ConfigError
 from gateway.model import Location, Upstream
-from gateway.residency.locate import AddressTable, is_routable, locate, named, parse
+from gateway.residency.addresses import is_routable, parse
+from gateway.residency.locate import AddressTable, locate, named
 
 TODAY = date(2026, 11, 21)
 
@@ -35,7 +36,7 @@ def where(address: str, up: Upstream | None = None) -> list[tuple[str, str, str]
 
 def test_the_longest_prefix_wins() -> None:
     assert where("52.16.0.1") == [("IE", "AWS", "network")]
-    assert where("52.17.0.1")[0] == ("US", "AWS", "network")
+    assert where("52.17.0.1")[0] == ("US", "AWS", "network against declared")
     assert where("2a05:d018::1") == [("IE", "AWS", "network")]
     assert where("::ffff:52.16.0.1") == [("IE", "AWS", "network")]
     assert where("52.16.7.1", upstream(operator="Scaleway")) == [("IE", "Scaleway", "network")]
@@ -46,10 +47,13 @@ def test_without_a_row_the_declaration_counts() -> None:
 
 
 def test_what_contradicts_counts_twice() -> None:
-    assert where("52.17.0.1") == [("US", "AWS", "network"), ("EU", "AWS", "declared")]
-    assert where("52.16.0.1", upstream("FR")) == [("IE", "AWS", "network"), ("FR", "AWS", "declared")]
+    assert where("52.17.0.1") == [("US", "AWS", "network against declared"), ("EU", "AWS", "declared")]
+    assert where("52.16.0.1", upstream("FR")) == [
+        ("IE", "AWS", "network against declared"),
+        ("FR", "AWS", "declared"),
+    ]
     assert where("52.16.0.1", upstream(operator="OVH")) == [
-        ("IE", "AWS", "network"),
+        ("IE", "AWS", "network against declared"),
         ("EU", "OVH", "declared"),
     ]
     assert where("52.16.0.1", upstream(operator="aws")) == [("IE", "AWS", "network")]
