@@ -34,6 +34,7 @@ from gateway.exchange.environment import Env
 from gateway.exchange.facts import Facts
 from gateway.exchange.finding import KEY, PURPOSE, Addressed, address
 from gateway.exchange.inbound import receive
+from gateway.exchange.learning import learn, tells
 from gateway.exchange.outcome import problem
 from gateway.exchange.parts import Part
 from gateway.exchange.recording import recorded
@@ -226,6 +227,11 @@ class Exchange:
         phase: Phase = "outcome" if plan.acts else "read"
         try:
             made = unread(facts, plan, got) if not parts or empty(got) else None
+            if tells(facts, plan, got) and not empty(got):
+                error: bytes = yield CollectAnswer(limits.max_body)
+                facts.response_bytes = len(error)
+                yield from learn(facts, self._env.snapshot, plan, got, error, limits)
+                made = yield from self._read(plan, got, error)
             if made is None and parts:
                 whole: bytes = yield CollectAnswer(limits.max_body)
                 made = yield from read_parts(facts, self._env.snapshot, plan, parts, got, whole, limits)

@@ -22,6 +22,7 @@ from gateway.exchange.environment import Env
 from gateway.exchange.facts import Facts
 from gateway.exchange.recording import recorded
 from gateway.exchange.refused import Refused
+from gateway.exchange.replying import judged, silent
 from gateway.http1.encode import forward, request_line, response_head, status_line
 from gateway.http1.fields import Headers
 from gateway.http1.head import RequestHead, ResponseHead
@@ -34,6 +35,8 @@ from gateway.webhooks.signing import Call, fields_of, sign, verify
 _VIA: Final = (b"Via", b"1.1 hushgate")
 _NAMED: Final = frozenset((b"host", b"content-length", b"expect", b"hushgate-key", b"hushgate-purpose"))
 _FORWARDED: Final = frozenset((b"x-forwarded-host", b"x-forwarded-proto"))
+_CODED: Final = VALIDATORS | {b"content-encoding"}
+"""Fields that say of an answer what is untrue of one that was written anew."""
 _LENGTH: Final = frozenset((b"content-length",))
 
 
@@ -171,9 +174,28 @@ def _pass_on(env: Env, facts: Facts, it: _Hooked, plan: Plan) -> Generator[Comma
     answer: bytes = b"" if empty(got) else (yield CollectAnswer(env.limits.max_body))
     facts.waited += facts.tick() - began
     facts.response_bytes = len(answer)
+    hook = it.operation.hook
+    sender = it.reads[0](hook.reply) if hook and hook.reply else ""
+    try:
+        made = yield from judged(facts, env.snapshot, plan, got, answer, sender, env.limits)
+    except (Refused, PayloadError) as no:
+        return (yield from _silenced(facts, plan, no))
     yield from recorded(facts.record("outcome", got.status))
-    yield Release(_answer(facts, got, answer), answer)
+    coded = _CODED if made is not answer else frozenset[bytes]()
+    yield Release(_answer(facts, got, made, coded), made)
     return got.status
+
+
+def _silenced(facts: Facts, plan: Plan, no: Refused | PayloadError) -> Generator[Command, Any, int]:
+    """What would reach somebody who may not be reached is not carried out; the provider is not told why."""
+    quiet = silent(plan)
+    if quiet is None:
+        raise no
+    rules = no.rules if isinstance(no, Refused) else ()
+    yield from recorded(facts.record("outcome", 200, reason=no.reason, rules=rules))
+    headers = [(b"Content-Type", quiet[0]), (b"Content-Length", b"%d" % len(quiet[1]))]
+    yield Release(response_head(200, b"OK", [*headers, (b"Hushgate-Decision", facts.id.encode())]), quiet[1])
+    return 200
 
 
 def _masked(env: Env, facts: Facts, it: _Hooked, plan: Plan) -> bytes:
@@ -233,8 +255,8 @@ def _outside(route: Route) -> Headers:
     return [(b"X-Forwarded-Host", parts.netloc.encode()), (b"X-Forwarded-Proto", parts.scheme.encode())]
 
 
-def _answer(facts: Facts, got: ResponseHead, body: bytes) -> bytes:
+def _answer(facts: Facts, got: ResponseHead, body: bytes, gone: frozenset[bytes]) -> bytes:
     extra: Headers = [(b"Hushgate-Decision", facts.id.encode())]
     if got.status not in (204, 304):
         extra.append((b"Content-Length", b"%d" % len(body)))
-    return forward(status_line(got.status, got.reason), got.headers, OURS | _LENGTH, extra)
+    return forward(status_line(got.status, got.reason), got.headers, OURS | _LENGTH | gone, extra)
