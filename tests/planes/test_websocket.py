@@ -1,9 +1,13 @@
 """WebSocket through both planes on real sockets: the handshake, and what passes unchanged or not at all."""
 
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
+from h2.connection import H2Connection
+from h2.events import ConnectionTerminated
+from h2.settings import SettingCodes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -312,3 +316,34 @@ def test_frames_sent_with_the_handshake_wait_for_its_answer(house: House) -> Non
     provider = house.provider.taken()
     assert provider.frame().payload == b"early" and app.frame().payload == b"at once"
     closed(app, provider)
+
+
+def test_over_http2_it_is_not_offered_and_who_tries_is_refused() -> None:
+    """RFC 8441: the setting is not on, and an extended CONNECT ends the connection, on record."""
+    pytest.importorskip("mitmproxy", reason="the extra `intercept` is not installed")
+    with House("intercept") as house, house.gate.tls(protocols=("h2",)) as sock:
+        application = H2Connection()
+        application.initiate_connection()
+        application.send_headers(
+            1,
+            [
+                (":method", "CONNECT"),
+                (":protocol", "websocket"),
+                (":scheme", "https"),
+                (":path", "/raw"),
+                (":authority", house.gate.host),
+                ("sec-websocket-version", "13"),
+            ],
+        )
+        sock.sendall(application.data_to_send())
+        ended: list[object] = []
+        while not any(isinstance(event, ConnectionTerminated) for event in ended) and (
+            data := sock.recv(65536)
+        ):
+            ended += application.receive_data(data)
+        assert not application.remote_settings.get(SettingCodes.ENABLE_CONNECT_PROTOCOL)
+        assert any(isinstance(event, ConnectionTerminated) for event in ended)
+        deadline = time.monotonic() + 10
+        while not (records := house.gate.records()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert records[-1].reason == "malformed_request" and house.provider.heads == []
