@@ -45,6 +45,8 @@ def attach(path: Path, busy: float, cache: int) -> sqlite3.Connection:
     """One more connection to a file that was checked before."""
     connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=busy, isolation_level=None)
     connection.execute(f"PRAGMA cache_size = -{cache}")
+    # The few links of a person are put together in a table of the statement: in a file that costs 70 us.
+    connection.execute("PRAGMA temp_store = MEMORY")
     return connection
 
 
