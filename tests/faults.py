@@ -63,6 +63,7 @@ ZIPPED = request("GET", "/crm/contacts/7", extra="Accept-Encoding: gzip\r\n")
 LIST = request("GET", "/crm/contacts?email=ana%40example.com", extra="X-Person: ana@example.com\r\n")
 MAIL = request("POST", "/crm/mails", b'{"to": "ana@example.com", "text": "x"}', extra=JSON_KIND)
 SMS = request("POST", "/crm/messages", b"To=%2B33639980001&Body=x", extra=FORM_KIND)
+SIGNALLED = request("GET", "/crm/contacts/7", extra="Sec-GPC: 1\r\n")
 DELETE = request("DELETE", "/crm/contacts/7")
 MEDIA = request("GET", "/crm/recordings/7", client="admin")
 CHUNKED = request("GET", "/crm/contacts/chunked")
@@ -263,6 +264,9 @@ COMMAND_ROWS = {
         StoreError("registry_unavailable", ""),
         502,
         rules=OFTEN,
+    ),
+    "Enter": Row(
+        "Enter", breaking(Driver, "_enter"), SIGNALLED, False, StoreError("registry_unavailable", ""), 503
     ),
     "Acquire": Row(
         "Acquire", breaking(Turn, "acquire"), READ, False, UpstreamError("upstream_unreachable", ""), 502
