@@ -102,7 +102,12 @@ class Program:
     kinds: tuple[SubjectKind, ...] = field(init=False, repr=False, compare=False)
     """By slot, what kind of identifier it holds; `record` where that is not said."""
 
+    joins: bool = field(init=False, repr=False, compare=False)
+    """Whether it knows records of people, and what else identifies these."""
+
     def __post_init__(self) -> None:
+        people = {slot.subject for slot in self.slots if slot.role == "person"}
+        object.__setattr__(self, "joins", "record" in people and not people.isdisjoint(("email", "phone")))
         object.__setattr__(self, "masks", any(slot.mask is not None for slot in self.slots))
         object.__setattr__(self, "per_person", any(slot.mask.__class__ is PerPerson for slot in self.slots))
         object.__setattr__(self, "kinds", tuple(slot.subject or "record" for slot in self.slots))

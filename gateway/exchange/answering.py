@@ -10,6 +10,7 @@ from gateway.codecs.table import Reader, media_type, reader_for
 from gateway.errors import PayloadError
 from gateway.exchange.echoing import fields_without, looks, readable, without
 from gateway.exchange.facts import Facts
+from gateway.exchange.joining import note
 from gateway.exchange.partial import tell
 from gateway.exchange.pointing import leads, pointed, side_of
 from gateway.exchange.refused import Refused
@@ -191,6 +192,8 @@ def _mapped(
     if codec is JSON and head.status < 400:
         name = plan.upstream.provider, plan.operation.id
         snapshot.drift.look(facts.tick(), *name, plan.country, body, program)
+        if program.joins and tally.subjects:
+            note(facts, snapshot, plan, program, tally, body, limits)
     return masked
 
 

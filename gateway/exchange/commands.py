@@ -84,6 +84,14 @@ class Enter:
 
 
 @dataclass(slots=True)
+class Link:
+    """Keep (record, identifier) pseudonyms of one record of an answer. Answer: None. Throws StoreError."""
+
+    tenant: str
+    pairs: Sequence[tuple[str, str]]
+
+
+@dataclass(slots=True)
 class Acquire:
     """Get a connection to the upstream whose peer address `permit` accepts: a pooled one, or a new one to the
     first permitted address of those the name resolves to. Answer: the address (str) connected to, or
@@ -265,6 +273,7 @@ Command = (
     | Reserve
     | GiveBack
     | Enter
+    | Link
     | Acquire
     | Append
     | Send

@@ -34,6 +34,7 @@ from gateway.exchange.environment import Env
 from gateway.exchange.facts import Facts
 from gateway.exchange.finding import KEY, PURPOSE, Addressed, address
 from gateway.exchange.inbound import receive
+from gateway.exchange.joining import link
 from gateway.exchange.learning import learn, tells
 from gateway.exchange.outcome import problem
 from gateway.exchange.parts import Part
@@ -249,6 +250,8 @@ class Exchange:
             return
         if made is None:
             return
+        if facts.joined:
+            yield from link(facts, self._env.snapshot, plan)
         told = facts.leaving.status if facts.leaving is not None else 0
         yield from recorded(facts.record(phase, told or got.status))
         if made.body is not None:

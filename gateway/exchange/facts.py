@@ -28,6 +28,7 @@ class Facts:
     not come back in clear. `sent`, `received`, `close`: of a WebSocket, as in its records. `reserved`: ids
     under which contacts were counted, shared with parts; `forwarded`: the request is on its way, they count.
     `reached`: pseudonyms of the recipients that were judged; `said`: the note of its records.
+    `joined`: what an answer said of whose identifiers are (see `joining`).
     """
 
     # Written out rather than generated: one of these is made for every request.
@@ -43,6 +44,7 @@ class Facts:
         "id",
         "identity",
         "intended",
+        "joined",
         "leaving",
         "location",
         "masked",
@@ -111,6 +113,7 @@ class Facts:
         self.waited = 0.0
         self.intended = self.closed = self.forwarded = False
         self.reserved: list[str] = []
+        self.joined: tuple[tuple[int, tuple[tuple[str, str], ...]], ...] = ()
         self.pack: Pack | None = None
         self.parts: tuple[str, ...] = ()
         self.reached: tuple[str, ...] = ()
@@ -142,6 +145,7 @@ class Facts:
         """Add what was seen and done in a part, which begins anew after that."""
         self.echoes = self.echoes if part.echoes is None else part.echoes
         self.subjects.update(part.subjects)
+        self.joined, part.joined = (*self.joined, *part.joined), ()
         self.rules.update(part.rules)
         self.shadow.update(part.shadow)
         for name in ("seen", "masked", "paths", "restored"):

@@ -23,6 +23,7 @@ from gateway.exchange.commands import (
     Enter,
     GiveBack,
     Hangup,
+    Link,
     Lookup,
     Next,
     NotPermitted,
@@ -116,6 +117,7 @@ class Stepper:
             (Lookup, self._lookup),
             (Reserve, self._reserve),
             (GiveBack, self._give_back),
+            (Link, self._link),
             (Enter, self._enter),
             (Append, self._append),
         )
@@ -196,6 +198,12 @@ class Stepper:
             return found
         self.services.spawn(found, *self.continuations())
         return PENDING
+
+    def _link(self, command: Link) -> None:
+        """A registry that keeps no links is none the worse for it."""
+        link = getattr(self.services.registry, "link", None)
+        if link is not None:
+            link(command.tenant, command.pairs)
 
     def _append(self, command: Append) -> Any:
         if command.record.phase not in ("intent", "stream", "message", "entry"):

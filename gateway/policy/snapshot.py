@@ -28,6 +28,8 @@ from gateway.webhooks.links import USE as LINKS
 from gateway.webhooks.route import OneClick, Route
 
 MAX_PLANS = 20_000
+MAX_JOINED = 100_000
+"""answers remembered whose people were linked, by a number: 6 MB"""
 MAX_ADDRESSED = 8_192
 """requests remembered with what they were found to be, in memory only"""
 
@@ -96,6 +98,7 @@ class Snapshot:
         self._issuing = shared()
         self.addressed: dict[Hashable, object] = {}
         self.drift = Drift()
+        self.joined_before: set[int] = set()
         self._plans: dict[tuple[str, str, str | None, str, str], Plan] = {}
 
     @property
@@ -124,7 +127,7 @@ class Snapshot:
     def apart(self) -> "Snapshot":
         """The same plans, for exchanges that are no traffic: nothing of them is remembered here."""
         other = copy(self)
-        other.addressed, other.drift = {}, _Blind()
+        other.addressed, other.drift, other.joined_before = {}, _Blind(), set()
         return other
 
     def keep(self, asked: Hashable, made: object) -> None:
@@ -145,6 +148,16 @@ class Snapshot:
     def link_key(self, tenant: str) -> bytes | None:
         """What seals the tenant's links of one click; None for a tenant that is not there."""
         return self._secrets.link_key(tenant) if tenant in self.tenants else None
+
+    def joined(self, seen: int) -> bool:
+        """Whether what an answer said of whose identifiers are was kept (exchange.joining)."""
+        return seen in self.joined_before
+
+    def keep_joined(self, seen: int) -> None:
+        """Remember that it was."""
+        if len(self.joined_before) >= MAX_JOINED:
+            self.joined_before.clear()
+        self.joined_before.add(seen)
 
     def pseudonymiser(self, tenant: str) -> Pseudonymise:
         """The tenant's keyed pseudonym function."""

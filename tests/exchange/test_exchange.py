@@ -6,7 +6,17 @@ import pytest
 
 from gateway.contacts.model import Consent, Suppression
 from gateway.errors import StoreError, UpstreamError
-from gateway.exchange.commands import Acquire, Append, Collect, CollectAnswer, Lookup, Pipe, Release, Send
+from gateway.exchange.commands import (
+    Acquire,
+    Append,
+    Collect,
+    CollectAnswer,
+    Link,
+    Lookup,
+    Pipe,
+    Release,
+    Send,
+)
 from tests.world import RULES, Answer, World, json_answer
 
 CONTACT = {
@@ -24,7 +34,7 @@ SUPPRESSED = Suppression(source="test")
 
 def test_read_is_recorded_before_it_is_released() -> None:
     played = World().ask("GET", "/crm/contacts/7", answer=json_answer(CONTACT))
-    assert played.kinds == [Acquire, Send, CollectAnswer, Append, Release]
+    assert played.kinds == [Acquire, Send, CollectAnswer, Link, Append, Release]
     assert played.records[0].phase == "read"
 
 

@@ -1,0 +1,101 @@
+"""Which identifiers of people stand in one record of a JSON document with that record's id. Pure.
+
+A record is the document, or an item of an array that is an object. Only what stands in the record itself
+counts, not in records within it: whoever is linked to another's id would be taken for that other person.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import Any, NamedTuple
+
+from gateway.codecs.owners import Trail
+from gateway.codecs.program import Program, Slot
+from gateway.codecs.scalars import CONTAINERS, text_of
+from gateway.codecs.steps import Step, compiled
+from gateway.model import SubjectKind
+
+
+class Pair(NamedTuple):
+    """A record id and an identifier, as they stand in traffic."""
+
+    record: str
+    kind: SubjectKind
+    value: str
+
+
+class _Met(NamedTuple):
+    slot: int
+    trail: Trail
+    value: str
+
+
+@dataclass(slots=True)
+class _Record:
+    ids: list[_Met] = field(default_factory=list)
+    others: list[_Met] = field(default_factory=list)
+
+    def pairs(self, slots: Sequence[Slot]) -> Iterable[Pair]:
+        """Each identifier with the id that stands nearest; of several with the data map's first."""
+        for other in self.others if self.ids else ():
+            nearest = min(self.ids, key=lambda each: (_apart(each.trail, other.trail), each.slot))
+            yield Pair(nearest.value, slots[other.slot].subject or "record", other.value)
+
+
+def _apart(one: Trail, other: Trail) -> int:
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+    return len(one) + len(other) - 2 * shared
+
+
+def flat(program: Program, met: Sequence[tuple[int, str]]) -> list[Pair] | None:
+    """The pairs of a document that is one record, from what was met in it; None where it has to be read."""
+    slots = program.slots
+    ids: dict[str, None] = {}
+    others: list[tuple[SubjectKind, str]] = []
+    for index, value in met:
+        slot = slots[index]
+        if "[" in slot.path or "*" in slot.path:
+            return None
+        if slot.role != "person" or not value:
+            continue
+        if slot.subject == "record":
+            ids[value] = None
+        elif slot.subject is not None:
+            others.append((slot.subject, value))
+    if len(ids) > 1:
+        return None
+    return [Pair(record, *other) for record in ids for other in others]
+
+
+def together(document: Any, program: Program) -> list[Pair]:
+    """The pairs of a parsed document."""
+    records: list[_Record] = []
+    start = compiled(program).start
+    if start.finds and document.__class__ in CONTAINERS:
+        _walk(document, start, _opened(records), (), records, program.slots)
+    return [pair for record in records for pair in record.pairs(program.slots)]
+
+
+def _opened(records: list[_Record]) -> _Record:
+    records.append(_Record())
+    return records[-1]
+
+
+def _walk(
+    value: Any, step: Step, record: _Record, trail: Trail, records: list[_Record], slots: Sequence[Slot]
+) -> None:
+    if value.__class__ is dict:
+        inner = (*trail, id(value))
+        for key, member in value.items():
+            below = step.keys.get(key, step.any)
+            if below is not None and below.finds:
+                _walk(member, below, record, inner, records, slots)
+    elif value.__class__ is list:
+        items = step.items
+        if items is not None and items.finds:
+            for item in value:
+                own = _opened(records) if item.__class__ in CONTAINERS else record
+                _walk(item, items, own, () if own is not record else trail, records, slots)
+    elif step.subject and value is not None and slots[step.slot].role == "person":
+        met = _Met(step.slot, trail, text_of(value))
+        (record.ids if slots[step.slot].subject == "record" else record.others).append(met)
