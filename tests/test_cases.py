@@ -12,7 +12,7 @@ from gateway.policy.rulefile import read_rules
 ROOT = Path(__file__).resolve().parent.parent
 RULES = ROOT / "rules"
 PLUGINS = str(ROOT / "plugins")
-LEAST = {"demo": 25, "qomon": 6, "kavkom": 6}
+LEAST = {"demo": 25, "qomon": 6, "kavkom": 6, "qcontact": 5, "qomoor": 3, "qontak": 6}
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,15 @@ BAD_INPUT = {
 """What hostile or broken input there is a case of -> the files."""
 
 
+RECIPIENTS = ("several-numbers", "short-code", "word", "group-id", "extension")
+
+
+@pytest.mark.parametrize("name", RECIPIENTS)
+def test_recipients_that_are_no_one_number_have_their_cases(name: str, cases: list[tuple[str, Case]]) -> None:
+    (case,) = (c for tenant, c in cases if tenant == "demo" and Path(c.file).stem == f"recipient-{name}")
+    assert case.expect.effect == "refuse"
+
+
 @pytest.mark.parametrize(("names"), BAD_INPUT.values(), ids=BAD_INPUT)
 def test_bad_input_has_its_cases(names: tuple[str, ...], cases: list[tuple[str, Case]]) -> None:
     known = {Path(case.file).stem: case for tenant, case in cases if tenant == "demo"}
@@ -71,7 +80,7 @@ def test_case_names_are_unique(cases: list[tuple[str, Case]]) -> None:
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("tenant", ["qomon", "kavkom"])
+@pytest.mark.parametrize("tenant", ["qomon", "kavkom", "qcontact", "qomoor", "qontak"])
 def test_commitments_are_cited_where_they_are_kept(tenant: str, cases: list[tuple[str, Case]]) -> None:
     cited = {case.name.split(":")[0] for name, case in cases if name == tenant}
     text = (RULES / f"{tenant}.yaml").read_text()

@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.audit.record import Record
 from gateway.codecs.program import Limits
+from gateway.contacts.caps import opens
 from gateway.contacts.model import UNKNOWN, Entry, Reservation, Standing
 from gateway.errors import HushgateError, InternalError, UpstreamError
 from gateway.exchange.case import Case, CaseResponse, Outcome, Sent
@@ -151,12 +152,7 @@ class Script:
 
 def freed(wanted: Reservation, reached: Sequence[float], now: float) -> float | None:
     """When a contact would be within its limits, from when its person was reached before; None: now."""
-    over = [
-        counted[-cap.limit] + cap.window
-        for cap in wanted.caps
-        if len(counted := sorted(at for at in reached if now - cap.window < at <= now)) >= cap.limit
-    ]
-    return max(over, default=None)
+    return max(filter(None, (opens(reached, cap, now) for cap in wanted.caps)), default=None)
 
 
 def _within(body: bytes, limit: int) -> bytes:
