@@ -97,14 +97,13 @@ class Facts:
         self.identity: Identity | None = None
         self.plan: Plan | None = None
         self.subjects: dict[str, None] = {}
-        self.more = 0
         self.seen: dict[str, int] = {}
         self.masked: dict[str, int] = {}
         self.paths: dict[str, int] = {}
         self.restored: dict[str, int] = {}
         self.rules: dict[str, None] = {}
         self.shadow: dict[str, None] = {}
-        self.unmapped = self.changed = 0
+        self.unmapped = self.changed = self.more = 0
         self.dropped = self.withheld = self.sent = self.received = self.close = 0
         self.leaving: Leaving | None = None
         self.address = self.said = ""
