@@ -95,7 +95,21 @@ def entries(subject: str, lines: bytes | None) -> list[Entry]:
         return []
     try:
         return [
-            Entry(**{name: getattr(one, name) for name in Row.__struct_fields__}, subject=subject)
+            Entry(
+                id=one.id,
+                subject=subject,
+                act=one.act,
+                at=one.at,
+                channel=one.channel,
+                purpose=one.purpose,
+                sender=one.sender,
+                source=one.source,
+                until=one.until,
+                department=one.department,
+                text=one.text,
+                evidence=one.evidence,
+                detail=one.detail,
+            )
             for one in _decode(lines)
         ]
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

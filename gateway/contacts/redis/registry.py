@@ -10,6 +10,7 @@ import math
 import os
 import threading
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from gateway.contacts.cached import DEFAULT_BOUND, Recent
 from gateway.contacts.ledger import LINKED, fold, joined, strictest
 from gateway.contacts.model import UNKNOWN, Entry, Reservation, Standing
 from gateway.contacts.redis import layout
+from gateway.contacts.redis.asking import Asking
 from gateway.contacts.redis.fleet import Fleet
 from gateway.contacts.redis.held import Held
 from gateway.contacts.redisaddress import Shared
@@ -68,6 +70,7 @@ class RedisRegistry:
         self._links: dict[str, list[tuple[str, str]]] = {}
         self._linking: asyncio.Task[None] | None = None
         self._closed = False
+        self._asking: dict[str, Asking] = {}
 
     # ---- standings ----------------------------------------
 
@@ -82,11 +85,18 @@ class RedisRegistry:
 
     async def asked(self, tenant: str, pseudonyms: Sequence[str]) -> list[Standing]:
         """Standings as the server has them, in one round trip."""
-        wanted = list(dict.fromkeys(pseudonyms))
+        self.fleet()
+        asking = self._asking.get(tenant)
+        if asking is None:
+            asking = self._asking[tenant] = Asking(partial(self._fetch, tenant))
+        found = await asking.about(pseudonyms)
+        return [found[pseudonym] for pseudonym in pseudonyms]
+
+    async def _fetch(self, tenant: str, wanted: list[str]) -> dict[str, Standing]:
         found: dict[str, Standing] = await self.fleet().call(
             tenant, layout.STANDINGS, *wanted, convert=lambda reply: self._read(tenant, wanted, reply)
         )
-        return [found[pseudonym] for pseudonym in pseudonyms]
+        return found
 
     def _read(self, tenant: str, wanted: list[str], reply: list[Any]) -> dict[str, Standing]:
         self._same(tenant, reply[0])
@@ -218,6 +228,7 @@ class RedisRegistry:
             raise StoreError("registry_unavailable", f"the shared registry cannot be used: {why}")
         if self._fleet is None or not self._fleet.here:
             self._held.clear()
+            self._asking.clear()
             self._fleet = self._verified = Fleet(self._shared, self._held.forget, self._held.clear)
         return self._fleet
 
