@@ -11,10 +11,11 @@ from typing import Final
 import msgspec
 
 import gateway
-from gateway import keys, wireguard
+from gateway import keys, stateschema, wireguard
 from gateway.apischema import DraftApi, DraftWebhook, signing_key
 from gateway.certificateschema import DraftCertificates
 from gateway.configschema import BUILTIN, DOCUMENT, Draft
+from gateway.contacts.redisaddress import Login, Shared
 from gateway.credentialschema import DIRECT, Credential, DraftParent
 from gateway.deployment import Api, Audit, Certificates, Config, Listener, Tls, Webhook
 from gateway.errors import ConfigError, Problem
@@ -23,6 +24,7 @@ from gateway.interceptionschema import WIREGUARD
 from gateway.model import Upstream
 from gateway.parent import Parent
 from gateway.secret import Missing, Secret, resolve
+from gateway.stateschema import DraftState
 from gateway.strict.checks import scalars
 from gateway.strict.document import Node, Scalar, read
 from gateway.strict.report import Report, listed, nearest
@@ -52,9 +54,11 @@ _PRIVATE: Final = {
     **dict.fromkeys(_PASSPHRASES, "passphrase"),
     **{f"{client}.key": "key" for client in _CLIENTS},
     **dict.fromkeys(_SIGNING, "secret"),
+    "state.client_key": "key",
 }
 """Files that only their owner may read, and what they hold."""
 _TLS_FILES: Final = (
+    *stateschema.FILES,
     *(f"{of}.tls.{key}" for of in ("listeners[]", "api") for key in ("cert", "key", "client_ca")),
     "api.webhooks[].ca",
     *(f"{place}.{key}" for place in _REACHED for key in ("ca", "proxy.ca")),
@@ -104,7 +108,7 @@ def pack_folder(written: str, base: Path) -> Path:
 
 def _resolver(environ: Mapping[str, str], base: Path, secrets: Secrets) -> Check:
     def check(root: Node, report: Report) -> None:
-        for node in scalars(root, ("keyring", *_CREDENTIALS, *_PASSPHRASES, *_SIGNING)):
+        for node in scalars(root, ("keyring", *_CREDENTIALS, *_PASSPHRASES, *_SIGNING, *stateschema.SECRETS)):
             if re.match("(env|file):.", node.text):
                 _resolve(node, resolve(node.text, environ, base), secrets, report)
         for path, what in _PRIVATE.items():
@@ -225,7 +229,9 @@ def _finished(draft: Draft, path: Path, base: Path, secrets: Secrets) -> Config:
         networks=draft.networks,
         rules=str(base / draft.rules),
         plugins=tuple(str(pack_folder(folder, base)) for folder in draft.plugins),
-        state=f"sqlite://{base / draft.state}",
+        state=f"sqlite://{base / draft.state.path}" if draft.state.path else "",
+        shared=_shared(draft.state, base, secrets),
+        folder=str(base / draft.state.folder) if draft.state.folder else "",
         audit=Audit(str(base / draft.audit.dir), draft.audit.durability),
         keyring=secrets.get(draft.keyring, Secret()),
         admin=draft.admin,
@@ -242,6 +248,27 @@ def _finished(draft: Draft, path: Path, base: Path, secrets: Secrets) -> Config:
         parent=_parent(draft.proxy, base, secrets) if draft.proxy else None,
         inbound=tuple(_inbound(inbound, draft.proxy, base, secrets) for inbound in draft.inbound),
         unsubscribe=draft.unsubscribe,
+    )
+
+
+def _shared(draft: DraftState, base: Path, secrets: Secrets) -> Shared | None:
+    if draft.address is None:
+        return None
+    user, password, sentinel_user, sentinel_password = (
+        secrets.get(reference) if reference else None for reference in draft.references
+    )
+    ca, cert, key = (str(base / file) if file else None for file in draft.files)
+    return Shared(
+        draft.address,
+        Login(user, password),
+        Login(sentinel_user, sentinel_password),
+        ca,
+        cert,
+        key,
+        draft.staleness,
+        draft.timeout,
+        draft.persistence,
+        draft.replicas,
     )
 
 

@@ -32,6 +32,7 @@ from gateway.interceptionschema import KEYS as INTERCEPTION
 from gateway.interceptionschema import interception
 from gateway.plugins.schema import CANARY, EXTENSION
 from gateway.policy.taxonomy import OPERATOR_NAME, PLACE
+from gateway.stateschema import STATE, DraftState
 from gateway.strict.checks import Unique, scalars, select
 from gateway.strict.document import Node
 from gateway.strict.kinds import Word, one_of
@@ -123,7 +124,7 @@ class Draft:
     upstreams: tuple[DraftUpstream, ...]
     rules: str
     plugins: tuple[str, ...]
-    state: str
+    state: DraftState
     audit: Audit
     keyring: SecretRef
     limits: tuple[Limits, HeadLimits, int]
@@ -140,14 +141,6 @@ class Draft:
     unsubscribe: OneClick | None = None
 
 
-def _state(text: str) -> str | None:
-    path = text.removeprefix("sqlite://")
-    return path if path != text and re.fullmatch(r"[^\x00-\x1f?#]+", path) else None
-
-
-# Hidden: what stands here by mistake is a URL with a password in it.
-STATE: Final = Word("sqlite:// and a path (redis is not available yet)", _state, hide=True)
-
 ROOT: Final = Table(
     "hushgate.yaml",
     (
@@ -161,7 +154,7 @@ ROOT: Final = Table(
             False,
             "[builtin]",
         ),
-        Key("state", STATE, "The contact registry and caches: `sqlite:///var/lib/hushgate/state.db`.", True),
+        Key("state", STATE, "The contact registry: `sqlite:///var/lib/hushgate/state.db`.", True),
         Key("audit", AUDIT, "The access log.", True),
         Key("keyring", SECRET, "The master key of pseudonyms and hashes (`hushgate init` makes one).", True),
         Key("certificates", CERTIFICATES, "The gateway's own certificate authority; none when left out."),

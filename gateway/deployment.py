@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from gateway.codecs.program import Limits
+from gateway.contacts.redisaddress import Shared
 from gateway.http1.head import HeadLimits
 from gateway.model import Upstream
 from gateway.parent import Parent
@@ -182,18 +183,22 @@ class Config:
     unsubscribe: OneClick | None = None
 
     api: Api | None = None
+    shared: Shared | None = None
+    """The registry that several instances share; None: it is the file that `state` names."""
+    folder: str = ""
+    """Where this machine keeps what is its own; empty: beside the file, or the access log."""
 
     @property
     def database(self) -> str:
-        """Path of the state database (`state` without `sqlite://`)."""
-        return self.state.removeprefix("sqlite://")
+        """Path of the state database (`state` without `sqlite://`); empty for a shared one."""
+        return "" if self.shared else self.state.removeprefix("sqlite://")
 
     @property
-    def store(self) -> str:
+    def store(self) -> str | Shared:
         """Which registry it is."""
-        return self.state
+        return self.shared or self.state
 
     @property
     def caches(self) -> str:
         """The folder of this machine's own state beside the registry."""
-        return str(Path(self.database).parent)
+        return self.folder or str(Path(self.database or self.audit.dir).parent)

@@ -67,6 +67,8 @@ METRICS: Mapping[str, Metric] = {
     "hushgate_api_requests": Metric("counter", ("call", "status"), "Answers of the registry's API"),
     "hushgate_webhooks": Metric(
         "counter", ("webhook", "result"), "Messages to subscribers: taken, refused, or unreachable"
+    "hushgate_registry_crowded": Metric(
+        "counter", (), "Lookups of subjects with too many links: only what forbids was told"
     ),
     "hushgate_plans": Metric("gauge", (), "Compiled plans held"),
     "hushgate_exceptions": Metric("counter", (), "Unforeseen errors, each of which refused its exchange"),

@@ -170,7 +170,7 @@ def test_without_an_environment_no_secret_is_needed(home: Path) -> None:
         (
             "state: sqlite://",
             "state: redis://:pw@",
-            "8:8: found a text that is not shown, expected sqlite://",
+            "8:8: found a user or password, which stand in 'user' and 'password' by reference, expected",
         ),
         ("127.0.0.1:9090", "127.0.0.1:8080", "11:15: found '127.0.0.1:8080' again (first in line 2)"),
         ("rules: rules/", "rules: rule/", "6:8: found 'rule/', which is no folder"),

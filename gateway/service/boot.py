@@ -100,4 +100,4 @@ def _rekeyed(config: Config) -> tuple[Config, tuple[Problem, ...]]:
 
 
 def _cache(config: Config) -> Path:
-    return Path(config.database).parent / "rules.cache"
+    return Path(config.caches) / "rules.cache"

@@ -9,7 +9,7 @@ import signal
 import ssl
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import uvloop
 
@@ -29,7 +29,7 @@ from gateway.residency.snapshot import builtin
 from gateway.service.boot import Loaded, again
 from gateway.service.canary import Canary
 from gateway.service.interception import Minting, interceptor
-from gateway.service.registry import Reopened
+from gateway.service.registry import open_registry
 from gateway.service.signals import unblock
 from gateway.service.slot import Slot
 
@@ -82,9 +82,9 @@ async def _serve(loaded: Loaded, post: Post) -> None:
     loop.add_signal_handler(signal.SIGINT, lambda: None)
     loop.add_signal_handler(signal.SIGHUP, again_please.set)
     unblock()
-    registry = Reopened(Path(config.database))
-    audit = open_log(config.audit.dir, post.number, config.audit.durability)
     metrics = Metrics()
+    registry = open_registry(config, partial(metrics.add, "hushgate_registry_crowded"))
+    audit = open_log(config.audit.dir, post.number, config.audit.durability)
     before = post.slot.read()[0]
     if before:
         metrics.unpack(before)

@@ -1,14 +1,51 @@
-"""The contact registry of a worker: refuses once its file is gone, opened again when another stands there."""
+"""The contact registry of a worker: a file, refused once it is gone, or the servers that instances share."""
 
+import logging
 from asyncio import Future
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gateway.contacts.model import Entry, Reservation, Standing
+from gateway.contacts.model import Entry, Ledger, Reservation, Standing
 from gateway.contacts.sqlite import SqliteRegistry
+from gateway.deployment import Config
 from gateway.errors import StoreError
 
 Lookup = Callable[[str, Sequence[str]], list[Standing]]
+
+log = logging.getLogger("hushgate.registry")
+
+
+def open_registry(config: Config, crowded: Callable[[], None]) -> Ledger:
+    """Open it in a worker's event loop. `crowded` is told of subjects with too many links to look at."""
+    if config.shared is None:
+        return Reopened(Path(config.database))
+    from gateway.contacts.redis.registry import RedisRegistry  # loads a client that a file has no use for
+
+    return RedisRegistry(config.shared, crowded=crowded)
+
+
+def prepare(config: Config) -> None:
+    """Before the first worker: make the file, or look whether the servers keep what they are given.
+
+    Servers that are away may come yet: workers wait for them. Raises StoreError for a registry that is there
+    and cannot be used.
+    """
+    if config.shared is None:
+        SqliteRegistry(Path(config.database)).close()
+        return
+    from gateway.contacts.redis.books import RedisBooks
+
+    if config.shared.persistence == "none":
+        log.error("`persistence: none`: the shared registry may forget opt-outs")
+    try:
+        books = RedisBooks(config.shared)
+    except StoreError as error:
+        log.error("workers wait for the registry: %s", error)
+        return
+    try:
+        books.keeps()
+    finally:
+        books.close()
 
 
 class Reopened:

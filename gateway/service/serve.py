@@ -10,7 +10,6 @@ from pathlib import Path
 
 from gateway import clock
 from gateway.ca.rotation import CRL_DER
-from gateway.contacts.sqlite import SqliteRegistry
 from gateway.deployment import Bind, Config
 from gateway.errors import ConfigError, Problem
 from gateway.planes.reverse.trust import Contexts, context_for
@@ -19,6 +18,7 @@ from gateway.service import boot, interception
 from gateway.service.admin import serve as serve_admin
 from gateway.service.boot import Loaded
 from gateway.service.process import Post, context_of, work
+from gateway.service.registry import prepare
 from gateway.service.slot import Slot
 from gateway.service.supervisor import Child, Supervisor
 
@@ -84,10 +84,10 @@ def _api(held: "_Held", sock: socket.socket) -> Child:
 def _loaded(config: Config, progress: Progress) -> Loaded:
     """What every process shares, checked before the first fork. Raises ConfigError, StoreError."""
     Path(config.audit.dir).mkdir(mode=0o700, parents=True, exist_ok=True)
-    Path(config.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    Path(config.caches).mkdir(mode=0o700, parents=True, exist_ok=True)
     loaded = boot.load(config, progress)
     _check_tls(config)
-    SqliteRegistry(Path(config.database)).close()
+    prepare(config)
     return loaded
 
 

@@ -30,11 +30,11 @@ class _Half:
                 self.dependents.setdefault((key[0], other), set()).add(key)
 
     def forget(self, key: Key) -> None:
-        self._drop(key)
+        self.drop(key)
         for dependent in self.dependents.pop(key, ()):
-            self._drop(dependent)
+            self.drop(dependent)
 
-    def _drop(self, key: Key) -> None:
+    def drop(self, key: Key) -> None:
         if self.standings.pop(key, None) is None:
             return
         for other in self.others.pop(key, ()):
@@ -69,6 +69,8 @@ class Held:
         """Remember a standing that follows from the entries of the subject and of `others`."""
         if self._weight >= self._bound:
             self._old, self._young, self._weight = self._young, _Half(), 0
+        self._young.drop(key)
+        self._old.drop(key)
         self._young.put(key, standing, others)
         self._weight += 1 + len(others)
 
