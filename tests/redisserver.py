@@ -55,20 +55,26 @@ def needed() -> str:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago: whoever takes it must be ready to try another."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A port that was free a moment ago: whoever takes it must be ready to try another.
+
+    A Cluster's servers use the one that is 10,000 higher, too.
+    """
+    while True:
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            port = int(sock.getsockname()[1])
+        if port < 55_000:
+            return port
 
 
 class Server:
     """One server process on loopback. Its data stays in its folder when it is killed and started again."""
 
-    def __init__(self, folder: Path | None = None, *options: str, password: str | None = None) -> None:
+    def __init__(self, folder: Path | None = None, *options: str, sentinel: bool = False) -> None:
         self.program = needed()
         self.folder = folder or Path(tempfile.mkdtemp(prefix="hushgate-redis-"))
-        self.options = options or KEEPING
-        self.password = password
+        self.options = ("--sentinel",) if sentinel else options or KEEPING
+        self.rules = [str(self.folder / "sentinel.conf")] if sentinel else []
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
         atexit.register(self.stop)
@@ -84,6 +90,7 @@ class Server:
             self._process = subprocess.Popen(
                 [
                     self.program,
+                    *self.rules,
                     *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)),
                     *self.options,
                 ],
@@ -104,9 +111,7 @@ class Server:
 
     def client(self) -> redis.Redis:
         """A connection of the test's own."""
-        return redis.Redis(
-            port=self.port, password=self.password, protocol=3, socket_timeout=PATIENCE, retry=None
-        )
+        return redis.Redis(port=self.port, protocol=3, socket_timeout=PATIENCE)
 
     def kill(self) -> None:
         """As kill -9 does."""

@@ -11,7 +11,7 @@ CONFIG = """\
 listeners:
   - {{name: apps, plane: reverse, bind: 127.0.0.1:8080}}
 upstreams:
-  - {{name: hubspot-eu, provider: hubspot, url: https://api.hubapi.com, region: EU, route: {{prefix: /hubspot}}}}
+  - {{name: hubspot-eu, provider: hubspot, url: https://api.hubapi.com, region: EU, route: {{prefix: /hs}}}}
 rules: .
 state: {state}
 audit: {{dir: log/audit}}
@@ -49,7 +49,8 @@ def test_a_file_stays_a_file(home: Path) -> None:
 
 def test_every_key_of_a_shared_one(home: Path) -> None:
     state = (
-        "{url: rediss+sentinel://a/m, user: env:USER, password: env:PASSWORD, sentinel_password: env:PASSWORD, "
+        "{url: rediss+sentinel://a/m, user: env:USER, password: env:PASSWORD, "
+        "sentinel_password: env:PASSWORD, "
         "ca: ca.pem, client_cert: cert.pem, client_key: key.pem, staleness: 2s, timeout: 300ms, "
         "persistence: written, replicas: 2}"
     )
@@ -58,7 +59,9 @@ def test_every_key_of_a_shared_one(home: Path) -> None:
         Address("sentinel", (("a", 26379),), tls=True, service="m"),
         Login(Secret("gateway"), Secret("hunter2")),
         Login(None, Secret("hunter2")),
-        *(str(home / name) for name in ("ca.pem", "cert.pem", "key.pem")),
+        str(home / "ca.pem"),
+        str(home / "cert.pem"),
+        str(home / "key.pem"),
         2.0,
         0.3,
         "written",
@@ -76,7 +79,10 @@ def test_every_key_of_a_shared_one(home: Path) -> None:
         ("redis://a,b", "6:8: found several hosts"),
         ("{url: redis://a/x}", "6:14: found a path that is no number of a database"),
         ("{url: redis://a, password: hunter2}", "6:35: found a text that is not shown, expected a reference"),
-        ("{url: redis://a, password: env:NONE}", "6:35: found the environment variable NONE, which is not set"),
+        (
+            "{url: redis://a, password: env:NONE}",
+            "6:35: found the environment variable NONE, which is not",
+        ),
         ("{url: redis://a, ca: ca.pem}", "6:14: found files for TLS, and a scheme without it"),
         ("{url: rediss://a, ca: none.pem}", "6:30: found 'none.pem', which is no file"),
         ("{url: rediss://a, client_cert: cert.pem}", "6:39: found half of a certificate and key"),
