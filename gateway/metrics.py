@@ -67,6 +67,7 @@ METRICS: Mapping[str, Metric] = {
     "hushgate_api_requests": Metric("counter", ("call", "status"), "Answers of the registry's API"),
     "hushgate_webhooks": Metric(
         "counter", ("webhook", "result"), "Messages to subscribers: taken, refused, or unreachable"
+    ),
     "hushgate_registry_crowded": Metric(
         "counter", (), "Lookups of subjects with too many links: only what forbids was told"
     ),

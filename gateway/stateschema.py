@@ -108,7 +108,11 @@ TABLE: Final = Table(
     "state",
     (
         Key("url", URL, "Where the registry is.", True),
-        Key("folder", PATH, "Folder of what this machine keeps for itself; that of the file, or of the access log's."),
+        Key(
+            "folder",
+            PATH,
+            "Folder of what this machine keeps for itself; that of the file, or of the access log's.",
+        ),
         Key("user", SECRET, "User of the servers' access list (ACL); the default one when left out."),
         Key("password", SECRET, "Its password."),
         Key("sentinel_user", SECRET, "User of the Sentinels."),
