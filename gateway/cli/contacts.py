@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from gateway.cli import contactsexport, contactsimport, contactslists, contactspreview, contactsshow, exits
+from gateway.cli import (
+    contactscopy,
+    contactsexport,
+    contactsimport,
+    contactslists,
+    contactspreview,
+    contactsshow,
+    exits,
+)
 from gateway.cli import contactstell as tell
 from gateway.cli.contactsopen import UsageError
 from gateway.cli.verbs import VERBS, Subparsers
@@ -46,6 +54,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
         "lists that were imported, and how old they are", contactslists.arguments, contactslists.run
     ),
     "export": Action("the ledger, or the consents in force", contactsexport.arguments, contactsexport.run),
+    "copy": Action("the registry into another store, verified", contactscopy.arguments, contactscopy.run),
     "preview": Action(
         "whom a campaign would not reach, and why", contactspreview.arguments, contactspreview.run
     ),
