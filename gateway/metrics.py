@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from gateway.audit.record import Record
+from gateway.audit.record import UNJUDGED, Record
 from gateway.model import AGAINST
 
 Kind = Literal["counter", "gauge", "histogram"]
@@ -67,6 +67,9 @@ METRICS: Mapping[str, Metric] = {
     "hushgate_api_requests": Metric("counter", ("call", "status"), "Answers of the registry's API"),
     "hushgate_webhooks": Metric(
         "counter", ("webhook", "result"), "Messages to subscribers: taken, refused, or unreachable"
+    ),
+    "hushgate_registry_unjudged": Metric(
+        "counter", ("tenant",), "Contacts passed unjudged while the registry was away (`registry_away: pass`)"
     ),
     "hushgate_registry_crowded": Metric(
         "counter", (), "Lookups of subjects with too many links: only what forbids was told"
@@ -155,6 +158,8 @@ class Metrics:
             self.add("hushgate_masked_values", category, by=number)
         if record.unmapped:
             self.add("hushgate_unmapped_values", by=record.unmapped)
+        if record.note == UNJUDGED:
+            self.add("hushgate_registry_unjudged", record.tenant)
         if record.dropped:
             self.add("hushgate_dropped_recipients", by=record.dropped)
         if record.evidence.endswith(AGAINST):

@@ -315,6 +315,8 @@ class Policy(Struct):
     """How many people each client may look up in a minute, per worker."""
     country: str | None = None
     """ISO 3166 country whose national phone format is understood in bodies."""
+    pass_unjudged: bool = False
+    """Whether somebody is contacted as one nobody knows while the registry does not answer."""
     lists: dict[str, ListLimit] = {}
     opt_out: OptOut | None = None
 

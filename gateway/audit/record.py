@@ -10,6 +10,10 @@ Phase = Literal[
 ]
 
 
+UNJUDGED = "registry away"
+"""The note of a contact that passed although nobody could be asked about its recipients."""
+
+
 class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     """A read has one record, an act an intent and an outcome (same id), a refusal one. An answer that is
     passed on in pieces has a stream before its first byte and an outcome at its end, with all counts. A

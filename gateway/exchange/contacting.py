@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, Final
 
+from gateway.audit.record import UNJUDGED
 from gateway.codecs.program import Found
-from gateway.contacts.model import Reservation, Standing
+from gateway.contacts.model import UNKNOWN, Reservation, Standing
 from gateway.contacts.naming import sender
 from gateway.contacts.normalise import normalise
 from gateway.contacts.rules import (
@@ -56,7 +57,7 @@ def reach(
     if not recipients:
         raise Refused("contact_unknown_recipient", "no recipient was found where the operation names one")
     facts.reached = tuple(dict.fromkeys(recipient.pseudonym for recipient in recipients))
-    standings = yield from _standings(plan, recipients)
+    standings = yield from _standings(facts, plan, recipients)
     senders = tuple(_senders(plan, carriers))
     refused: list[_Judged] = []
     allowed: list[_Recipient] = []
@@ -96,13 +97,21 @@ def _refusal(verdict: Verdict) -> Refused:
     return Refused(verdict.reason, rules=verdict.rules, retry_after=verdict.retry_after, droppable=leave)
 
 
-def _standings(plan: Plan, recipients: list[_Recipient]) -> Generator[Command, Any, list[Standing]]:
-    """Ask the registry. Raises StoreError, also when it does not answer (a plane's timeout)."""
+def _standings(
+    facts: Facts, plan: Plan, recipients: list[_Recipient]
+) -> Generator[Command, Any, list[Standing]]:
+    """Ask the registry. Raises StoreError, also when it does not answer (a plane's timeout).
+
+    Not where the tenant lets contacts pass then; their records say so.
+    """
     try:
         found: list[Standing] = yield Lookup(plan.tenant, [r.pseudonym for r in recipients])
-    except StoreError:
-        raise
     except HushgateError as error:
+        if plan.pass_unjudged:
+            facts.said = UNJUDGED
+            return [UNKNOWN] * len(recipients)
+        if isinstance(error, StoreError):
+            raise
         raise StoreError("registry_unavailable", "") from error
     return found
 
@@ -112,7 +121,12 @@ def _standings(plan: Plan, recipients: list[_Recipient]) -> Generator[Command, A
 
 def _count(facts: Facts, plan: Plan, recipients: list[_Recipient]) -> Generator[Command, Any, list[_Judged]]:
     """Count the contacts that are about to be made; those that would be too many. Raises StoreError."""
-    over = yield from _reserved(facts, plan, recipients, "enforce")
+    try:
+        over = yield from _reserved(facts, plan, recipients, "enforce")
+    except StoreError:
+        if not plan.pass_unjudged:
+            raise
+        facts.said, over = UNJUDGED, {}
     try:
         reported = yield from _reserved(facts, plan, recipients, "shadow")
     except StoreError:

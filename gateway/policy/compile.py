@@ -145,6 +145,7 @@ def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
         considered=considered,
         lookups=policy.lookups if it.operation.lookup else None,
         expires=(now // DAY + 1) * DAY,
+        pass_unjudged=policy.pass_unjudged,
     )
 
 

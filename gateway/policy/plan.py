@@ -169,5 +169,7 @@ class Plan:
     lookups: int | None
     """How many a minute the client may make of these; None where the operation looks nobody up."""
     expires: float
+    pass_unjudged: bool = False
+    """Whether contacts pass as a stranger's while the registry does not answer."""
     talk: Talk | None = None
     """Of a WebSocket: what is done with its messages."""

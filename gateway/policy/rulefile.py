@@ -34,7 +34,7 @@ from gateway.policy.rulekinds import RULE
 from gateway.policy.taxonomy import CATEGORY, COUNTRY, USE
 from gateway.strict.checks import Refers, Unique, scalars, select
 from gateway.strict.document import Node, describe, read
-from gateway.strict.kinds import Number, Word, one_of
+from gateway.strict.kinds import Number, Word, mapped, one_of
 from gateway.strict.report import Report, listed, nearest
 from gateway.strict.shapes import Document, Fault, Key, ListOf, MapOf, Table
 from gateway.strict.words import CIDR, DATE, DAYS, NAME, TEXT, pattern
@@ -225,6 +225,14 @@ ROOT: Final = Table(
             Number(0, 1_000_000),
             "How many people each client may look up in a minute (searches, number lookups), per worker.",
             default="120",
+        ),
+        Key(
+            "registry_away",
+            mapped({"refuse": False, "pass": True}),
+            "While the contact registry does not answer, contacts are refused, or (`pass`) judged as if "
+            "nothing were known of anybody: opt-outs are not seen, nor is it counted how often.",
+            default="refuse",
+            to="pass_unjudged",
         ),
         Key("lists", MapOf(NAME, LIST), "Lists that are imported, and how old each may be."),
         Key("opt_out", OPT_OUT, "How far opt-outs reach."),
