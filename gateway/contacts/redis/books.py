@@ -16,6 +16,8 @@ from gateway.errors import StoreError
 PATIENCE: Final = 30.0
 """seconds that a tool waits for entries to be kept"""
 _PAGE: Final = 1000
+_TURNS: Final = 10
+"""turns of the loop in which closed sockets are let go"""
 
 
 class RedisBooks:
@@ -139,3 +141,5 @@ async def _settled() -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)

@@ -141,6 +141,10 @@ class Line:
                 if not answer.done():
                     answer.set_exception(Lost("the connection has ended"))
             self._waiting.clear()
+            # A goodbye over TLS would wait for the server's, which may be away, beyond the end of the loop.
+            writer = self._connection._writer  # noqa: SLF001 - it has no other way to be cut off
+            if writer is not None:
+                writer.transport.abort()
             await self._connection.disconnect(nowait=True)
 
     def _answer(self, reply: Any) -> None:
