@@ -73,9 +73,9 @@ class Port(Protocol):
 class Upstream:
     """A provider on loopback that answers what it is told, and remembers what it got."""
 
-    def __init__(self, reply: Reply, host: str = "127.0.0.1") -> None:
+    def __init__(self, reply: Reply, host: str = "127.0.0.1", port: int = 0) -> None:
         self._reply = reply
-        self._server = socket.create_server((host, 0))
+        self._server = socket.create_server((host, port))
         self.port = self._server.getsockname()[1]
         self.requests: list[bytes] = []
         self.connections = 0

@@ -1,13 +1,13 @@
 """`hushgate drift`: paths no data map names at which personal data was seen, as lines for a data map."""
 
 import argparse
+import http.client
 import json
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
-from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -61,11 +61,14 @@ def _page(args: argparse.Namespace) -> str | None:
     admin = load_config(args.config, os.environ).admin
     if admin is None:
         return None
-    host = f"[{admin.host}]" if ":" in admin.host else admin.host
-    # The scheme stands here; only host and port come from the deployment file.
-    with urlopen(f"http://{host}:{admin.port}/metrics", timeout=TIMEOUT) as answer:
-        text: str = answer.read().decode()
-    return text
+    connection = http.client.HTTPConnection(admin.host, admin.port, timeout=TIMEOUT)
+    try:
+        connection.request("GET", "/metrics")
+        return connection.getresponse().read().decode()
+    except http.client.HTTPException as error:
+        raise OSError("the admin address does not speak HTTP") from error
+    finally:
+        connection.close()
 
 
 def read(page: str) -> Counts:

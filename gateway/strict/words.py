@@ -93,7 +93,22 @@ def _url(text: str) -> str | None:
     except ValueError:
         return None
     plain = re.fullmatch(r"https?://[^\s/?#@\\]+(/[^\s?#\\]*)?", text)
-    return text.rstrip("/") if plain and parts.hostname and port != 0 else None
+    return text.rstrip("/") if plain and _is_host(parts.hostname or "") and port != 0 else None
+
+
+def _is_host(text: str) -> bool:
+    """Whether it is a name, or an address in its one spelling: never what a resolver takes for an address.
+
+    `2130706433`, `0x7f.1` and `127.1` are addresses to some (inet_aton), a dot at the end is a name of its
+    own to TLS, and other letters may look like these (IDNs are written as `xn--`).
+    """
+    if HOST.convert(text) is not None and not re.fullmatch(r"[0-9]+|0x[0-9a-f]*", text.rpartition(".")[2]):
+        return True
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return False
+    return str(address) == text and (address.version == 4 or not (address.ipv4_mapped or address.scope_id))
 
 
 URL: Final = Word("a URL such as https://api.example.com (without user, query or fragment)", _url)

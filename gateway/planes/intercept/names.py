@@ -75,7 +75,7 @@ async def _addresses(name: str, family: int) -> list[str] | None:
         found = await _resolve(name, 443, family=family, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         return [] if error.errno in (socket.EAI_NODATA, socket.EAI_NONAME) else None
-    except OSError:
+    except (OSError, UnicodeError):
         return None
     return list(dict.fromkeys(str(row[4][0]) for row in found))
 

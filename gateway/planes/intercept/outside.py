@@ -8,6 +8,7 @@ from gateway.deployment import Config
 from gateway.errors import PayloadError, UpstreamError
 from gateway.planes.reverse.parent import SILENT, hand_over, tunnel
 from gateway.planes.reverse.trust import Contexts
+from gateway.residency.addresses import is_routable, parse
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -57,9 +58,15 @@ async def public(name: str, port: int) -> tuple[str, int]:
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise UpstreamError("upstream_unreachable", "the host name was not resolved") from error
     addresses = [str(row[4][0]) for row in found]
-    if not all(ip_address(address).is_global for address in addresses):
+    if not all(_is_public(address) for address in addresses):
         raise PayloadError("host_not_allowed", "an address that is not public")
     return addresses[0], port
+
+
+def _is_public(text: str) -> bool:
+    """Whether an address is, whatever IPv6 it may be wrapped in (mapped, NAT64, 6to4, Teredo)."""
+    address = parse(text)
+    return address is not None and is_routable(address)

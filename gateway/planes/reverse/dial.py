@@ -70,7 +70,7 @@ class Dialer:
         loop = asyncio.get_running_loop()
         try:
             found = await loop.getaddrinfo(origin.host, origin.port, type=1)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a name that DNS cannot hold
             raise UpstreamError("upstream_unreachable", "the host name was not resolved") from error
         return tuple(dict.fromkeys(str(row[4][0]) for row in found))
 
