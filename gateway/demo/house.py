@@ -18,14 +18,17 @@ from gateway.contacts.normalise import normalise
 from gateway.contacts.sqlite import SqliteBooks
 from gateway.demo import proxied
 from gateway.model import SubjectKind
-from gateway.sandbox import hubspot, twilio
+from gateway.sandbox import hubspot, replies, twilio
 from gateway.sandbox.people import PEOPLE
 
 TENANT = "demo"
-CLIENTS = ("helpdesk", "dialer", "backoffice", "phonebank", "statistics")
+CLIENTS = ("helpdesk", "dialer", "backoffice", "phonebank", "statistics", "newsletter")
 """Applications of the tenant, in the order their keys stand in the rule file."""
-PLACES = {"hubspot": "127.0.0.1", "hubspot-us": "127.0.0.2", "twilio": "127.0.0.3"}
-"""Upstream -> loopback address it stands at; `networks` says which country that stands for."""
+PLACES = {"hubspot": "127.0.0.1", "hubspot-us": "127.0.0.2", "twilio": "127.0.0.3", "replies": "127.0.0.1"}
+"""Upstream, or application that gets webhooks -> loopback address it stands at.
+
+`networks` says which country that stands for.
+"""
 
 SUPPRESSED = PEOPLE[2]
 """Asked not to be contacted, on any channel."""
@@ -59,7 +62,18 @@ listeners:
     route: {{prefix: /twilio}}
     credential:
       basic: {{user: "env:HUSHGATE_DEMO_TWILIO_USER", password: "env:HUSHGATE_DEMO_TWILIO_TOKEN"}}
-{upstreams}networks:
+{upstreams}inbound:
+  - name: replies
+    tenant: demo
+    client: helpdesk
+    provider: twilio
+    webhooks: messages.received
+    route: {{prefix: /in/twilio}}
+    public_url: http://{apps}/in/twilio
+    verify: {{scheme: twilio, secret: "env:HUSHGATE_DEMO_TWILIO_TOKEN"}}
+    forward: {{url: "{replies}/twilio", region: FR, operator: OVH}}
+    sign: {{scheme: twilio, secret: "env:HUSHGATE_DEMO_REPLIES_TOKEN", url: "{replies}/twilio"}}
+networks:
   - {{cidr: 127.0.0.1/32, country: FR, operator: OVH}}
   - {{cidr: 127.0.0.2/32, country: US, operator: AWS}}
   - {{cidr: 127.0.0.3/32, country: IE, operator: Twilio}}
@@ -75,6 +89,7 @@ SECRETS = {
     "HUSHGATE_DEMO_HUBSPOT": hubspot.TOKEN,
     "HUSHGATE_DEMO_TWILIO_USER": twilio.ACCOUNT,
     "HUSHGATE_DEMO_TWILIO_TOKEN": twilio.TOKEN,
+    "HUSHGATE_DEMO_REPLIES_TOKEN": replies.TOKEN,
 }
 """What the gateway's environment holds and the applications do not."""
 
@@ -117,7 +132,7 @@ def furnish(folder: Path, urls: Mapping[str, str], apps: str, admin: str, proxy:
         "upstreams": proxied.UPSTREAMS,
         "certificates": proxied.CERTIFICATES,
     }
-    places = {"hubspot": urls["hubspot"], "hubspot_us": urls["hubspot-us"], "twilio": urls["twilio"]}
+    places = {name.replace("-", "_"): urls[name] for name in PLACES}
     more = {name: text.format(proxy=proxy, **places) if proxy else "" for name, text in parts.items()}
     written = CONFIG.format(apps=apps, admin=admin, **places, **more)
     config.write_text(written, encoding="utf-8")

@@ -12,8 +12,10 @@ from urllib.parse import parse_qsl
 from gateway.demo import proxied
 from gateway.demo.apps import Answer
 from gateway.demo.house import CONSENTING, SUPPRESSED
+from gateway.demo.provider import message
 from gateway.demo.table import table
 from gateway.demo.world import World
+from gateway.sandbox import twilio
 from gateway.sandbox.people import COMPANY_NUMBER, PEOPLE
 
 SHOWN: Final = (
@@ -29,6 +31,8 @@ SHOWN: Final = (
 )
 """Contact properties the tour asks for; the last is one no data map can know."""
 PERSON: Final = PEOPLE[0]
+STOPPING: Final = PEOPLE[4]
+"""Writes STOP during the tour."""
 TWIML: Final = "https://app.demo.example/twiml"
 
 
@@ -152,6 +156,44 @@ def copies(world: World) -> Shown:
     return Shown(lines, ok, (sent,))
 
 
+def stop(world: World) -> Shown:
+    """STOP in answer to a text message is in force for the newsletter, on another provider, at once."""
+    mail, number = _mailer(STOPPING.email, []), STOPPING.mobilephone
+    # Whose number that is, the gateway knows from the record as the newsletter reads it.
+    read = world.newsletter.call(_reader(STOPPING.id, "email", "mobilephone"))
+    hooks, heard = f"{world.house.apps}/in/twilio/sms", len(world.replies())
+    forged = message(hooks, "not-twilio's-token", number, "STOP")
+    sent = world.newsletter.call(mail)
+    between = world.received("hubspot")
+    stopped = message(hooks, twilio.TOKEN, number, "STOP")
+    refused = world.newsletter.call(mail)
+    after = world.received("hubspot")
+    said = world.replies()[heard:]
+    moments = [("before", sent), ("after", refused)]
+    lines = [
+        _line("STOP with a signature that is not Twilio's", forged),
+        *table(
+            (f"newsletter to {STOPPING.firstname}", "HubSpot is asked", "reason"),
+            [(when, "yes" if _fine(a) else f"no, {a.status}", a.reason or None) for when, a in moments],
+        ),
+        f"between them: STOP from {number} to Twilio, whose webhook was answered with {stopped.status}",
+        *table(
+            ("the helpdesk's application got", "said", "signature"),
+            [(each["sender"], each["said"], "good" if each["verified"] else "bad") for each in said],
+        ),
+        f"HubSpot received {after - between} requests after it. That number and address are one person is",
+        "known from the record, which the newsletter had read through the gateway",
+    ]
+    ok = (
+        (forged.reason, refused.reason) == ("webhook_unverified", "contact_suppressed")
+        and all(map(_fine, (read, sent, stopped)))
+        and [each["verified"] for each in said] == [True]
+        and said[0]["sender"] != number
+        and after == between
+    )
+    return Shown(lines, ok, (read, forged, sent, stopped, refused))
+
+
 def transfer(world: World) -> Shown:
     """Personal data does not go to an address that stands in the US."""
     before = world.received("hubspot-us")
@@ -239,6 +281,7 @@ STEPS: Final = (
     Step("Click-to-call through a token", click_to_call),
     Step("No advertising message without consent", consent),
     Step("A copied recipient is dropped, the rest is sent", copies),
+    Step("STOP in a text message stops the newsletter", stop),
     Step("A transfer out of the region is refused", transfer),
     Step("A role is kept from an operation", bulk_delete),
     Step("An unknown key opens nothing", stranger),
@@ -247,8 +290,8 @@ PROXIED: Final = (Step("An application that cannot be re-pointed", as_it_is),)
 """Where there is a forward proxy."""
 
 
-def _reader(key: str) -> Callable[[Any], Any]:
-    return lambda sdk: sdk.crm.contacts.basic_api.get_by_id(key, properties=list(SHOWN))
+def _reader(key: str, *names: str) -> Callable[[Any], Any]:
+    return lambda sdk: sdk.crm.contacts.basic_api.get_by_id(key, properties=list(names or SHOWN))
 
 
 def _archiver(key: str) -> Callable[[Any], Any]:

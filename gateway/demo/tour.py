@@ -17,14 +17,19 @@ from gateway.audit.walk import verify_directory
 from gateway.demo import proxied
 from gateway.demo.house import CLIENTS, PLACES, House, furnish
 from gateway.demo.process import free_port, gateway, wait_ready
-from gateway.sandbox import hubspot, twilio
+from gateway.sandbox import hubspot, replies, twilio
 from gateway.sandbox.people import PEOPLE
 from gateway.sandbox.serve import running
 
 if TYPE_CHECKING:
     from gateway.demo.apps import Answer
 
-SANDBOXES = {"hubspot": hubspot.create, "hubspot-us": hubspot.create, "twilio": twilio.create}
+SANDBOXES = {
+    "hubspot": hubspot.create,
+    "hubspot-us": hubspot.create,
+    "twilio": twilio.create,
+    "replies": replies.create,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,7 @@ def pointers(house: House) -> list[str]:
         f"   HubSpot           {house.apps}/hubspot",
         f"   HubSpot in the US {house.apps}/hubspot-us",
         f"   Twilio            {house.apps}/twilio",
+        f"   webhooks          {house.apps}/in/twilio",
         *(f"   key of {client:<11}{house.keys[client]}" for client in CLIENTS),
         f"   rules             {house.folder / 'rules' / 'demo.yaml'}",
         f"   metrics           {house.admin}/metrics",

@@ -27,11 +27,16 @@ class World:
     overseas: HubSpotApp
     phonebank: HubSpotApp
     phonebank_twilio: TwilioApp
+    newsletter: HubSpotApp
     stranger: HubSpotApp
 
     def received(self, upstream: str) -> int:
         """How many requests reached a sandbox so far."""
         return int(self._ledger(upstream)["count"])
+
+    def replies(self) -> list[dict[str, Any]]:
+        """What reached the application that gets webhooks: sender, said, verified."""
+        return list(self._ledger("replies")["requests"])
 
     def last_body(self, upstream: str) -> str:
         """The body of the last request that reached a sandbox."""
@@ -59,6 +64,7 @@ def world(house: House, urls: Mapping[str, str]) -> Iterator[World]:
         overseas=HubSpotApp(f"{house.apps}/hubspot-us", house.keys["backoffice"]),
         phonebank=HubSpotApp(hubspot, house.keys["phonebank"]),
         phonebank_twilio=TwilioApp(twilio, house.keys["phonebank"]),
+        newsletter=HubSpotApp(hubspot, house.keys["newsletter"]),
         stranger=HubSpotApp(hubspot, "a-key-nobody-made"),
     )
     try:

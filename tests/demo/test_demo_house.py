@@ -13,6 +13,7 @@ from gateway.policy.identity import Directory, Identity, Peer
 from gateway.policy.rulefile import read_rules
 
 URLS = {"hubspot": "http://127.0.0.1:1", "hubspot-us": "http://127.0.0.2:2", "twilio": "http://127.0.0.3:3"}
+URLS["replies"] = "http://127.0.0.1:4"
 
 
 def _furnished(folder: Path) -> House:

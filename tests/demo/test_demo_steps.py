@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.demo.house import CLIENTS, House
 from gateway.demo.steps import PROXIED, STEPS, Step
 from gateway.demo.world import World, world
-from gateway.sandbox import hubspot, twilio
+from gateway.sandbox import hubspot, replies, twilio
 from gateway.sandbox.ledger import basic, bearer
 from gateway.sandbox.serve import running
 
@@ -18,6 +18,7 @@ CREDENTIALS = {
     "hubspot": f"Bearer {hubspot.TOKEN}",
     "hubspot-us": f"Bearer {hubspot.TOKEN}",
     "twilio": "Basic " + b64encode(f"{twilio.ACCOUNT}:{twilio.TOKEN}".encode()).decode(),
+    "in": "",
 }
 
 
@@ -38,6 +39,7 @@ class Relay:
 @pytest.fixture(scope="module")
 def relayed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     apps = {"hubspot": hubspot.create(), "hubspot-us": hubspot.create(), "twilio": twilio.create()}
+    apps["in"] = apps["replies"] = replies.create()
     with ExitStack() as stack:
         urls = {name: stack.enter_context(running(app)) for name, app in apps.items()}
         front = stack.enter_context(running(Relay(apps)))

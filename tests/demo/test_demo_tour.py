@@ -18,12 +18,15 @@ def test_tour_shows_what_it_has_to(tmp_path: Path) -> None:
     total = json.loads(done.stdout.splitlines()[-1])
     assert total["ok"] is True
     assert total["dropped"] == 1
+    assert total["refused"]["contact_suppressed"] == 3
+    assert total["refused"]["webhook_unverified"] == 1
     assert total["audit"]["verified"] is True
     assert set(total["refused"]) == {
         "contact_suppressed",
         "contact_without_consent",
         "token_invalid",
         "token_not_allowed",
+        "webhook_unverified",
         "region_not_allowed",
         "access_denied",
         "unknown_client",
@@ -43,6 +46,7 @@ def test_last_line_is_one_json_object() -> None:
 
 def test_pointers_hold_a_line_to_copy() -> None:
     keys = {"helpdesk": "k1", "dialer": "k2", "backoffice": "k3", "phonebank": "k4", "statistics": "k5"}
+    keys["newsletter"] = "k6"
     house = House(Path("/x"), Path("/x/hushgate.yaml"), "http://127.0.0.1:1", "http://127.0.0.1:2", keys)
     text = "\n".join(pointers(house))
     assert "curl -H 'Hushgate-Key: k1' 'http://127.0.0.1:1/hubspot/crm/v3/objects/contacts/101?" in text

@@ -57,7 +57,7 @@ def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
         running(hubspot.create(), PLACES["hubspot"]) as crm,
         running(twilio.create(), PLACES["twilio"]) as calls,
     ):
-        urls = {"hubspot": crm, "hubspot-us": crm, "twilio": calls}
+        urls = {"hubspot": crm, "hubspot-us": crm, "twilio": calls, "replies": crm}
         house = furnish(folder, urls, f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}")
         books = SqliteBooks(folder / "state.db")
         person = read(folder / "keyring").pseudonymiser(TENANT)(
