@@ -35,7 +35,7 @@ def transform(body: bytes, program: Compiled, tally: Tally, max_depth: int) -> b
     if made is None:
         return None
     out: bytes = made[0]
-    tally.take(made[1], made[2], made[3])
+    tally.take(made[1], made[2], made[3], made[4])
     return out
 
 

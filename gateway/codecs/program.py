@@ -167,10 +167,11 @@ class Tally:
 
     The lists are made when first asked for: a kernel hands its counts over as a whole, and then nobody asks.
     `subjects` are (slot index, value as it stood before masking) for every slot with a subject kind;
-    `unmapped` counts unselected scalars that the program's `unmapped` changed.
+    `unmapped` counts unselected scalars that the program's `unmapped` changed. `owners` are the numbers of
+    the records that the subjects stand in (4 bytes each, native order; 0 is the document), where known.
     """
 
-    __slots__ = ("_made", "_met", "_size", "masked", "seen", "subjects", "unmapped")
+    __slots__ = ("_made", "_met", "_size", "masked", "owners", "seen", "subjects", "unmapped")
 
     seen: list[int]
     masked: list[int]
@@ -181,6 +182,7 @@ class Tally:
         self._met: dict[Pattern, int] = {}
         """Patterns that were taken, and how often: until somebody asks for the lists."""
         self.subjects: list[tuple[int, str]] = []
+        self.owners = b""
         self.unmapped = 0
 
     @classmethod
@@ -211,7 +213,9 @@ class Tally:
         self._met.clear()
         return self.seen if name == "seen" else self.masked
 
-    def take(self, pattern: Pattern, subjects: list[tuple[int, str]], unmapped: int) -> None:
+    def take(
+        self, pattern: Pattern, subjects: list[tuple[int, str]], unmapped: int, owners: bytes = b""
+    ) -> None:
         """Add what a whole run saw and did."""
         met = self._met
         if unmapped:
@@ -221,9 +225,10 @@ class Tally:
         else:
             met[pattern] = met.get(pattern, 0) + 1
         if self.subjects:
-            self.subjects += subjects
+            # The numbers of two documents are not one another's.
+            self.subjects, self.owners = self.subjects + subjects, b""
         else:
-            self.subjects = subjects
+            self.subjects, self.owners = subjects, owners
 
     def _add(self, pattern: Pattern, times: int) -> None:
         all_seen, all_masked = self.seen, self.masked

@@ -7,13 +7,16 @@ counts, not in records within it: whoever is linked to another's id would be tak
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from gateway.codecs.owners import Trail
-from gateway.codecs.program import Program, Slot
+from gateway.codecs.program import Program, Slot, Tally
 from gateway.codecs.scalars import CONTAINERS, text_of
 from gateway.codecs.steps import Step, compiled
 from gateway.model import SubjectKind
+
+_OWNER: Final = 4
+"""bytes of a number in Tally.owners"""
 
 
 class Pair(NamedTuple):
@@ -47,24 +50,22 @@ def _apart(one: Trail, other: Trail) -> int:
     return len(one) + len(other) - 2 * shared
 
 
-def flat(program: Program, met: Sequence[tuple[int, str]]) -> list[Pair] | None:
-    """The pairs of a document that is one record, from what was met in it; None where it has to be read."""
-    slots = program.slots
-    ids: dict[str, None] = {}
-    others: list[tuple[SubjectKind, str]] = []
-    for index, value in met:
-        slot = slots[index]
-        if "[" in slot.path or "*" in slot.path:
-            return None
-        if slot.role != "person" or not value:
-            continue
-        if slot.subject == "record":
-            ids[value] = None
-        elif slot.subject is not None:
-            others.append((slot.subject, value))
-    if len(ids) > 1:
+def grouped(program: Program, tally: Tally) -> list[Pair] | None:
+    """The pairs of what a run met; None where the document has to be read to know them."""
+    if len(tally.owners) != _OWNER * len(tally.subjects):
         return None
-    return [Pair(record, *other) for record in ids for other in others]
+    slots = program.slots
+    ids: dict[int, str] = {}
+    others: list[tuple[int, SubjectKind, str]] = []
+    for (index, value), owner in zip(tally.subjects, memoryview(tally.owners).cast("I"), strict=True):
+        slot = slots[index]
+        if slot.role != "person" or slot.subject is None or not value:
+            continue
+        if slot.subject != "record":
+            others.append((owner, slot.subject, value))
+        elif ids.setdefault(owner, value) != value:
+            return None
+    return [Pair(ids[owner], kind, value) for owner, kind, value in others if owner in ids]
 
 
 def together(document: Any, program: Program) -> list[Pair]:
@@ -96,6 +97,6 @@ def _walk(
             for item in value:
                 own = _opened(records) if item.__class__ in CONTAINERS else record
                 _walk(item, items, own, () if own is not record else trail, records, slots)
-    elif step.subject and value is not None and slots[step.slot].role == "person":
+    elif step.subject and value not in (None, "") and slots[step.slot].role == "person":
         met = _Met(step.slot, trail, text_of(value))
         (record.ids if slots[step.slot].subject == "record" else record.others).append(met)

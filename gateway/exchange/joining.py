@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.codecs.json import JSON
 from gateway.codecs.program import Limits, Program, Tally
-from gateway.codecs.together import Pair, flat, together
+from gateway.codecs.together import Pair, grouped, together
 from gateway.contacts.normalise import normalise
 from gateway.errors import HushgateError
 from gateway.exchange.commands import Command, Link
@@ -29,7 +29,7 @@ def note(
     # Hashes of texts differ from process to process, and say nothing of them.
     seen = hash((plan.tenant, plan.name, *met))
     if not snapshot.joined(seen):
-        found = flat(program, met)
+        found = grouped(program, tally)
         pairs = together(JSON.parse(body, limits), program) if found is None else found
         facts.joined = (*facts.joined, (seen, _named(snapshot, plan, pairs[:MOST])))
 

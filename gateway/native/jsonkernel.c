@@ -161,6 +161,7 @@ typedef struct {
     size_t keys;     /* the first of this object's keys in Run.keys */
     uint32_t *table; /* of many keys: their places from `keys`, plus one */
     uint32_t wrap;
+    uint32_t record; /* of which record it is a part: the document (0), or an item of an array that is a container */
 } Frame;
 
 struct Run {
@@ -174,6 +175,9 @@ struct Run {
     size_t key_count, key_room;
     uint32_t *seen, *masked;
     PyObject *subjects;
+    uint32_t *owners; /* of each subject, the record it stands in */
+    size_t owner_count, owner_room;
+    uint32_t records;
     Py_ssize_t unmapped;
     int exact; /* whether the reference reads this body with its exact reader; -1: not known yet */
     int depth, limit;
@@ -810,9 +814,26 @@ static int append_row(PyObject *list, PyObject *row)
     return done;
 }
 
+static int note_owner(Run *r)
+{
+    if (r->owner_count == r->owner_room) {
+        size_t room = r->owner_room ? 2 * r->owner_room : 64;
+        uint32_t *owners =
+            room <= (size_t)PY_SSIZE_T_MAX / sizeof *owners ? PyMem_Realloc(r->owners, room * sizeof *owners) : NULL;
+        if (!owners) {
+            PyErr_NoMemory();
+            return 0;
+        }
+        r->owners = owners;
+        r->owner_room = room;
+    }
+    r->owners[r->owner_count++] = r->stack[r->depth - 1].record;
+    return 1;
+}
+
 static int note_subject(Run *r, int slot, const Token *t)
 {
-    if (!r->subjects && !(r->subjects = PyList_New(0)))
+    if (!note_owner(r) || (!r->subjects && !(r->subjects = PyList_New(0))))
         return 0;
     PyObject *text = text_of(t);
     PyObject *items[] = {text ? PyLong_FromLong(slot) : NULL, text};
@@ -940,8 +961,10 @@ static Verdict enter(Run *r, int step)
 {
     if (r->depth >= r->limit)
         return DECLINED;
+    const Frame *outer = r->depth ? r->stack + r->depth - 1 : NULL;
+    uint32_t record = !outer ? 0 : outer->object ? outer->record : ++r->records;
     Frame *f = r->stack + r->depth++;
-    *f = (Frame){.step = step, .object = *r->p++ == '{', .keys = r->key_count};
+    *f = (Frame){.step = step, .object = *r->p++ == '{', .keys = r->key_count, .record = record};
     r->after = 0;
     skip_space(r);
     if (*r->p == (f->object ? '}' : ']'))
@@ -1074,11 +1097,13 @@ static PyObject *rewritten(Run *r, PyObject *body)
 static PyObject *result_of(Run *r, PyObject *body)
 {
     /* Each is made only while no exception is set. */
-    PyObject *items[4] = {rewritten(r, body)};
+    PyObject *items[5] = {rewritten(r, body)};
     items[1] = items[0] ? counts_of(r) : NULL;
     items[2] = items[1] ? (r->subjects ? Py_NewRef(r->subjects) : PyList_New(0)) : NULL;
     items[3] = items[2] ? PyLong_FromSsize_t(r->unmapped) : NULL;
-    return row_of(items, 4);
+    Py_ssize_t size = (Py_ssize_t)(r->owner_count * sizeof *r->owners);
+    items[4] = items[3] ? PyBytes_FromStringAndSize((const char *)r->owners, size) : NULL;
+    return row_of(items, 5);
 }
 
 static void close_run(Run *r)
@@ -1089,13 +1114,15 @@ static void close_run(Run *r)
         PyMem_Free(r->out);
     PyMem_Free(r->keys);
     PyMem_Free(r->seen);
+    PyMem_Free(r->owners);
     Py_XDECREF(r->subjects);
 }
 
 PyDoc_STRVAR(transform_doc,
-"transform(body, program, max_depth) -> (out, counts, subjects, unmapped) | None\n\n"
+"transform(body, program, max_depth) -> (out, counts, subjects, unmapped, owners) | None\n\n"
 "Read and rewrite a body. `counts` are (slot, seen, masked) of the slots that were seen, `subjects` are\n"
-"(slot, text) in document order. `out` is `body` itself where nothing changed. None: the reference decides.\n"
+"(slot, text) in document order, `owners` the number of the record each stands in (4 bytes, native order):\n"
+"0 is the document, others are items of arrays that are containers, in the order they begin. `out` is `body` itself where nothing changed. None: the reference decides.\n"
 "Raises what a masker raises, and MemoryError.");
 
 static PyObject *transform(PyObject *module, PyObject *const *args, Py_ssize_t count)

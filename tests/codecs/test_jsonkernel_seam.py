@@ -57,7 +57,7 @@ def test_only_bytes_are_taken() -> None:
     assert NATIVE.transform(bytearray(b"[]"), program, 9) is None
     assert NATIVE.transform(b"[]", program, 0) is None
     assert NATIVE.transform(b"[]", program, -1) is None
-    assert NATIVE.transform(b"[]", program, 1) == (b"[]", b"", [], 0)
+    assert NATIVE.transform(b"[]", program, 1) == (b"[]", b"", [], 0, b"")
     for arguments in ((b"[]", program), (b"[]", None, 1), (b"[]", program, "x"), ()):
         with pytest.raises((TypeError, ValueError)):
             NATIVE.transform(*arguments)

@@ -1,10 +1,17 @@
 """What an answer says of whose identifiers are, and what becomes of it."""
 
+import json
+from array import array
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gateway.codecs.together import Pair, flat, together
+from gateway.codecs import kernel
+from gateway.codecs.json import JSON
+from gateway.codecs.program import Limits, Tally
+from gateway.codecs.together import Pair, grouped, together
 from gateway.errors import StoreError
 from gateway.exchange.commands import Append, CollectAnswer, Link, Release
 from tests.exchange.batches import HEAD, VIEWS
@@ -103,11 +110,73 @@ def test_records_within_records_are_those_of_others() -> None:
     assert together([], made) == together("x", made) == []
 
 
-def test_what_was_met_in_an_array_has_to_be_read() -> None:
+ODD = {
+    "results": [
+        {"email": "ana@example.com", "id": 1, "aliases": ["a@example.com", None]},
+        {"id": "2"},
+        {"phone": "+33639980001"},
+        "odd",
+        [{"email": "x@example.com", "id": 3}, 4],
+        {"id": "5", "phone": "+33639980002", "email": "bo@example.com"},
+        {"id": "", "email": "nobody@example.com"},
+    ]
+}
+
+
+@pytest.mark.skipif(not kernel.present(), reason="the native kernel is not built")
+def test_what_a_run_met_says_the_same_as_the_document() -> None:
+    made = program(World(rules=HEAD + VIEWS + "  []\n", pack=BATCHES))
+    body = json.dumps(ODD).encode()
+    tally = Tally.of(made)
+    JSON.transform(body, made, tally, Limits())
+    assert tally.owners
+    assert grouped(made, tally) == together(JSON.parse(body, Limits()), made)
+    assert len(together(ODD, made)) == 4
+
+
+ITEM = st.one_of(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "id": st.sampled_from(["1", "2", 3, "", None]),
+            "email": st.sampled_from(["a@b.example", "", None]),
+            "phone": st.just("+33639980001"),
+            "aliases": st.lists(st.sampled_from(["x@b.example", 7]), max_size=2),
+        },
+    ),
+    st.just("odd"),
+)
+MADE = program(World(rules=HEAD + VIEWS + "  []\n", pack=BATCHES))
+
+
+@given(st.lists(st.one_of(ITEM, st.lists(ITEM, max_size=2)), max_size=4))
+@pytest.mark.skipif(not kernel.present(), reason="the native kernel is not built")
+def test_any_list_is_grouped_as_it_is_read(results: list[Any]) -> None:
+    body = json.dumps({"results": results}).encode()
+    tally = Tally.of(MADE)
+    JSON.transform(body, MADE, tally, Limits())
+    found = grouped(MADE, tally)
+    assert found is None or sorted(found) == sorted(together(JSON.parse(body, Limits()), MADE))
+
+
+def test_what_a_run_cannot_say_has_to_be_read() -> None:
     made = program(World(rules=HEAD + VIEWS + "  []\n", pack=BATCHES), "people.fetch")
     slots = {slot.path: index for index, slot in enumerate(made.slots)}
-    assert flat(made, [(slots["id"], "1"), (slots["email"], "a@b.example")]) == [
-        Pair("1", "email", "a@b.example")
-    ]
-    assert flat(made, [(slots["id"], "1"), (slots["aliases[]"], "a@b.example")]) is None
-    assert flat(made, [(slots["id"], "1"), (slots["id"], "2"), (slots["email"], "a@b.example")]) is None
+    tally = Tally.of(made)
+    tally.subjects = [(slots["id"], "1"), (slots["email"], "a@b.example")]
+    assert grouped(made, tally) is None, "not known where they stand"
+    tally.owners = array("I", [0, 0]).tobytes()
+    assert grouped(made, tally) == [Pair("1", "email", "a@b.example")]
+    tally.subjects[1:1] = [(slots["id"], "2")]
+    tally.owners = array("I", [0, 0, 0]).tobytes()
+    assert grouped(made, tally) is None, "two ids in one record"
+    tally.owners = array("I", [0, 1, 1]).tobytes()
+    assert grouped(made, tally) == [Pair("2", "email", "a@b.example")]
+
+
+def test_two_documents_are_not_one() -> None:
+    tally = Tally(1)
+    tally.take(b"", [(0, "1")], 0, array("I", [0]).tobytes())
+    assert tally.owners
+    tally.take(b"", [(0, "2")], 0, array("I", [0]).tobytes())
+    assert not tally.owners and [value for _, value in tally.subjects] == ["1", "2"]
