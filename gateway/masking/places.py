@@ -80,6 +80,7 @@ def _postcode(value: Any) -> str:
 _NUMBER: Final = r"[+-]?[0-9]{1,3}(?:\.[0-9]{1,30})?"
 _single: Final = re.compile(rf"(\s*)({_NUMBER})(\s*)").fullmatch
 _pair: Final = re.compile(rf"(\s*)({_NUMBER})(\s*[,;]\s*|\s+)({_NUMBER})(\s*)").fullmatch
+_DIGIT: Final = re.compile(r"[0-9]").search
 _MOST: Final = 180
 
 
@@ -110,7 +111,7 @@ def make_coordinates(mask: Mask, _category: str, _means: Means) -> Masker:
 
 def _rounded(text: str, decimals: int) -> str | None:
     """A number with no more decimals than that, None when it is on no globe; what is no number as it is."""
-    if not text.strip(" \t\r\n,;"):
+    if not _DIGIT(text):
         return text
     number = Decimal(text)
     if abs(number) > _MOST:

@@ -137,3 +137,12 @@ def test_no_more_is_left_than_the_rounding(number: Decimal, decimals: int) -> No
     assert abs(Decimal(shown) - number) * 2 <= Decimal(10) ** -decimals
     assert rounded(shown, decimals) == shown
     assert rounded(f"{text},{text}", decimals) == f"{shown},{shown}"
+
+
+@given(st.text("0123456789-+.,; \u00a0\u2003\u3000\x1f\t", max_size=12), st.integers(0, 3))
+def test_whatever_stands_around_a_number_is_no_number(text: str, decimals: int) -> None:
+    assert isinstance(rounded(text, decimals), str)
+
+
+def test_any_space_is_space() -> None:
+    assert rounded("48.85661\u00a0,\u20032.35222\u3000", 2) == "48.86\u00a0,\u20032.35\u3000"
