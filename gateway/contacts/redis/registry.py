@@ -199,11 +199,12 @@ class RedisRegistry:
         while self._links:
             await asyncio.sleep(_SOON)
             for tenant, pairs in [*self._links.items()]:
+                part = pairs[: layout.MANY]
                 try:
-                    await self.link_now(tenant, pairs[: layout.MANY])
+                    await self.link_now(tenant, part)
                 except StoreError:
                     continue  # they wait for the server, like everybody
-                del pairs[: layout.MANY]
+                del pairs[: len(part)]  # meanwhile others have joined the queue
                 if not pairs:
                     self._links.pop(tenant, None)
 

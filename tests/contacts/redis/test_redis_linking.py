@@ -1,0 +1,45 @@
+"""Links that are seen while others are on their way to the server."""
+
+import asyncio
+from collections.abc import Sequence
+
+from gateway.contacts.redis.registry import RedisRegistry
+from gateway.contacts.redisaddress import Address, Shared
+from gateway.errors import StoreError
+
+T = "acme"
+NOWHERE = Shared(Address("single", (("127.0.0.1", 9),)))
+
+
+class Slow(RedisRegistry):
+    """A registry whose server takes links one batch at a time, and not the first time it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__(NOWHERE)
+        self.taken: list[tuple[str, str]] = []
+        self.asked = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self._broken = True
+
+    async def link_now(self, tenant: str, pairs: Sequence[tuple[str, str]]) -> None:
+        if self._broken:
+            self._broken = False
+            raise StoreError("registry_unavailable", "away")
+        self.asked.set()
+        await self.go_on.wait()
+        self.taken += pairs
+
+
+def test_no_link_is_lost_that_is_seen_while_another_is_kept() -> None:
+    async def work() -> None:
+        registry = Slow()
+        registry.link(T, [("r1", "a")])
+        await registry.asked.wait()
+        registry.link(T, [("r2", "b"), ("r1", "a")])
+        registry.go_on.set()
+        async with asyncio.timeout(10):
+            while len(registry.taken) < 2:
+                await asyncio.sleep(0.01)
+        assert registry.taken == [("r1", "a"), ("r2", "b")]
+
+    asyncio.run(work())
