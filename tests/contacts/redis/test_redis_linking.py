@@ -17,7 +17,7 @@ class Slow(RedisRegistry):
     def __init__(self) -> None:
         super().__init__(NOWHERE)
         self.taken: list[tuple[str, str]] = []
-        self.asked = asyncio.Event()
+        self.on_its_way = asyncio.Event()
         self.go_on = asyncio.Event()
         self.both = asyncio.Event()
         self._broken = True
@@ -26,7 +26,7 @@ class Slow(RedisRegistry):
         if self._broken:
             self._broken = False
             raise StoreError("registry_unavailable", "away")
-        self.asked.set()
+        self.on_its_way.set()
         await self.go_on.wait()
         self.taken += pairs
         if len(self.taken) == 2:
@@ -37,7 +37,7 @@ def test_no_link_is_lost_that_is_seen_while_another_is_kept() -> None:
     async def work() -> None:
         registry = Slow()
         registry.link(T, [("r1", "a")])
-        await registry.asked.wait()
+        await registry.on_its_way.wait()
         registry.link(T, [("r2", "b"), ("r1", "a")])
         registry.go_on.set()
         async with asyncio.timeout(10):
