@@ -7,7 +7,7 @@ import msgspec
 SubjectKind = Literal["phone", "email", "record"]
 SubjectRole = Literal["recipient", "sender", "person"]
 Format = Literal["json", "form", "csv", "xml", "multipart", "text", "cookies", "set-cookie"]
-Holds = Literal["link", "cursor"]
+Holds = Literal["link", "cursor", "callback"]
 GuardKind = Literal["compared", "searched", "named", "chosen", "soql", "never"]
 
 
@@ -46,7 +46,8 @@ class Field(_Struct):
     """The value is itself a document of this format, with `inner` as its data map."""
     inner: "tuple[Field, ...]" = ()
     holds: Holds | None = None
-    """The value is a link, or a cursor: a place in a list, for the provider alone to understand."""
+    """The value is a link, a cursor (a place in a list, for the provider alone to understand), or a callback:
+    a URL in a request, to which the provider will send."""
     guard: Guard | None = None
     """What keeps the value of a request from being an oracle."""
 

@@ -70,6 +70,7 @@ REASONS: Mapping[str, Reason] = {
     "head_too_large": Reason(431, "The header section is larger than the limit"),
     "region_not_allowed": Reason(451, "Personal data may not go to this region"),
     "operator_not_allowed": Reason(451, "Personal data may not go to this operator"),
+    "recipient_quarantined": Reason(451, "The operator is no sub-processor that may be used"),
     "location_unknown": Reason(451, "The region of the destination is not known"),
     "internal_error": Reason(500, "The gateway failed and refused the exchange"),
     "plugin_failed": Reason(500, "A plugin failed and the exchange was refused"),
@@ -97,6 +98,8 @@ class HushgateError(Exception):
 
     def __init__(self, reason: str, detail: str, place: str = "") -> None:
         super().__init__(f"{place}: {detail}" if place else detail)
+        self.rules: tuple[str, ...] = ()
+        """Ids of the rules behind it, where rules are."""
         self.reason = reason
         self.detail = detail
         self.place = place
@@ -104,6 +107,12 @@ class HushgateError(Exception):
 
 class PayloadError(HushgateError):
     """The sender of a head or body broke the rules of its format; `place` says where, never the value."""
+
+    def at(self, place: str) -> "PayloadError":
+        """The same error at another place."""
+        moved = PayloadError(self.reason, self.detail, place)
+        moved.rules = self.rules
+        return moved
 
 
 class UpstreamError(HushgateError):

@@ -1,5 +1,5 @@
 """The vocabulary of design.md section 2 as frozen values. Imports nothing of the house but datamodel, hooks,
-listlimit and parent.
+listlimit, parent and recipients.
 
 Everything here is a value that can be packed with msgspec.msgpack (the parsed-form cache relies on it).
 """
@@ -22,6 +22,7 @@ from gateway.datamodel import WebSocket as WebSocket
 from gateway.hooks import Effect, Hook, OptOut
 from gateway.listlimit import ListLimit
 from gateway.parent import Parent
+from gateway.recipients import Destination, Subprocessor
 
 Channel = Literal["call", "sms", "mms", "whatsapp", "email", "chat", "social", "push"]
 Mode = Literal["enforce", "shadow"]
@@ -250,11 +251,15 @@ class Contact(Struct):
 
 
 class Residency(Struct):
-    """Where personal data may go: regions (ISO 3166 codes, EEA, EU), operators, adequate countries too."""
+    """Where personal data may go: regions (ISO 3166 codes, EEA, EU), operators, adequate countries too.
+
+    `links`: URLs in any text of a request are such places.
+    """
 
     regions: tuple[str, ...] = ()
     adequacy: bool = False
     operators: tuple[str, ...] = ()
+    links: bool = False
 
 
 class Records(Struct):
@@ -319,6 +324,10 @@ class Policy(Struct):
     """Whether somebody is contacted as one nobody knows while the registry does not answer."""
     lists: dict[str, ListLimit] = {}
     opt_out: OptOut | None = None
+    destinations: tuple[Destination, ...] = ()
+    """Hosts of its own that providers may be told to send to."""
+    subprocessors: tuple[Subprocessor, ...] | None = None
+    """Who may be given its data; None: it keeps no such list, and residency rules alone decide."""
 
 
 # ---- deployment -----------------------------------------------------------------------------------------

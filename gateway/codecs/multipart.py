@@ -128,7 +128,7 @@ def _placed[**P, T](number: int, read: Callable[P, T], *args: P.args, **kwargs: 
         return read(*args, **kwargs)
     except PayloadError as error:
         at = f"{place(number)}, {error.place}" if error.place else place(number)
-        raise PayloadError(error.reason, error.detail, at) from error
+        raise error.at(at) from error
 
 
 def _breaks(line: bytes, mark: bytes) -> bool:

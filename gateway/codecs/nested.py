@@ -47,7 +47,7 @@ def _bytes(value: str) -> bytes:
 
 
 def _placed(error: PayloadError, place: str) -> PayloadError:
-    return PayloadError(error.reason, error.detail, f"{place}, {error.place}" if error.place else place)
+    return error.at(f"{place}, {error.place}" if error.place else place)
 
 
 def _add(tally: Tally, own: Tally, offset: int) -> None:

@@ -81,7 +81,7 @@ def too_large(place: str = "") -> PayloadError:
 def placed(error: PayloadError, place: str) -> PayloadError:
     """The same error at a place, which takes the place of a record's `body`."""
     inner = "" if error.place in ("", "body") else f", {error.place}"
-    return PayloadError(error.reason, error.detail, place + inner)
+    return error.at(place + inner)
 
 
 # ---- one JSON record ------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ class Exchange:
         except Refused as no:
             yield from self.refuse(no, no.rules, no.retry_after)
         except HushgateError as error:
-            yield from self.refuse(error)
+            yield from self.refuse(error, error.rules)
 
     def refuse(
         self, error: HushgateError, rules: tuple[str, ...] = (), retry_after: int | None = None

@@ -188,5 +188,5 @@ def _placed(error: HushgateError, place: str) -> HushgateError:
         detail = f"{error.detail} ({inner})" if error.detail else f"in {inner}"
         return Refused(error.reason, detail, error.rules, error.retry_after)
     if isinstance(error, PayloadError):
-        return PayloadError(error.reason, error.detail, inner)
+        return error.at(inner)
     return error

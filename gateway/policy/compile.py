@@ -34,6 +34,7 @@ from gateway.model import (
     Upstream,
     overlaps,
 )
+from gateway.policy.callbacks import Callbacks
 from gateway.policy.carriers import bodies, every, flat, headers
 from gateway.policy.cursors import sealing
 from gateway.policy.fields import VIEW, Treatment, treatment
@@ -47,6 +48,7 @@ from gateway.policy.websockets import talk_of
 from gateway.residency.judge import Gate, ResidencyCheck
 from gateway.residency.law import expand
 from gateway.residency.locate import AddressTable
+from gateway.residency.recipients import usable
 
 DAY = 86_400
 SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
@@ -209,7 +211,8 @@ def _permission(ground: Ground, it: Situation, live: list[Rule]) -> Gate:
         if rule.residency
         and (not rule.scope.data or any(overlaps(a, b) for a in rule.scope.data for b in touched))
     )
-    return Gate(checks, ground.table, it.upstream, it.today)
+    listed = usable(ground.policy.subprocessors, it.purposes, it.today)
+    return Gate(checks, ground.table, it.upstream, it.today, listed)
 
 
 def _leads(program: Program) -> bool:
@@ -239,13 +242,16 @@ class _Sides:
         self.linker = Linker(
             ground.reach, ground.policy.tenant, it.upstream, gate, self._programs, self._rest, self._detect
         )
+        given = (ground.policy.tenant, it.upstream, ground.policy.destinations)
+        self._callbacks = Callbacks(gate, ground.reach, *given)
 
     def side(self, direction: Direction, data: DataMap, *, read: bool = False) -> Side:
-        """Compile one direction. Only a response has unmapped values: a request is the client's own data.
+        """Compile one direction. Only a response has unmapped values: a request is the client's own data, in
+        which at most URLs are looked for.
 
         `read`: its body has to be read although nothing in it may have to be changed.
         """
-        unmapped = self._rest if direction == "response" else None
+        unmapped = self._rest if direction == "response" else self._callbacks.text("body", None)
         detect = (unmapped or self._detect) if direction == "response" else None
         opaque = tuple(self._opaque(unread, direction) for unread in data.opaque)
         make = self._make(direction)
@@ -306,6 +312,9 @@ class _Sides:
             treated = replace(treated, mask=LinkMasker(self.linker, treated.mask))
         if field.holds == "cursor" and direction == "response":
             treated = replace(treated, mask=treated.mask or sealing(self._ground.reading))
+        if direction == "request":
+            judge = self._callbacks.field if field.holds == "callback" else self._callbacks.text
+            treated = replace(treated, mask=judge(field.path, treated.mask))
         return replace(treated, path=field.path, subject=field.subject, role=field.role)
 
     def _programs(self, operation: Operation) -> Programs:

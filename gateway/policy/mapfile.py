@@ -75,7 +75,8 @@ _WHO: Final = (
 _HOLDS: Final = Key(
     "holds",
     one_of(*get_args(Holds)),
-    "The value is a `link`, or a `cursor` that only the provider has to understand.",
+    "The value is a `link`; a `cursor` that only the provider has to understand; or, in a request, a "
+    "`callback`: a URL that the provider will send to or fetch from.",
 )
 
 FIELD: Final = Table(

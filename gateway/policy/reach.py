@@ -71,7 +71,12 @@ def below(path: str, base: str) -> bool:
 
 def _named(hosts: Mapping[str, Host], url: Url) -> Host | None:
     name, port = origin_of(url.authority, url.scheme)
-    if port or not hosts:
+    return None if port else named(hosts, name)
+
+
+def named[T](hosts: Mapping[str, T], name: str) -> T | None:
+    """What is said of a host by its name, or else by the longest `*.suffix` of it."""
+    if not hosts:
         return None
     parts = name.split(".")
     wider = (".".join(("*", *parts[at:])) for at in range(1, len(parts)))

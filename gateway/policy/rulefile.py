@@ -30,6 +30,7 @@ from gateway.model import (
 from gateway.policy.catalogue import Catalogue
 from gateway.policy.narrowing import many
 from gateway.policy.operators import EXPECTED, OPERATOR, PLAIN, plugin_name
+from gateway.policy.recipientkind import DESTINATION, SUBPROCESSOR
 from gateway.policy.rulekinds import RULE
 from gateway.policy.taxonomy import CATEGORY, COUNTRY, USE
 from gateway.strict.checks import Refers, Unique, scalars, select
@@ -236,6 +237,13 @@ ROOT: Final = Table(
         ),
         Key("lists", MapOf(NAME, LIST), "Lists that are imported, and how old each may be."),
         Key("opt_out", OPT_OUT, "How far opt-outs reach."),
+        Key(
+            "subprocessors",
+            ListOf(SUBPROCESSOR, least=0),
+            "Who may be given the tenant's data. Without this list, residency rules alone decide; with it, "
+            "everybody else is refused (`recipient_quarantined`).",
+        ),
+        Key("destinations", ListOf(DESTINATION), "Hosts of its own that providers may be told to send to."),
     ),
     _file,
 )

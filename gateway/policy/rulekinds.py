@@ -56,9 +56,11 @@ def _residency(
     regions: tuple[str, ...] = (),
     operators: tuple[str, ...] = (),
     adequacy: bool = False,
+    links: bool = False,
     **narrow: tuple[str, ...] | str,
 ) -> Part:
-    return Part(narrow, residency=Residency(regions=regions, operators=operators, adequacy=adequacy))
+    made = Residency(regions=regions, operators=operators, adequacy=adequacy, links=links)
+    return Part(narrow, residency=made)
 
 
 RESIDENCY: Final = Table(
@@ -67,6 +69,7 @@ RESIDENCY: Final = Table(
         Key("regions", many(REGION), "Where the data may go."),
         Key("adequacy", FLAG, "Also countries with an adequacy decision in force that day.", default="false"),
         Key("operators", many(OPERATOR_NAME), "Who may run the machines it goes to."),
+        Key("links", FLAG, "Also where URLs in any text of a request lead.", default="false"),
         *narrowing("regions"),
     ),
     _residency,

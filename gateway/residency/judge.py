@@ -12,14 +12,18 @@ from functools import lru_cache
 from typing import Final
 
 from gateway.model import Location, Mode, Residency, Upstream
-from gateway.residency.law import expand, inside
+from gateway.residency.addresses import parse
+from gateway.residency.law import FRAMEWORKS, expand, inside
 from gateway.residency.locate import DECLARED, AddressTable, locate
 
 REGION: Final = "region_not_allowed"
 OPERATOR: Final = "operator_not_allowed"
 UNKNOWN: Final = "location_unknown"
+QUARANTINED: Final = "recipient_quarantined"
+SUBPROCESSORS: Final = "subprocessors"
+"""Id under which a tenant's list of sub-processors refuses."""
 
-_PRIORITY: Final = (UNKNOWN, REGION, OPERATOR)
+_PRIORITY: Final = (UNKNOWN, REGION, OPERATOR, QUARANTINED)
 _MEMO: Final = 4096
 """addresses remembered per gate"""
 
@@ -55,17 +59,32 @@ class _Bound:
     mode: Mode
     places: frozenset[str] | None
     operators: frozenset[str] | None
+    links: bool = False
+    reason: str = OPERATOR
+    """Of another operator."""
 
 
 class Gate:
-    """The permit of one (rules, upstream, day): call it with an address, as exchange.commands.Permit."""
+    """The permit of one (rules, upstream, day): call it with an address, as exchange.commands.Permit.
 
-    __slots__ = ("_checks", "_today", "explain")
+    `recipients` are the operators of the tenant's sub-processors that may be used; None: it keeps no list.
+    `void` are places that count as not adequate, whatever the law says.
+    """
+
+    __slots__ = ("_checks", "_table", "_today", "explain")
 
     def __init__(
-        self, rules: tuple[ResidencyCheck, ...], table: AddressTable, upstream: Upstream, today: date
+        self,
+        rules: tuple[ResidencyCheck, ...],
+        table: AddressTable,
+        upstream: Upstream,
+        today: date,
+        recipients: frozenset[str] | None = None,
+        void: frozenset[str] = frozenset(),
     ) -> None:
-        self._checks = tuple(_bind(check, today) for check in rules)
+        listed = () if recipients is None else (_listed(recipients),)
+        self._checks = (*(_bind(check, today, void) for check in rules), *listed)
+        self._table = table
         self._today = today
 
         @lru_cache(maxsize=_MEMO)
@@ -83,6 +102,25 @@ class Gate:
     def declared(self, region: str, operator: str) -> Explanation:
         """The same, of a host that is not asked: by what its pack says of it."""
         return self._judge((Location(country=region, operator=operator, evidence=DECLARED),))
+
+    @property
+    def restricts(self) -> bool:
+        """Whether anything could be refused where it is known to be."""
+        return bool(self._checks)
+
+    @property
+    def searches(self) -> bool:
+        """Whether a rule asks for the URLs in the texts of requests."""
+        return any(check.links for check in self._checks)
+
+    def unknown(self) -> Explanation:
+        """The same, of what is nowhere."""
+        return self._judge(())
+
+    def literal(self, text: str) -> Explanation:
+        """The same, of an address that is no upstream's: by what is known of it alone."""
+        address = parse(text)
+        return self._judge(() if address is None else self._table.find(address))
 
     @classmethod
     def every(cls, gates: "Sequence[Gate]") -> "Gate":
@@ -111,7 +149,7 @@ class Gate:
         if places is not None and not all(inside(at.country, places, self._today) for at in locations):
             return REGION
         if operators is not None and not all(at.operator.casefold() in operators for at in locations):
-            return OPERATOR
+            return check.reason
         return ""
 
 
@@ -130,13 +168,21 @@ def permit(rules: tuple[ResidencyCheck, ...], table: AddressTable, upstream: Ups
     return Gate(rules, table, upstream, today)
 
 
-def _bind(check: ResidencyCheck, today: date) -> _Bound:
+def _listed(recipients: frozenset[str]) -> _Bound:
+    names = frozenset(name.casefold() for name in recipients)
+    return _Bound(SUBPROCESSORS, "enforce", None, names, reason=QUARANTINED)
+
+
+def _bind(check: ResidencyCheck, today: date, void: frozenset[str]) -> _Bound:
     residency = check.residency
     regional = bool(residency.regions or residency.adequacy)
+    places = expand(residency.regions, residency.adequacy, today)
+    kept = expand(residency.regions, False, today) if void else places
     operators = frozenset(operator.casefold() for operator in residency.operators)
     return _Bound(
         rule=check.rule,
         mode=check.mode,
-        places=expand(residency.regions, residency.adequacy, today) if regional else None,
+        places=places - (void - kept) - (void & FRAMEWORKS.keys()) if regional else None,
         operators=operators or None,
+        links=residency.links,
     )
