@@ -15,8 +15,8 @@ from gateway.websocket.deflate import Deflater, Inflater
 from gateway.websocket.frames import FrameReader
 from tests.faults import COMMAND_ROWS, SECRET, UPSTREAMS, Fault, Install, Said, breaking
 from tests.planes.talking import House, houses
-from tests.websockets import masked, said, told
-from tests.websockets import switching as agreeing
+from tests.wspeers import masked, said, told
+from tests.wspeers import switching as agreeing
 
 PACKED = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
 NAMED = f'{{"name": {{"first": "{UPSTREAMS}"}}, "email": "ana@example.com"}}'

@@ -12,14 +12,15 @@ import contextlib
 import hmac
 import os
 import secrets
-import select
+import selectors
 import socket
 import struct
 import threading
 import time
 from base64 import b64decode
+from collections.abc import Iterable
 from hashlib import blake2s
-from typing import Self
+from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -50,6 +51,14 @@ def _checksum(data: bytes) -> int:
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
+
+
+def ready(watched: Iterable[socket.socket], within: float | None) -> list[Any]:
+    """Those of the sockets that can be read within so many seconds (None: at all), however many are open."""
+    with selectors.DefaultSelector() as selector:
+        for sock in watched:
+            selector.register(sock, selectors.EVENT_READ)
+        return [key.fileobj for key, _ in selector.select(within)]
 
 
 class Tunnel:
@@ -125,7 +134,7 @@ class Tunnel:
 
     def _get(self, within: float = PATIENCE) -> bytes:
         """A packet; b"" when none has come, or a keepalive."""
-        if not select.select([self._udp], [], [], within)[0]:
+        if not ready([self._udp], within):
             return b""
         data = self._udp.recv(65536)
         if data[0] != 4 or data[4:8] != self._me:
@@ -189,10 +198,10 @@ class _Stream:
             open_here = True
             while not self._tunnel._closed:
                 watched = [self._tunnel._udp, *([self._sock] if open_here and self._seen else [])]
-                ready, _, _ = select.select(watched, [], [], 0.1)
-                if self._tunnel._udp in ready and not self._take(self._tunnel._get(0)):
+                come = ready(watched, 0.1)
+                if self._tunnel._udp in come and not self._take(self._tunnel._get(0)):
                     return
-                if self._sock in ready:
+                if self._sock in come:
                     data = self._sock.recv(SEGMENT)
                     self._segment(ACK | (PSH if data else FIN), data)
                     self._sent += len(data) or 1

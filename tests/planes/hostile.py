@@ -156,7 +156,12 @@ async def say(port: int, data: bytes, *, half_close: bool, patience: float) -> G
 
 
 async def say_all(
-    port: int, messages: Sequence[bytes], *, half_close: bool = True, patience: float = 5.0, at_once: int = 64
+    port: int,
+    messages: Sequence[bytes],
+    *,
+    half_close: bool = True,
+    patience: float = 60,
+    at_once: int = 64,
 ) -> list[Got]:
     """`say` for many, some at a time, in order."""
     turn = asyncio.Semaphore(at_once)

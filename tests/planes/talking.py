@@ -10,8 +10,8 @@ import pytest
 
 from gateway.audit.record import Record
 from tests.plane import PATIENCE, Gate
-from tests.websockets import KEY, LIVE, Provider, Wire, asking, dialled, switching
 from tests.world import KEYS
+from tests.wspeers import KEY, LIVE, Provider, Wire, asking, dialled, switching
 
 PLANES = ("reverse", "intercept")
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.planes.talking import PLANES, House, houses
 from tests.websocket.test_ws_frames import INVALID, VALID
-from tests.websockets import ACCEPT, KEY, Wire, said, switching, told, wrote
+from tests.wspeers import ACCEPT, KEY, Wire, said, switching, told, wrote
 
 PACKED = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
 

@@ -23,8 +23,8 @@ from gateway.errors import StoreError
 from tests.plane import TIMEOUTS
 from tests.planes.talking import PLANES, House, houses
 from tests.planes.test_websocket import ended
-from tests.websockets import Frame, Wire, said, told, wrote
 from tests.world import RULES
+from tests.wspeers import Frame, Wire, said, told, wrote
 
 PACKED = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
 ANA = {

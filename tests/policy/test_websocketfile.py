@@ -8,8 +8,8 @@ from gateway.policy.identity import Identity
 from gateway.policy.matchers import categories
 from gateway.policy.packfile import read_pack
 from gateway.policy.plan import Plan
-from tests.websockets import LIVE
 from tests.world import PACK, RULES, World
+from tests.wspeers import LIVE
 
 HEAD = PACK.decode()
 

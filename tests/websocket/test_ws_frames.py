@@ -22,7 +22,7 @@ from gateway.websocket.frames import (
     frame,
     unmasked,
 )
-from tests.websockets import MASK, masked, said, told, wrote
+from tests.wspeers import MASK, masked, said, told, wrote
 
 
 def read(data: bytes, *, cuts: Sequence[int] = (), client: bool = False, packs: bool = False) -> list[Piece]:

@@ -7,7 +7,7 @@ from gateway.http1.head import RequestHead, ResponseHead, parse_request_head, pa
 from gateway.websocket.closing import CODES, code_of
 from gateway.websocket.frames import close_code
 from gateway.websocket.handshake import accepting, asks, check, fits
-from tests.websockets import ACCEPT, KEY, asking, switching
+from tests.wspeers import ACCEPT, KEY, asking, switching
 
 ASKED = asking("/live", extra="Sec-WebSocket-Protocol: chat, super.v2\r\n")
 

@@ -82,7 +82,9 @@ class Handler(ProxyConnectionHandler):
             reader, writer = await way()
         except UpstreamError as error:
             server.error = REFUSED
-            await refused(self._plane, self._plane.sessions[self.client.id], error)
+            session = self._plane.sessions[self.client.id]
+            await refused(self._plane, session, error)
+            session.refused = True
             await self.handle_hook(server_hooks.ServerConnectErrorHook(data))
             await self.server_event(events.OpenConnectionCompleted(command, REFUSED))
             return

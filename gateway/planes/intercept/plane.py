@@ -261,10 +261,10 @@ class Interceptor(Worker):
         return name.decode() if self.env.snapshot.origins.names_host(name) else "-"
 
     def broken(self, client: Client, error: object) -> None:
-        """mitmproxy's own machinery has failed on a connection, which is ended: on record."""
+        """mitmproxy's own machinery has failed on a connection, which is ended: on record, once."""
         self.crashed((type(error), error, None))
         session = self.sessions.get(client.id)
-        if session is not None:
+        if session is not None and not session.refused:
             self.spawn(refused(self, session, InternalError("")), _nothing, _nothing)
 
     def crashed(self, exc_info: Any) -> None:

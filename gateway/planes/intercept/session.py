@@ -24,7 +24,7 @@ class Session:
     host name it asked to be connected to, `port` its port; where it named an address, that is `address`.
     `sni`: the name in its TLS handshake. `means`: the host, with port, that every request is for, whatever it
     says. `passed`: a tunnel that is not looked into, by the connection `opened` or to where it was made to.
-    `refused`: that no handshake is made with it is on record. `shown`: our certificate was; `asked`: a
+    `refused`: that it leads nowhere is on record. `shown`: our certificate was; `asked`: a
     request has come since.
     """
 

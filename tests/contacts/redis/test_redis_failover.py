@@ -1,7 +1,6 @@
 """A shared registry over Sentinel, which replaces a master that dies, and over a Cluster of three masters."""
 
 import asyncio
-import select
 import socket
 import ssl
 import threading
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -21,6 +21,7 @@ from gateway.contacts.redis.registry import RedisRegistry
 from gateway.contacts.redisaddress import Address, Shared
 from gateway.errors import StoreError
 from tests.redisserver import KEEPING, PATIENCE, Server
+from tests.wireguard import ready
 
 LOCAL = "127.0.0.1"
 
@@ -221,9 +222,9 @@ class Ended:
             socket.create_connection((LOCAL, self._port)) as inner,
             self._context.wrap_socket(caller, server_side=True) as outer,
         ):
-            other: dict[socket.socket, socket.socket] = {outer: inner, inner: outer}
+            other: dict[Any, socket.socket] = {outer: inner, inner: outer}
             while True:
-                for one in [outer] if outer.pending() else select.select([outer, inner], [], [])[0]:
+                for one in [outer] if outer.pending() else ready([outer, inner], None):
                     data = one.recv(65536)
                     if not data:
                         return
