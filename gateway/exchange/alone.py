@@ -127,10 +127,19 @@ def remove(records: Iterable[Record]) -> None:
 
 
 def sifted(
-    facts: Facts, snapshot: Snapshot, plan: Plan, head: ResponseHead, raw: bytes, limits: Limits
+    facts: Facts,
+    snapshot: Snapshot,
+    plan: Plan,
+    head: ResponseHead,
+    raw: bytes,
+    limits: Limits,
+    *,
+    at: str | None = None,
+    spared: Collection[int] = (),
 ) -> Generator[Command, Any, bytes]:
     """The upstream's body without the records that are withheld; the same bytes where none is.
 
+    `at`: where its records are, unless the operation's `partial` says so; of these the `spared` stay.
     What cannot be read is left to what reads it next. Raises Refused, StoreError.
     """
     if not raw or head.status >= 400 or "response" not in plan.records:
@@ -145,10 +154,14 @@ def sifted(
     except PayloadError:
         return raw
     partial = plan.operation.partial
-    results = array_at(document, partial.results) if partial and codec is JSON else None
+    results = array_at(document, partial.results if partial else at) if codec is JSON else None
     found = codec.find(document, program)
     own = owners(document, program, results) if codec is JSON else [None] * len(found)
-    listed = [(program, hit, _removable(owner, results)) for hit, owner in zip(found, own, strict=True)]
+    listed = [
+        (program, hit, _removable(owner, results))
+        for hit, owner in zip(found, own, strict=True)
+        if not spared or _place(owner, results) not in spared
+    ]
     gone = yield from withheld(facts, snapshot, plan, "response", listed)
     counted = enforced(plan, "response") and _counted(document, plan, results, gone)
     if not gone and not counted:
@@ -156,6 +169,13 @@ def sifted(
     _leave(facts, plan, results, gone)
     remove(gone)
     return encode(codec.dump(document), coding)
+
+
+def _place(owner: Owner | None, results: list[Any] | None) -> int | None:
+    """Which of the records somebody is named in; of a body that is one record it is the first."""
+    if results is None:
+        return 0 if owner is None or owner.array is None else None
+    return owner.record if owner else None
 
 
 def _removable(owner: Owner | None, results: list[Any] | None) -> Owner | None:

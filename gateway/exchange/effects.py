@@ -4,6 +4,7 @@ An entry's id follows from the provider's own name of the event, so that a redel
 """
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
@@ -12,11 +13,11 @@ import msgspec
 
 from gateway.codecs.json import JSON
 from gateway.codecs.program import Codec
-from gateway.contacts.model import Act, Entry, Standing, Suppression
+from gateway.contacts.model import Act, Cap, Entry, Reservation, Standing, Suppression
 from gateway.contacts.normalise import normalise
 from gateway.contacts.words import meaning
 from gateway.errors import HushgateError, PayloadError, StoreError
-from gateway.exchange.commands import Command, Enter, Lookup
+from gateway.exchange.commands import Command, Enter, GiveBack, Lookup, Reserve
 from gateway.exchange.facts import Facts
 from gateway.exchange.recording import recorded
 from gateway.hooks import Effect, Hook, Means, OptOut
@@ -27,6 +28,9 @@ Read = Callable[[str], str]
 
 STOPPED: Final = "stop:"
 """How the source of what a word or a carrier made begins, and of nothing else: that is what START lifts."""
+
+_ONCE: Final = Cap(name="opt-in", limit=1, window=400 * 86_400.0)
+"""An event brings somebody back once: come again, it would lift what was said after it."""
 
 
 class Meant(NamedTuple):
@@ -211,7 +215,7 @@ def _entry(
 ) -> Entry:
     said = (source.provider, source.webhook, it.event, it.subject, act, *(part or "" for part in scope))
     return Entry(
-        id=f"{source.provider}-{sha256(chr(1).join(said).encode()).hexdigest()[:40]}",
+        id=f"{source.provider}-{_hash(*said)}",
         subject=it.subject,
         act=act,
         at=it.at,
@@ -231,7 +235,41 @@ def entered(
     """Add what records mean, and have it on record. Raises StoreError: nothing else may happen then."""
     asked = list(dict.fromkeys(it.subject for it in found if it.means in ("opt_in", "opt_out", "complained")))
     standings: list[Standing] = (yield from _stored(Lookup(tenant, asked))) if asked else []
-    yield from added(facts, tenant, entries(found, source, opt_out, dict(zip(asked, standings, strict=True))))
+    known = dict(zip(asked, standings, strict=True))
+    if not any(it.means == "opt_in" for it in found):
+        yield from added(facts, tenant, entries(found, source, opt_out, known))
+        return
+    found, counted = yield from _first(facts, tenant, found, source)
+    try:
+        yield from added(facts, tenant, entries(found, source, opt_out, known))
+    except StoreError:
+        # It will come again, and has to count then.
+        with suppress(HushgateError):
+            yield GiveBack(tenant, counted)
+        raise
+
+
+def _first(
+    facts: Facts, tenant: str, found: Sequence[Meant], source: Source
+) -> Generator[Command, Any, tuple[list[Meant], list[str]]]:
+    """Without those opt-ins that came before; and the reservations of the others. Raises StoreError."""
+    opting = [it for it in found if it.means == "opt_in"]
+    wanted = [
+        Reservation(
+            id=f"{facts.id}-{number}",
+            subject=_hash(source.provider, source.webhook, it.event),
+            caps=(_ONCE,),
+        )
+        for number, it in enumerate(opting)
+    ]
+    when: list[float | None] = yield from _stored(Reserve(tenant, wanted, facts.now))
+    again = {id(it) for it, at in zip(opting, when, strict=True) if at is not None}
+    counted = [each.id for each, at in zip(wanted, when, strict=True) if at is None]
+    return [it for it in found if id(it) not in again], counted
+
+
+def _hash(*said: str) -> str:
+    return sha256("\1".join(said).encode()).hexdigest()[:40]
 
 
 def _stored(command: Command) -> Generator[Command, Any, Any]:

@@ -14,6 +14,7 @@ from gateway.codecs.params import HEADERS
 from gateway.codecs.program import Codec, Tally
 from gateway.codecs.table import reader_for
 from gateway.errors import PayloadError
+from gateway.exchange.alone import HIDDEN, WITHHELD, sifted
 from gateway.exchange.answering import OURS, VALIDATORS, empty, masked
 from gateway.exchange.commands import Collect, CollectAnswer, Command, Release, Send
 from gateway.exchange.connecting import connect
@@ -89,18 +90,23 @@ def receive(env: Env, facts: Facts, head: RequestHead, it: Arrival) -> Generator
     if event is not None and event in env.seen:
         yield from _replayed(facts)
         return
-    yield from _enter(env, facts, hooked, plan)
+    telling = yield from _enter(env, facts, hooked, plan)
     facts.shadow.update(dict.fromkeys(plan.shadow))
     if plan.denial:
         raise Refused(plan.denial.reason, rules=plan.denial.rules)
-    status = yield from _pass_on(env, facts, hooked, plan)
+    status = yield from _pass_on(env, facts, hooked, plan, telling)
     if event is not None and status < 300:
         env.seen.add(event, env.tick())
 
 
 def _replayed(facts: Facts) -> Generator[Command, Any, None]:
     """An event that was seen through: its provider is told so, nobody else."""
-    yield from recorded(facts.record("refusal", 200, reason="webhook_replayed"))
+    yield from _answered(facts, "webhook_replayed")
+
+
+def _answered(facts: Facts, reason: str, rules: tuple[str, ...] = ()) -> Generator[Command, Any, None]:
+    """What goes no further: a provider that were told of it would send it again."""
+    yield from recorded(facts.record("refusal", 200, reason=reason, rules=rules))
     decision = (b"Hushgate-Decision", facts.id.encode())
     yield Release(response_head(200, b"OK", [(b"Content-Length", b"0"), decision]), b"")
 
@@ -142,29 +148,51 @@ def _call(
 # ---- the registry ---------------------------------------------------------------------------------------
 
 
-def _enter(env: Env, facts: Facts, it: _Hooked, plan: Plan) -> Generator[Command, Any, None]:
-    """What it means for people is entered, whatever the rules say of its way on. Raises StoreError."""
+def _enter(env: Env, facts: Facts, it: _Hooked, plan: Plan) -> Generator[Command, Any, frozenset[int]]:
+    """What it means for people is entered, whatever the rules say of its way on. Raises StoreError.
+
+    Answers which of its records mean something, by their places.
+    """
     hook, snapshot = it.operation.hook, env.snapshot
     if hook is None or not hook.effects:
-        return
+        return frozenset()
     name = snapshot.pseudonymiser(plan.tenant)
     found: list[Meant] = []
-    for read in it.reads:
+    telling: list[int] = []
+    for number, read in enumerate(it.reads):
         one = meant(hook, it.operation.channel, read, name, plan.country, facts.now)
         if one is not None:
+            telling.append(number)
             # An event that its provider does not name is named after this exchange.
             found.append(one if one.event else one._replace(event=facts.id))
     evidence = sha256(it.raw).hexdigest()
     source = Source(it.route.provider, it.operation.id, it.route.department, evidence)
     yield from entered(facts, plan.tenant, found, source, snapshot.opt_out(plan.tenant))
+    return frozenset(telling)
 
 
 # ---- on its way -----------------------------------------------------------------------------------------
 
 
-def _pass_on(env: Env, facts: Facts, it: _Hooked, plan: Plan) -> Generator[Command, Any, int]:
-    """Send it on and answer with what the application says; its status."""
-    body = _masked(env, facts, it, plan)
+def _pass_on(
+    env: Env, facts: Facts, it: _Hooked, plan: Plan, telling: frozenset[int]
+) -> Generator[Command, Any, int]:
+    """Send it on and answer with what the application says; its status.
+
+    Records that rules withhold stay here, but for those that `tell` of an opt-out or an erasure: the
+    application has to follow it.
+    """
+    try:
+        raw = yield from _sifted(env, facts, it, plan, telling)
+    except Refused as no:
+        if no.reason not in (WITHHELD, HIDDEN):
+            raise
+        yield from _answered(facts, no.reason, no.rules)
+        return 200
+    if raw != it.raw and not _left(it, raw):
+        yield from _answered(facts, WITHHELD, tuple(facts.rules))
+        return 200
+    body = _masked(env, facts, it, plan, raw)
     request = _request(env, facts, it, plan, body)
     yield from connect(facts, plan)
     yield from recorded(facts.record("intent", 0))
@@ -198,14 +226,32 @@ def _silenced(facts: Facts, plan: Plan, no: Refused | PayloadError) -> Generator
     return 200
 
 
-def _masked(env: Env, facts: Facts, it: _Hooked, plan: Plan) -> bytes:
+def _sifted(
+    env: Env, facts: Facts, it: _Hooked, plan: Plan, telling: frozenset[int]
+) -> Generator[Command, Any, bytes]:
+    """Its body without the records that are withheld. Raises Refused, StoreError."""
+    head, limits = _as_answer(it.head, it.raw), env.limits
+    hook = it.operation.hook
+    at = (hook.each or None) if hook else None
+    return (yield from sifted(facts, env.snapshot, plan, head, it.raw, limits, at=at, spared=telling))
+
+
+def _left(it: _Hooked, raw: bytes) -> bool:
+    """Whether anything is left of it."""
+    hook = it.operation.hook
+    return hook is None or bool(records(it.codec, None, raw, hook))
+
+
+def _as_answer(head: RequestHead, body: bytes) -> ResponseHead:
+    """To the application it is what an answer is: somebody else's data."""
+    return ResponseHead(200, b"", 1, head.headers, head.index, len(body), False, False, True)
+
+
+def _masked(env: Env, facts: Facts, it: _Hooked, plan: Plan, raw: bytes) -> bytes:
     """What the application's role may see of it."""
-    if not plan.response.body or not it.raw:
-        return it.raw
-    head = it.head
-    size = len(it.raw)
-    as_answer = ResponseHead(200, b"", 1, head.headers, head.index, size, False, False, True)
-    return masked(facts, env.snapshot, plan, as_answer, it.raw, env.limits)
+    if not plan.response.body or not raw:
+        return raw
+    return masked(facts, env.snapshot, plan, _as_answer(it.head, raw), raw, env.limits)
 
 
 def _request(env: Env, facts: Facts, it: _Hooked, plan: Plan, body: bytes) -> bytes:

@@ -10,7 +10,18 @@ from twilio.request_validator import RequestValidator
 
 from gateway.contacts.model import Act, Entry, Suppression
 from gateway.errors import PayloadError, StoreError, UpstreamError
-from gateway.exchange.commands import Acquire, Append, Collect, Enter, Lookup, Release, Send
+from gateway.exchange.commands import (
+    Acquire,
+    Append,
+    Collect,
+    Enter,
+    GiveBack,
+    Lookup,
+    Release,
+    Reserve,
+    Send,
+)
+from gateway.webhooks.seen import Seen
 from gateway.webhooks.signing import Signing
 from tests.inbounds import (
     COMPANY,
@@ -116,6 +127,28 @@ def test_start_lifts_what_stop_made_and_nothing_else() -> None:
     for number, (known, wanted) in enumerate(told):
         world.know("phone", "+33639980001", *known)
         assert acts(deliver(world, message("START", MessageSid=f"SM{number}"))) == wanted
+
+
+def test_a_start_that_comes_again_lifts_nothing_that_was_said_after_it() -> None:
+    world = twilio_world()
+    world.know("phone", "+33639980001", Suppression(purpose="marketing", source="stop:twilio"))
+    first = deliver(world, message("START"))
+    [reserve] = [command for command in first.script.commands if isinstance(command, Reserve)]
+    assert first.kinds.index(Reserve) < first.kinds.index(Enter)
+    world.reached[reserve.wanted[0].subject] = (world.now,)
+    world.seen = Seen()
+    assert acts(deliver(world, message("START"))) == []
+    assert acts(deliver(world, message("START", MessageSid="SM2"))) == [("lifted", None, "marketing")]
+
+
+def test_a_start_that_could_not_be_entered_counts_when_it_comes_again() -> None:
+    world = twilio_world()
+    world.know("phone", "+33639980001", Suppression(purpose="marketing", source="stop:twilio"))
+    played = deliver(world, message("START"), failures={Enter: StoreError("registry_unavailable", "")})
+    assert played.status == 503
+    [reserve] = [command for command in played.script.commands if isinstance(command, Reserve)]
+    [back] = [command for command in played.script.commands if isinstance(command, GiveBack)]
+    assert list(back.ids) == [each.id for each in reserve.wanted]
 
 
 def test_a_stop_does_not_make_a_suppression_of_others_one_that_start_lifts() -> None:
@@ -282,7 +315,7 @@ def test_an_answer_of_the_application_is_passed_on() -> None:
 HUBSPOT_URL = "https://hooks.acme.example/in/hubspot"
 
 
-def hubspot_world(client: str = "office") -> World:
+def hubspot_world(client: str = "office", rules: str = RULES) -> World:
     route = twilio_route(
         client,
         upstream=twilio_route().upstream.__class__(
@@ -299,7 +332,8 @@ def hubspot_world(client: str = "office") -> World:
         sign=Signing("hubspot-v3", (OURS,)),
         sign_url="https://app.acme.example/hs",
     )
-    return World(pack=(PLUGINS / "hubspot" / "pack.yaml").read_bytes(), provider="hubspot", inbound=(route,))
+    pack = (PLUGINS / "hubspot" / "pack.yaml").read_bytes()
+    return World(rules=rules, pack=pack, provider="hubspot", inbound=(route,))
 
 
 def event(kind: str, number: int = 1, **more: object) -> dict[str, object]:
@@ -358,6 +392,61 @@ def test_hubspots_own_check_passes_on_what_the_application_gets() -> None:
         OURS, body, "v3", "https://app.acme.example/hs", "POST", field(played, "x-hubspot-request-timestamp")
     )
     assert made == field(played, "x-hubspot-signature-v3")
+
+
+GONE = RULES + "rules:\n  - {id: gone, records: {of: erased}, on_refusal: hide}\n"
+ERASED = Entry(id="e", subject="", act="erased", at=1.0)
+
+
+def test_of_people_who_were_erased_an_application_gets_no_events() -> None:
+    world = hubspot_world(rules=GONE)
+    world.know("record", "102", ERASED)
+    played = hubspot(world, *(event("contact.creation", number) for number in (1, 2, 3)))
+    assert (played.status, played.records[-1].rules) == (200, ("gone",))
+    assert [each["objectId"] for each in json.loads(played.sent[1])] == [101, 103]
+    made = Signature.get_signature(
+        OURS,
+        played.sent[1].decode(),
+        "v3",
+        "https://app.acme.example/hs",
+        "POST",
+        field(played, "x-hubspot-request-timestamp"),
+    )
+    assert made == field(played, "x-hubspot-signature-v3")
+
+
+def test_where_nothing_is_left_nothing_goes_on_and_the_provider_is_content() -> None:
+    world = hubspot_world(rules=GONE)
+    world.know("record", "101", ERASED)
+    played = hubspot(world, event("contact.creation", 1))
+    assert (played.status, played.nothing_sent) == (200, True)
+    assert [(r.phase, r.reason, r.rules) for r in played.records] == [
+        ("refusal", "record_withheld", ("gone",))
+    ]
+
+
+def test_an_erasure_reaches_the_application_that_has_to_follow_it() -> None:
+    world = hubspot_world(rules=GONE)
+    world.know("record", "101", ERASED)
+    played = hubspot(world, event("contact.privacyDeletion", 1), event(CHANGE, 1, propertyName="email"))
+    kept = [each["subscriptionType"] for each in json.loads(played.sent[1])]
+    assert kept == ["contact.privacyDeletion"]
+
+
+def test_a_message_of_somebody_withheld_stays_here_but_for_an_opt_out() -> None:
+    world = twilio_world(rules=GONE)
+    world.know("phone", "+33639980001", ERASED)
+    played = deliver(world, message("Hello"))
+    assert (played.status, played.nothing_sent, played.records[-1].reason) == (200, True, "record_hidden")
+    assert params(deliver(world, message("STOP", MessageSid="SM2")))["Body"] == "STOP"
+
+
+def test_what_is_only_reported_of_events_stays_in_them() -> None:
+    world = hubspot_world(rules=GONE.replace("on_refusal: hide", "mode: shadow"))
+    world.know("record", "101", ERASED)
+    played = hubspot(world, event("contact.creation", 1))
+    assert len(json.loads(played.sent[1])) == 1
+    assert played.records[-1].shadow == ("gone",)
 
 
 def test_an_old_webhook_is_refused() -> None:

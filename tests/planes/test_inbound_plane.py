@@ -1,16 +1,19 @@
 """A stop that is accepted by a worker, on real sockets, is in force with its next request."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import urlencode
 
 import msgspec
 import pytest
 
 from gateway.contacts.model import Registry
+from gateway.contacts.sqlite import SqliteRegistry
 from gateway.policy.packfile import read_pack
 from gateway.policy.rulefile import read_rules
 from gateway.policy.snapshot import Secrets, Snapshot, Tenant
 from gateway.residency.locate import AddressTable
+from tests.contract.conftest import over_redis
 from tests.inbounds import CLICKS, PLUGINS, application, message, twilio_route, twilio_signed
 from tests.ledgers import MemoryLedger
 from tests.plane import Gate, Upstream, answer, request
@@ -21,7 +24,18 @@ FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
 
 
 class Loop(Gate):
-    """A worker into which Twilio's webhooks come, for an application that also sends by `/crm`."""
+    """A worker into which Twilio's webhooks come, for an application that also sends by `/crm`.
+
+    `opens`: its registry, which is of the thread that opens it.
+    """
+
+    def __init__(self, upstream: Upstream, opens: Callable[[], Registry]) -> None:
+        super().__init__(upstream)
+        self._opens = opens
+
+    async def _start(self) -> None:
+        self._registry = self._opens()
+        await super()._start()
 
     def snapshot_of(self, rules: str) -> Snapshot:
         policy = read_rules(rules.encode(), "acme.yaml")
@@ -55,9 +69,21 @@ def upstream() -> Iterator[Upstream]:
         yield made
 
 
-@pytest.mark.parametrize("late", [0, 3])
-def test_what_comes_after_a_stop_is_refused_and_after_a_start_not(upstream: Upstream, late: int) -> None:
-    with Loop(upstream, registry=MemoryLedger(late)) as gate:
+Opens = Callable[[], Registry]
+REGISTRIES: dict[str, Callable[[Path], Opens]] = {
+    "memory": lambda _: MemoryLedger,
+    "late": lambda _: lambda: MemoryLedger(3),
+    "sqlite": lambda folder: lambda: SqliteRegistry(folder / "registry.db"),
+    "redis": lambda folder: over_redis(folder).ledger,
+}
+"""Name -> gives what opens a registry, again and again the same one where it is shared."""
+
+
+@pytest.mark.parametrize("kind", REGISTRIES)
+def test_what_comes_after_a_stop_is_refused_and_after_a_start_not(
+    upstream: Upstream, kind: str, tmp_path: Path
+) -> None:
+    with Loop(upstream, REGISTRIES[kind](tmp_path)) as gate:
         assert b" 200 " in send(gate)
         assert b" 200 " in gate.talk(webhook("STOP"))
         assert b" 403 " in send(gate)
@@ -70,9 +96,25 @@ def test_what_comes_after_a_stop_is_refused_and_after_a_start_not(upstream: Upst
     assert arrived == [b"/messages", b"/app/sms", b"/app/sms", b"/messages"]
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_a_start_that_comes_again_to_another_worker_lifts_nothing(
+    upstream: Upstream, kind: str, tmp_path: Path
+) -> None:
+    """A worker knows what it saw through; another one does not, and the registry does."""
+    opens = REGISTRIES[kind](tmp_path)
+    with Loop(upstream, opens) as gate:
+        assert b" 200 " in gate.talk(webhook("START", "SM2"))
+        assert b" 200 " in gate.talk(webhook("STOP", "SM3"))
+    with Loop(upstream, opens) as gate:
+        assert b" 200 " in gate.talk(webhook("START", "SM2"))
+        assert b" 403 " in send(gate)
+        assert b" 200 " in gate.talk(webhook("START", "SM4"))
+        assert b" 200 " in send(gate)
+
+
 def test_a_registry_that_does_not_take_it_answers_503_and_a_redelivery_is_taken(upstream: Upstream) -> None:
     ledger = MemoryLedger(2)
-    with Loop(upstream, registry=ledger) as gate:
+    with Loop(upstream, lambda: ledger) as gate:
         ledger.broken = True
         told = gate.talk(webhook("STOP"))
         assert b" 503 " in told
@@ -94,6 +136,6 @@ class ReadOnly:
 
 def test_a_registry_that_is_only_read_refuses_what_would_have_to_be_entered(upstream: Upstream) -> None:
     registry: Registry = ReadOnly()
-    with Loop(upstream, registry=registry) as gate:
+    with Loop(upstream, lambda: registry) as gate:
         assert b" 503 " in gate.talk(webhook("STOP"))
         assert b" 200 " in gate.talk(webhook("Hello", "SM2"))
