@@ -48,6 +48,8 @@ VERBS: Final = {
     "api": Entry("api", "serve the contact registry's REST API alone"),
     "oneclick": Entry("oneclick", "mint a link of one click (RFC 8058) for one person"),
     "audit": Entry("audit", "verify or follow the access log"),
+    "register": Entry("register", "which data went to whom, and where: the record of processing"),
+    "residency": Entry("residency", "what a change of rules or of law would break"),
     "drift": Entry("drift", "personal data at paths that no data map names"),
     "demo": Entry("demo", "sandbox APIs behind a gateway, and a tour of what it does"),
     "version": Entry("version", "print the version"),

@@ -116,8 +116,8 @@ def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
     access = [rule for rule in live if rule.access]
     denied = tuple(rule.id for rule in access if rule.mode == "enforce")
     url = urlsplit(it.upstream.url)
-    permission = _permission(ground, it, live)
-    compiler = _Sides(ground, it, tuple(rule for rule in live if rule.operator), permission)
+    gate = permission(policy, ground.table, it)
+    compiler = _Sides(ground, it, tuple(rule for rule in live if rule.operator), gate)
     contact, records = _contact(it, live), _records(live)
     leaves_out = it.operation.partial is not None and bool(records or any(contact.values()))
     return Plan(
@@ -141,7 +141,7 @@ def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
         contact=contact,
         limits=any(check.contact.at_most for checks in contact.values() for check in checks),
         records=records,
-        permission=permission,
+        permission=gate,
         shadow=tuple(rule.id for rule in access if rule.mode == "shadow"),
         country=policy.country,
         considered=considered,
@@ -203,7 +203,11 @@ def _unchanged(value: Any) -> Any:
     return value
 
 
-def _permission(ground: Ground, it: Situation, live: list[Rule]) -> Gate:
+def permission(
+    policy: Policy, table: AddressTable, it: Situation, void: frozenset[str] = frozenset()
+) -> Gate:
+    """What residency says of a call. `void`: places that count as not adequate."""
+    live = [rule for rule in policy.rules if obstacle(rule, it, policy.consents) is None]
     touched = categories(it.operation)
     checks = tuple(
         ResidencyCheck(rule.id, rule.mode, rule.residency)
@@ -211,8 +215,8 @@ def _permission(ground: Ground, it: Situation, live: list[Rule]) -> Gate:
         if rule.residency
         and (not rule.scope.data or any(overlaps(a, b) for a in rule.scope.data for b in touched))
     )
-    listed = usable(ground.policy.subprocessors, it.purposes, it.today)
-    return Gate(checks, ground.table, it.upstream, it.today, listed)
+    listed = usable(policy.subprocessors, it.purposes, it.today)
+    return Gate(checks, table, it.upstream, it.today, listed, void)
 
 
 def _leads(program: Program) -> bool:

@@ -2,23 +2,29 @@
 
 import logging
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+
+from msgspec import structs
 
 from gateway import clock, keys
 from gateway.codecs.table import install
 from gateway.deployment import Config
 from gateway.errors import ConfigError, Problem
 from gateway.keyfile import content
-from gateway.model import Pack
+from gateway.model import Pack, Policy
 from gateway.plugins.load import NO_PLUGINS, Plugins, load_plugins
 from gateway.policy.astray import astray
-from gateway.policy.load import LoadedRules, Progress, load_rules, quiet, reload
+from gateway.policy.load import Entry, LoadedRules, Progress, load_rules, quiet, reload
 from gateway.policy.packs import load_packs
 from gateway.policy.snapshot import Secrets, Snapshot, Tenant
+from gateway.recipients import Decision
 from gateway.residency.evidence import Estimate
 from gateway.residency.locate import AddressTable
+from gateway.residency.recipients import decided
 from gateway.residency.snapshot import builtin
 from gateway.secret import Secret
+from gateway.service.deciding import decisions
 
 log = logging.getLogger("hushgate.rules")
 
@@ -31,12 +37,26 @@ class Loaded:
     packs: tuple[Pack, ...]
     rules: LoadedRules
     plugins: Plugins = NO_PLUGINS
+    decisions: tuple[Decision, ...] = ()
+
+    def policies(self) -> dict[str, Policy]:
+        """Every tenant's, by name."""
+        return {entry.tenant: self.policy(entry) for entry in self.rules.tenants()}
+
+    def policy(self, entry: Entry) -> Policy:
+        """A tenant's policy with what was decided about its sub-processors since."""
+        policy = entry.policy()
+        listed = decided(policy.subprocessors, policy.tenant, self.decisions)
+        return policy if listed == policy.subprocessors else structs.replace(policy, subprocessors=listed)
 
     def snapshot(self) -> Snapshot:
         """Put it in force. Raises ConfigError for a keyring that cannot be used."""
         ring = keys.load(self.config.keyring.encode())
         return Snapshot(
-            tenants=[Tenant(entry.tenant, entry.clients, entry.policy) for entry in self.rules.tenants()],
+            tenants=[
+                Tenant(entry.tenant, entry.clients, partial(self.policy, entry))
+                for entry in self.rules.tenants()
+            ],
             packs=self.packs,
             upstreams=self.config.upstreams,
             table=AddressTable(
@@ -65,7 +85,7 @@ def load(config: Config, progress: Progress = quiet) -> Loaded:
     if problems:
         raise ConfigError(problems)
     install(plugins.codecs)
-    return Loaded(config, packs.packs, rules, plugins)
+    return Loaded(config, packs.packs, rules, plugins, decisions(config))
 
 
 def again(loaded: Loaded) -> tuple[Loaded, tuple[Problem, ...]]:
@@ -74,7 +94,7 @@ def again(loaded: Loaded) -> tuple[Loaded, tuple[Problem, ...]]:
     When the folder of rules itself cannot be read, all rules stay as they are.
     """
     config, problems = _rekeyed(loaded.config)
-    loaded = replace(loaded, config=config)
+    loaded = replace(loaded, config=config, decisions=decisions(config))
     folder, cache = Path(loaded.config.rules), _cache(loaded.config)
     try:
         rules = reload(loaded.rules, folder, cache, loaded.packs, quiet, log.warning, loaded.plugins.maskers)
