@@ -72,6 +72,7 @@ REASONS: Mapping[str, Reason] = {
     "operator_not_allowed": Reason(451, "Personal data may not go to this operator"),
     "recipient_quarantined": Reason(451, "The operator is no sub-processor that may be used"),
     "location_unknown": Reason(451, "The region of the destination is not known"),
+    "caller_region_not_allowed": Reason(451, "Personal data may not be asked for from this region"),
     "internal_error": Reason(500, "The gateway failed and refused the exchange"),
     "plugin_failed": Reason(500, "A plugin failed and the exchange was refused"),
     "upstream_unreachable": Reason(502, "The upstream could not be reached", 5),

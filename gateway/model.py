@@ -1,5 +1,5 @@
 """The vocabulary of design.md section 2 as frozen values. Imports nothing of the house but datamodel, hooks,
-listlimit, parent and recipients.
+listlimit, parent, recipients and transfers.
 
 Everything here is a value that can be packed with msgspec.msgpack (the parsed-form cache relies on it).
 """
@@ -23,11 +23,14 @@ from gateway.hooks import Effect, Hook, OptOut
 from gateway.listlimit import ListLimit
 from gateway.parent import Parent
 from gateway.recipients import Destination, Subprocessor
+from gateway.transfers import Confirmed
+from gateway.transfers import LawOf as LawOf
+from gateway.transfers import Residency as Residency
 
 Channel = Literal["call", "sms", "mms", "whatsapp", "email", "chat", "social", "push"]
 Mode = Literal["enforce", "shadow"]
 Direction = Literal["request", "response"]
-OnRefusal = Literal["refuse", "drop", "hold", "hide"]
+OnRefusal = Literal["refuse", "drop", "hold", "hide", "strip"]
 UnknownSubject = Literal["refuse", "pass"]
 Whom = Literal["suppressed", "objected", "restricted", "erased"]
 RevealIn = Literal["mapped", "anywhere"]
@@ -210,7 +213,10 @@ class View(Struct):
 
 
 class Scope(Struct):
-    """What narrows a rule; an empty tuple means any. Operations are globs over `provider.operation_id`."""
+    """What narrows a rule; an empty tuple means any. Operations are globs over `provider.operation_id`.
+
+    `recipients` are providers, or who runs an upstream.
+    """
 
     roles: tuple[str, ...] = ()
     clients: tuple[str, ...] = ()
@@ -221,6 +227,7 @@ class Scope(Struct):
     regions: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
     direction: Direction | None = None
+    recipients: tuple[str, ...] = ()
 
 
 class Frequency(Struct):
@@ -250,18 +257,6 @@ class Contact(Struct):
     unknown_subject: UnknownSubject = "pass"
 
 
-class Residency(Struct):
-    """Where personal data may go: regions (ISO 3166 codes, EEA, EU), operators, adequate countries too.
-
-    `links`: URLs in any text of a request are such places.
-    """
-
-    regions: tuple[str, ...] = ()
-    adequacy: bool = False
-    operators: tuple[str, ...] = ()
-    links: bool = False
-
-
 class Records(Struct):
     """Whose records are left alone: `whom`, suppressed and objecting on these channels if any are named."""
 
@@ -270,10 +265,10 @@ class Records(Struct):
 
 
 class Rule(Struct):
-    """One restriction: exactly one of mask, contact, residency, access, seal, records. It can only tighten.
+    """One restriction: exactly one of mask, contact, residency, access, seal, records, only.
 
     `since`/`until` are dates (ISO 8601), inclusive and exclusive, at 00:00 UTC. `consents` are tenant
-    consents any of which lifts the rule (`unless`).
+    consents any of which lifts the rule, `spared` recipients it is not for (`unless`).
     """
 
     id: str
@@ -293,6 +288,10 @@ class Rule(Struct):
     seal: tuple[str, ...] = ()
     """Categories whose tokens are not restored."""
     records: Records | None = None
+    only: tuple[str, ...] = ()
+    """The only categories that a request may hold."""
+    spared: tuple[str, ...] = ()
+    confirmed: Confirmed | None = None
 
 
 class Instruction(Struct):
@@ -322,6 +321,8 @@ class Policy(Struct):
     """ISO 3166 country whose national phone format is understood in bodies."""
     pass_unjudged: bool = False
     """Whether somebody is contacted as one nobody knows while the registry does not answer."""
+    law: LawOf = "EU"
+    """By whose law transfers are judged."""
     lists: dict[str, ListLimit] = {}
     opt_out: OptOut | None = None
     destinations: tuple[Destination, ...] = ()

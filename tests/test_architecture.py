@@ -33,6 +33,7 @@ LAYERS: Mapping[str, int] = {
     "gateway.parent": 0,
     "gateway.hooks": 0,
     "gateway.recipients": 0,
+    "gateway.transfers": 0,
     "gateway.model": 1,
     "gateway.strict": 1,
     "gateway.keyfile": 1,

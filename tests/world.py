@@ -138,6 +138,8 @@ class World:
     inbound: tuple[Route, ...] = ()
     clicks: OneClick | None = None
     seen: Seen = field(default_factory=Seen)
+    others: tuple[Upstream, ...] = ()
+    """Upstreams beside the one"""
     _snapshot: Snapshot | None = None
 
     @property
@@ -157,7 +159,7 @@ class World:
             self._snapshot = Snapshot(
                 tenants=[Tenant(policy.tenant, policy.clients, lambda: policy)],
                 packs=[read_pack(self.pack, f"{self.provider}/pack.yaml")],
-                upstreams=[upstream],
+                upstreams=[upstream, *self.others],
                 table=AddressTable(self.networks),
                 secrets=Secrets.of(RING),
                 inbound=self.inbound,

@@ -41,6 +41,7 @@ from gateway.exchange.parts import Part
 from gateway.exchange.recording import recorded
 from gateway.exchange.refused import Refused
 from gateway.exchange.rewrapping import read_parts
+from gateway.exchange.settling import admit, settle
 from gateway.exchange.signalling import heard
 from gateway.exchange.streaming import Passage, Way, short, stream, way_of
 from gateway.exchange.switching import SWITCHED, offer_of, switch
@@ -164,15 +165,21 @@ class Exchange:
             facts.shadow.update(dict.fromkeys(plan.shadow))
         if plan.denial:
             raise Refused(plan.denial.reason, rules=plan.denial.rules)
+        admit(facts, plan)
+        if addressed.routed:
+            facts.rules.update(dict.fromkeys(addressed.routed))
+            facts.said = f"routed from {addressed.came}"
         offer = offer_of(plan, head, able=self._env.switches)
         if plan.lookups is not None:
             self._env.lookups.take(plan.tenant, plan.client.id, plan.lookups, facts.started)
         asked, parts = yield from self._ask(head, addressed)
         facts.target = asked.path
         yield from heard(facts, plan, head)
-        gates = [part.plan.permission for part in parts if part.plan and part.refused is None]
-        permission = Gate.every([plan.permission, *gates]) if parts else plan.permission
-        yield from connect(facts, plan, permission)
+        if parts:
+            gates = [part.plan.permission for part in parts if part.plan and part.refused is None]
+            yield from connect(facts, plan, Gate.every([plan.permission, *gates]))
+        else:
+            asked = yield from settle(facts, addressed, head, asked, self._env.limits)
         if plan.acts:
             yield from recorded(facts.record("intent", 0))
             facts.intended = True

@@ -128,6 +128,13 @@ class Facts:
         self.shadow.update(summary.shadow)
         return tally.unmapped + summary.total
 
+    def note_taken(self, program: Program, tally: Tally) -> None:
+        """Add what was taken out of a request whose values were counted before."""
+        summary = program.summary(tally.pattern)
+        self.unmapped += tally.unmapped
+        _add(self.masked, summary.masked)
+        _add(self.paths, summary.paths)
+
     def note_restored(self, counts: Mapping[str, int]) -> None:
         """Add tokens of the request that became what they stand for, by category."""
         if counts:

@@ -34,6 +34,9 @@ class Addressed(NamedTuple):
     params: dict[str, str]
     subjects: dict[str, None]
     seen: Mapping[str, int]
+    routed: tuple[str, ...] = ()
+    """The rules for which another upstream is asked than the one that was meant, `came`."""
+    came: str = ""
 
 
 def address(facts: Facts, snapshot: Snapshot, head: RequestHead) -> Addressed:
@@ -73,13 +76,26 @@ def _find(facts: Facts, snapshot: Snapshot, head: RequestHead, identity: Identit
     if target is None:
         raise Refused("unknown_upstream")
     facts.pack = snapshot.packs[target.upstream.provider]
-    return decided(facts, snapshot, head, identity, target)
+    made = decided(facts, snapshot, head, identity, target, route=True)
+    if made.plan.upstream is not target.upstream:
+        meant = snapshot.plan(identity, None, made.plan.operation, target.upstream, facts.now)
+        made = made._replace(routed=tuple(sorted(meant.stands.rules)), came=target.upstream.name)
+    return made
 
 
 def decided(
-    facts: Facts, snapshot: Snapshot, head: RequestHead, identity: Identity, target: Target
+    facts: Facts,
+    snapshot: Snapshot,
+    head: RequestHead,
+    identity: Identity,
+    target: Target,
+    *,
+    route: bool = False,
 ) -> Addressed:
-    """The operation and plan of a request to a known upstream. Raises Refused, PayloadError."""
+    """The operation and plan of a request to a known upstream. Raises Refused, PayloadError.
+
+    `route`: another upstream of the provider may be asked, where rules want that rather than a refusal.
+    """
     matched = snapshot.operation(target.upstream.provider, head.method, target.path)
     if matched is None:
         raise Refused("unknown_operation")
@@ -89,6 +105,8 @@ def decided(
     if purpose is not None and not states_allowed(identity.client, purpose):
         raise Refused("purpose_not_allowed")
     plan = snapshot.plan(identity, purpose, operation, target.upstream, facts.now)
+    if route and plan.residing.routes:
+        plan = snapshot.routed(identity, purpose, plan, facts.now)
     facts.plan = plan  # so that a token that is refused is refused to somebody, somewhere
     path, params = restored_path(facts, plan, target.path, params)
     subjects: dict[str, None] = {}

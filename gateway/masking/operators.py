@@ -56,6 +56,14 @@ def make_remove(_mask: Mask, _category: str, _key: bytes) -> Masker:
     return described(lambda _: REMOVED, "remove")
 
 
+def taken_out(_value: Any) -> Any:
+    """Whatever it is, it is taken out."""
+    return REMOVED
+
+
+described(taken_out, "remove")
+
+
 def make_hash(_mask: Mask, category: str, key: bytes) -> Masker:
     """A pseudonym: 128 bits of HMAC-SHA-256 (FIPS 198-1) under the key, over the category and the value.
 

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 from msgspec import structs
 
-from gateway.codecs.program import Masker, Program, Slot
+from gateway.codecs.program import REMOVED, Masker, Program, Slot
 from gateway.contacts.alone import RecordCheck
 from gateway.contacts.rules import Check
 from gateway.masking.custom import NOTHING_CUSTOM, Custom
 from gateway.masking.detect import detector, redact_all
 from gateway.masking.guards import Names, make_guard
-from gateway.masking.operators import make_redact
+from gateway.masking.operators import make_redact, taken_out
 from gateway.masking.table import Make, build
 from gateway.masking.token import Tokens
 from gateway.masking.unnamed import Unnamed
@@ -32,23 +32,22 @@ from gateway.model import (
     Unmapped,
     Unread,
     Upstream,
-    overlaps,
 )
 from gateway.policy.callbacks import Callbacks
 from gateway.policy.carriers import bodies, every, flat, headers
 from gateway.policy.cursors import sealing
 from gateway.policy.fields import VIEW, Treatment, treatment
 from gateway.policy.linking import Linker, LinkMasker, Programs
-from gateway.policy.matchers import Situation, categories, obstacle, personal
+from gateway.policy.matchers import Situation, obstacle, personal
 from gateway.policy.plan import Considered, Denial, Opaque, Plan, Side
 from gateway.policy.reach import NOWHERE, Reach
+from gateway.policy.residing import residing
 from gateway.policy.restoring import Grant, Restoring
 from gateway.policy.unnamed import unnamed
 from gateway.policy.websockets import talk_of
-from gateway.residency.judge import Gate, ResidencyCheck
+from gateway.residency.judge import Gate
 from gateway.residency.law import expand
 from gateway.residency.locate import AddressTable
-from gateway.residency.recipients import usable
 
 DAY = 86_400
 SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
@@ -116,8 +115,9 @@ def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
     access = [rule for rule in live if rule.access]
     denied = tuple(rule.id for rule in access if rule.mode == "enforce")
     url = urlsplit(it.upstream.url)
-    gate = permission(policy, ground.table, it)
-    compiler = _Sides(ground, it, tuple(rule for rule in live if rule.operator), gate)
+    masks = tuple(rule for rule in live if rule.operator or (rule.only and it.operation.hook is None))
+    reside = residing(policy, ground.table, it, live, lambda wanted: compiler.lean(it.operation, wanted))
+    compiler = _Sides(ground, it, masks, reside.permission)
     contact, records = _contact(it, live), _records(live)
     leaves_out = it.operation.partial is not None and bool(records or any(contact.values()))
     return Plan(
@@ -133,7 +133,7 @@ def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
         acts=it.operation.act,
         channel=it.operation.channel,
         denial=Denial("access_denied", denied) if denied else None,
-        request=compiler.side("request", it.operation.request),
+        request=compiler.side("request", it.operation.request, read=bool(reside.content)),
         response=compiler.side("response", it.operation.response, read=leaves_out),
         links=compiler.linker,
         restoring=compiler.restoring(it, live),
@@ -141,7 +141,7 @@ def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
         contact=contact,
         limits=any(check.contact.at_most for checks in contact.values() for check in checks),
         records=records,
-        permission=gate,
+        residing=reside,
         shadow=tuple(rule.id for rule in access if rule.mode == "shadow"),
         country=policy.country,
         considered=considered,
@@ -151,11 +151,12 @@ def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
     )
 
 
+_KINDS = ("operator", "contact", "residency", "access", "seal", "records", "only")
+
+
 def _consider(rule: Rule, it: Situation, policy: Policy) -> Considered:
     why = obstacle(rule, it, policy.consents)
-    kind = next(
-        k for k in ("operator", "contact", "residency", "access", "seal", "records") if getattr(rule, k)
-    )
+    kind = next(kind for kind in _KINDS if getattr(rule, kind))
     if why is None and kind == "contact" and it.operation.channel is None:
         why = "the operation reaches nobody"
     return Considered(
@@ -203,22 +204,6 @@ def _unchanged(value: Any) -> Any:
     return value
 
 
-def permission(
-    policy: Policy, table: AddressTable, it: Situation, void: frozenset[str] = frozenset()
-) -> Gate:
-    """What residency says of a call. `void`: places that count as not adequate."""
-    live = [rule for rule in policy.rules if obstacle(rule, it, policy.consents) is None]
-    touched = categories(it.operation)
-    checks = tuple(
-        ResidencyCheck(rule.id, rule.mode, rule.residency)
-        for rule in live
-        if rule.residency
-        and (not rule.scope.data or any(overlaps(a, b) for a in rule.scope.data for b in touched))
-    )
-    listed = usable(policy.subprocessors, it.purposes, it.today)
-    return Gate(checks, table, it.upstream, it.today, listed, void)
-
-
 def _leads(program: Program) -> bool:
     return any(isinstance(slot.mask, LinkMasker) for slot in program.slots)
 
@@ -255,7 +240,14 @@ class _Sides:
 
         `read`: its body has to be read although nothing in it may have to be changed.
         """
-        unmapped = self._rest if direction == "response" else self._callbacks.text("body", None)
+        narrow = direction == "request" and any(rule.only for rule in self._enforced)
+        unmapped = (
+            self._rest
+            if direction == "response"
+            else taken_out
+            if narrow
+            else self._callbacks.text("body", None)
+        )
         detect = (unmapped or self._detect) if direction == "response" else None
         opaque = tuple(self._opaque(unread, direction) for unread in data.opaque)
         make = self._make(direction)
@@ -265,7 +257,7 @@ class _Sides:
         fields = headers(data, direction, make)
         return Side(
             path=flat(data.path, make),
-            query=flat(data.query, make),
+            query=every(data.query, make, unmapped) if narrow else flat(data.query, make),
             headers=fields,
             bodies=made,
             errors=bodies(data, make, detect, opaque) if detect else {},
@@ -273,6 +265,31 @@ class _Sides:
             body=bool(made) or not all(each.shown for each in opaque),
             links=any(_leads(program) for program in (*made.values(), *filter(None, (fields,)))),
         )
+
+    def lean(self, operation: Operation, categories: frozenset[str]) -> Side:
+        """What takes data of these categories, and what no map names, out of a request made ready."""
+        data, rest = operation.request, self._untold()
+
+        def make(field: Field) -> Slot:
+            gone = field.category in categories
+            return Slot(field.path, field.category, taken_out if gone else None, counted=gone)
+
+        opaque = tuple(Opaque(u.types, u.category, u.category not in categories, ()) for u in data.opaque)
+        return Side(
+            path=flat(data.path, make),
+            query=every(data.query, make, rest),
+            headers=headers(data, "request", make),
+            bodies=bodies(data, make, rest or _unchanged, opaque),
+            opaque=opaque,
+            body=True,
+        )
+
+    def _untold(self) -> Masker | None:
+        """What takes out a value that no map names, as far as the tenant says that such are personal."""
+        find = self._rest
+        if find is None or find is redact_all:
+            return find and taken_out
+        return lambda value: value if find(value) is value else REMOVED
 
     def restoring(self, it: Situation, live: list[Rule]) -> Restoring:
         """What may be restored in a request, and what may not be written."""

@@ -6,6 +6,7 @@ from gateway.masking.table import stricter
 from gateway.model import Direction, Mask, Rule, View, covers, overlaps
 from gateway.policy.matchers import personal
 
+_GONE = Mask(op="remove")
 VIEW = "view:"
 """Stands for the view among the rules that determined a treatment; no rule can have this id."""
 
@@ -50,6 +51,11 @@ def treatment(category: str, direction: Direction, view: View | None, rules: tup
         if rule.operator
         and (rule.scope.direction or "response") == direction
         and any(overlaps(c, category) for c in rule.mask)
+    ]
+    parts += [
+        (rule.id, _GONE)
+        for rule in rules
+        if rule.only and direction == "request" and not any(covers(c, category) for c in rule.only)
     ]
     final = _join([mask for _, mask in parts])
     if final is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 
-from gateway.model import Client, Field, Operation, Rule, Scope, Upstream, overlaps
+from gateway.model import Client, DataMap, Field, Operation, Rule, Scope, Upstream, overlaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,16 @@ def categories(operation: Operation) -> frozenset[str]:
     """Every personal data category an operation's data map names, in either direction."""
     talk = operation.websocket
     spoken = (*talk.sends.maps, *talk.receives.maps) if talk else ()
-    maps = (operation.request, operation.response, *spoken)
+    return _named((operation.request, operation.response, *spoken))
+
+
+def sent(operation: Operation) -> frozenset[str]:
+    """The same of what is sent alone."""
+    talk = operation.websocket
+    return _named((operation.request, *(talk.sends.maps if talk else ())))
+
+
+def _named(maps: tuple[DataMap, ...]) -> frozenset[str]:
     fields = (f.category for m in maps for carrier in CARRIERS for f in _all(getattr(m, carrier)))
     opaque = (unread.category for m in maps for unread in m.opaque)
     return frozenset(c for c in (*fields, *opaque) if personal(c))
@@ -86,6 +95,15 @@ def _regions(scope: Scope, it: Situation) -> bool:
     return bool(expand(scope.regions, adequacy=False, on=it.today) & it.upstream_countries)
 
 
+def recipient(names: tuple[str, ...], provider: str, operator: str) -> bool:
+    """Whether one of the names is the provider's, or that of who runs its upstream (in any case)."""
+    return any(name in (provider, operator.casefold()) for name in map(str.casefold, names))
+
+
+def _recipients(scope: Scope, it: Situation) -> bool:
+    return recipient(scope.recipients, it.provider, it.upstream.operator)
+
+
 def _data(scope: Scope, it: Situation) -> bool:
     return any(overlaps(a, b) for a in scope.data for b in categories(it.operation))
 
@@ -94,6 +112,7 @@ _TESTS: tuple[tuple[str, Callable[[Scope, Situation], bool]], ...] = (
     ("roles", _roles),
     ("clients", _clients),
     ("providers", _providers),
+    ("recipients", _recipients),
     ("operations", _operations),
     ("channels", _channels),
     ("purposes", _purposes),
@@ -111,6 +130,8 @@ def obstacle(rule: Rule, it: Situation, given: tuple[str, ...]) -> str | None:
     lifted = next((c for c in rule.consents if c in given), None)
     if lifted:
         return f"lifted by the tenant's consent {lifted}"
+    if rule.spared and recipient(rule.spared, it.provider, it.upstream.operator):
+        return "lifted for this recipient"
     for key, test in _TESTS:
         if getattr(rule.scope, key) and not test(rule.scope, it):
             return f"narrowed by {key}"

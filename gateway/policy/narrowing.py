@@ -6,7 +6,7 @@ from typing import Final, get_args
 import msgspec
 
 from gateway.model import Channel, Contact, Direction, Records, Residency, Scope
-from gateway.policy.taxonomy import CATEGORY, REGION, USE
+from gateway.policy.taxonomy import CATEGORY, OPERATOR_NAME, REGION, USE
 from gateway.strict.kinds import Kind, one_of
 from gateway.strict.shapes import Fault, Key, ListOf
 from gateway.strict.words import GLOB, NAME
@@ -26,6 +26,7 @@ NARROWING: Final = (
     Key("clients", many(NAME), "Only for these clients (their `id`)."),
     Key("purposes", many(USE), "Only when the client acts for one of these data uses."),
     Key("providers", many(NAME), "Only for these providers."),
+    Key("recipients", many(OPERATOR_NAME), "Only for these: a provider, or who runs an upstream."),
     Key("operations", many(GLOB), "Only for operations whose `provider.operation` matches a pattern (`*`)."),
     Key("channels", many(CHANNEL), "Only for operations that reach a person on one of these channels."),
     Key("direction", one_of(*get_args(Direction)), "Only for requests, or only for responses."),

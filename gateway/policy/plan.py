@@ -13,7 +13,8 @@ from gateway.contacts.alone import RecordCheck
 from gateway.contacts.rules import Check
 from gateway.masking.unnamed import Unnamed
 from gateway.model import Channel, Client, Direction, Operation, Upstream
-from gateway.residency.judge import Gate
+from gateway.policy.residing import Residing
+from gateway.residency.judge import Explanation, Gate
 
 if TYPE_CHECKING:  # it is made of programs, whose makers know plans
     from gateway.policy.linking import Linker
@@ -161,7 +162,8 @@ class Plan:
     """Whether any of them limits how often somebody is reached."""
     records: Mapping[Direction, tuple[RecordCheck, ...]]
     """Checks of the people named in a direction; without any the registry is not asked about them."""
-    permission: Gate
+    residing: Residing[Side]
+    """Where its data may go, and what is done where it may not."""
     shadow: tuple[str, ...]
     """Shadow rules that would have denied the operation."""
     country: str | None
@@ -173,3 +175,13 @@ class Plan:
     """Whether contacts pass as a stranger's while the registry does not answer."""
     talk: Talk | None = None
     """Of a WebSocket: what is done with its messages."""
+
+    @property
+    def stands(self) -> Explanation:
+        """Whether data may go where the upstream is declared to stand."""
+        return self.residing.permission.declared(self.upstream.region, self.upstream.operator)
+
+    @property
+    def permission(self) -> Gate:
+        """Where all that the operation may hold can go."""
+        return self.residing.permission

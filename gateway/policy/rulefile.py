@@ -19,6 +19,7 @@ from gateway.masking.table import PLUGIN
 from gateway.model import (
     Client,
     Instruction,
+    LawOf,
     Mask,
     Policy,
     RevealIn,
@@ -201,7 +202,16 @@ class _File:
     fields: dict[str, object]
 
 
-def _file(rules: tuple[tuple[Rule, ...], ...] = (), **fields: object) -> _File:
+_LAWS: Final = {"GB": "UK", "CH": "CH"}
+
+
+def _file(
+    rules: tuple[tuple[Rule, ...], ...] = (),
+    country: str | None = None,
+    law: str | None = None,
+    **fields: object,
+) -> _File:
+    fields |= {"country": country, "law": law or _LAWS.get(country or "", "EU")}
     return _File({**fields, "rules": tuple(rule for those in rules for rule in those)})
 
 
@@ -211,6 +221,11 @@ ROOT: Final = Table(
         Key("tenant", NAME, "Name of the tenant: the file's own name.", required=True),
         Key("instruction", INSTRUCTION, "The documented instruction the file carries out.", required=True),
         Key("country", COUNTRY, "Country whose national phone format is understood in bodies."),
+        Key(
+            "law",
+            one_of(*get_args(LawOf)),
+            "By whose law transfers are judged; left out, the country's (GB: UK, CH: CH, any other: EU).",
+        ),
         Key("consents", many(NAME), "Consents the tenant has given, by name (see `unless`)."),
         Key("clients", ListOf(CLIENT), "The tenant's applications.", required=True),
         Key("views", MapOf(NAME, VIEW, least=1), "Role -> what it may see.", required=True),

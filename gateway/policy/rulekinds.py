@@ -1,4 +1,4 @@
-"""The six kinds of rules and what narrows them, as tables. Pure."""
+"""The seven kinds of rules and what narrows them, as tables. Pure."""
 
 from collections.abc import Collection
 from typing import Any, Final, get_args
@@ -12,18 +12,19 @@ from gateway.model import (
     Mode,
     OnRefusal,
     Records,
-    Residency,
     Rule,
     Whom,
 )
 from gateway.policy.contactkind import CONDITIONS, conditions
 from gateway.policy.jurisdictions import PRESETS, Line
-from gateway.policy.narrowing import CHANNEL, NARROWING, Part, many, merged, narrowing
+from gateway.policy.narrowing import CHANNEL, NARROWING, Part, many, merged
 from gateway.policy.operators import OPERATOR
-from gateway.policy.taxonomy import CATEGORY, OPERATOR_NAME, REGION
-from gateway.strict.kinds import FLAG, one_of
+from gateway.policy.residencykind import RESIDENCY
+from gateway.policy.taxonomy import CATEGORY, OPERATOR_NAME
+from gateway.strict.kinds import one_of
 from gateway.strict.shapes import Fault, Key, Table
-from gateway.strict.words import DATE, NAME
+from gateway.strict.words import DATE, NAME, TEXT
+from gateway.transfers import Confirmed
 
 _NARROW: Final = frozenset(key.name for key in NARROWING)
 
@@ -49,32 +50,6 @@ CONTACT: Final = Table(
     ),
     _contact,
     doc="Conditions under which a recipient may be reached.",
-)
-
-
-def _residency(
-    regions: tuple[str, ...] = (),
-    operators: tuple[str, ...] = (),
-    adequacy: bool = False,
-    links: bool = False,
-    **narrow: tuple[str, ...] | str,
-) -> Part:
-    made = Residency(regions=regions, operators=operators, adequacy=adequacy, links=links)
-    return Part(narrow, residency=made)
-
-
-RESIDENCY: Final = Table(
-    "residency",
-    (
-        Key("regions", many(REGION), "Where the data may go."),
-        Key("adequacy", FLAG, "Also countries with an adequacy decision in force that day.", default="false"),
-        Key("operators", many(OPERATOR_NAME), "Who may run the machines it goes to."),
-        Key("links", FLAG, "Also where URLs in any text of a request lead.", default="false"),
-        *narrowing("regions"),
-    ),
-    _residency,
-    some=("regions", "operators"),
-    doc="Where personal data may go, checked on the address actually connected to.",
 )
 
 
@@ -127,14 +102,22 @@ TO: Final = Table(
 UNLESS: Final = Table(
     "unless",
     (
-        Key(
-            "tenant_consent",
-            many(NAME),
-            "Consents of the tenant, any of which lifts the rule.",
-            required=True,
-        ),
+        Key("tenant_consent", many(NAME), "Consents of the tenant, any of which lifts the rule."),
+        Key("recipients", many(OPERATOR_NAME), "Recipients the rule is not for: providers, or operators."),
     ),
-    lambda tenant_consent: tenant_consent,
+    lambda tenant_consent=(), recipients=(): (tenant_consent, recipients),
+    some=("tenant_consent", "recipients"),
+)
+
+CONFIRMED: Final = Table(
+    "confirmed",
+    (
+        Key("by", TEXT, "Who confirms the instruction.", required=True),
+        Key("reason", TEXT, "Why it holds although the law speaks against it.", required=True),
+        Key("date", DATE, "When.", required=True),
+    ),
+    Confirmed,
+    doc="That an infringing instruction is to be carried out as it is written (`hushgate rules confirm`).",
 )
 
 _CARRIED_OUT: Final[dict[OnRefusal, tuple[str, ...]]] = {
@@ -142,6 +125,7 @@ _CARRIED_OUT: Final[dict[OnRefusal, tuple[str, ...]]] = {
     "drop": ("contact", "records"),
     "hold": ("contact",),
     "hide": ("records",),
+    "strip": ("residency",),
 }
 """Kinds of rules that may be carried out so (any, where none is named)."""
 
@@ -156,7 +140,9 @@ def _rule(
     operator: Mask | None = None,
     since: str | None = None,
     until: str | None = None,
-    unless: tuple[str, ...] = (),
+    unless: tuple[tuple[str, ...], tuple[str, ...]] = ((), ()),
+    only: tuple[str, ...] = (),
+    confirmed: Confirmed | None = None,
     **rest: Any,
 ) -> tuple[Rule, ...] | Fault:
     parts: dict[str, Part] = {name: rest.pop(name) for name in _PARTS if name in rest}
@@ -173,14 +159,15 @@ def _rule(
         since=since,
         until=until,
         on_refusal=on_refusal,
-        consents=unless,
+        consents=unless[0],
+        spared=unless[1],
+        only=tuple(dict.fromkeys(only)),
+        confirmed=confirmed,
         mask=tuple(dict.fromkeys(mask)),
         operator=(operator or Mask(op="redact")) if mask else None,
-        contact=parts["contact"].contact if "contact" in parts else None,
-        residency=parts["residency"].residency if "residency" in parts else None,
-        access="access" in parts,
         seal=tuple(dict.fromkeys(seal)),
-        records=parts["records"].records if "records" in parts else None,
+        access="access" in parts,
+        **{name: getattr(parts[name], name) for name in _VALUES if name in parts},
     )
     preset = parts["contact"].preset if "contact" in parts else None
     return _by_law(rule, preset) if preset else (rule,)
@@ -188,6 +175,8 @@ def _rule(
 
 _PARTS: Final = ("contact", "residency", "access", "records", "to")
 """Keys of a rule that hold a mapping of their own."""
+_VALUES: Final = ("contact", "residency", "records")
+"""Those of them that have a value of their own."""
 
 
 def _by_law(rule: Rule, preset: str) -> tuple[Rule, ...] | Fault:
@@ -217,6 +206,8 @@ def _misfit(
     mask: tuple[str, ...], parts: Collection[str], operator: Mask | None, on_refusal: OnRefusal
 ) -> Fault | None:
     kinds = _CARRIED_OUT[on_refusal]
+    if on_refusal == "strip" and "residency" not in parts:
+        return Fault("on_refusal", "'strip' without residency", "'strip' where data may not go somewhere")
     if kinds and not any(kind in parts for kind in kinds):
         found = f"{on_refusal!r} without {' or '.join(kinds)}"
         return Fault("on_refusal", found, f"{on_refusal!r} where people can be left out")
@@ -242,6 +233,11 @@ RULE: Final = Table(
         Key("access", ACCESS, "Calls that are refused."),
         Key("seal", many(CATEGORY), "Data categories whose tokens are not restored."),
         Key("records", RECORDS, "Whose records are neither sent nor answered."),
+        Key(
+            "only",
+            many(CATEGORY),
+            "The only data categories that requests may hold; all else is taken out, also what no map names.",
+        ),
         Key("with", OPERATOR, "How to mask (mask rules; `redact` when left out).", to="operator"),
         Key("to", TO, "Masks requests to these instead of responses (mask rules)."),
         Key("mode", one_of(*get_args(Mode)), "`shadow` only records what it would do.", default="enforce"),
@@ -252,14 +248,16 @@ RULE: Final = Table(
             one_of(*get_args(OnRefusal)),
             "`drop` leaves the refused recipient or record out and goes on with the rest (contact, records); "
             "`hold` says when to ask again instead of leaving out whom time alone keeps (contact); `hide` is "
-            "`drop` for records, and answers 404 where one stands alone.",
+            "`drop` for records, and answers 404 where one stands alone; `strip` takes what may not leave "
+            "out of the request (residency).",
             default="refuse",
         ),
         Key("unless", UNLESS, "What lifts the rule."),
+        Key("confirmed", CONFIRMED, "Who has confirmed it although the law speaks against it, and why."),
         *NARROWING,
     ),
     _rule,
-    exactly=("mask", "contact", "residency", "access", "seal", "records"),
+    exactly=("mask", "contact", "residency", "access", "seal", "records", "only"),
     lines=True,
     doc="One restriction. It can only tighten what views grant.",
 )

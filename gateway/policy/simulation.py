@@ -5,8 +5,8 @@ from datetime import date
 from typing import Final
 
 from gateway.model import Operation, Pack, Policy, Struct, Upstream
-from gateway.policy.compile import permission
 from gateway.policy.matchers import Situation
+from gateway.policy.residing import permission
 from gateway.residency.law import expand
 from gateway.residency.locate import AddressTable
 from gateway.residency.register import Row

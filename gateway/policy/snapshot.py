@@ -195,6 +195,22 @@ class Snapshot:
             plan = self._plans[key] = compile_plan(self._ground(identity.tenant), it, now)
         return plan
 
+    def routed(self, identity: Identity, purpose: str | None, plan: Plan, now: float) -> Plan:
+        """The plan, or where its upstream is declared to stand in the wrong place and rules say so, that of
+        the first upstream of the provider which is declared to stand in the right one."""
+        judged = plan.stands
+        if not judged.rules or not plan.residing.routes.issuperset(judged.rules):
+            return plan
+        for upstream in self.upstreams:
+            if upstream.provider != plan.upstream.provider or upstream is plan.upstream:
+                continue
+            if upstream.tenants and identity.tenant not in upstream.tenants:
+                continue
+            other = self.plan(identity, purpose, plan.operation, upstream, now)
+            if not other.stands.reason:
+                return other
+        return plan
+
     def _ground(self, tenant: str) -> Ground:
         ground = self._grounds.get(tenant)
         if ground is None:

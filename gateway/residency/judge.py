@@ -6,13 +6,14 @@ named by the operator.
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from typing import Final
 
 from gateway.model import Location, Mode, Residency, Upstream
 from gateway.residency.addresses import parse
+from gateway.residency.bases import Ground, Under, grounds
 from gateway.residency.law import FRAMEWORKS, expand, inside
 from gateway.residency.locate import DECLARED, AddressTable, locate
 
@@ -30,11 +31,13 @@ _MEMO: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class ResidencyCheck:
-    """One residency rule that applies to the exchange."""
+    """One residency rule that applies to the exchange. `data`: its categories that the rule is about."""
 
     rule: str
     mode: Mode
     residency: Residency
+    data: tuple[str, ...] = ()
+    confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +45,31 @@ class Explanation:
     """Why an address is permitted (`reason` empty) or not (a key of errors.REASONS).
 
     `rules` are the enforced rules that failed (none when the address cannot be located at all), `shadow`
-    those that would have. `location` is where the address is, if that is known.
+    those that would have. `location` is where the address is, if that is known. `categories` are those that
+    may not go there, `bases` on what those rely that leave their regions.
     """
 
     reason: str
     rules: tuple[str, ...]
     shadow: tuple[str, ...]
     location: Location | None
+    categories: tuple[str, ...] = ()
+    bases: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """What a refusal says: the category and where it may not go, never a value."""
+        if not self.reason or self.location is None:
+            return ""
+        data = ", ".join(self.categories[:_TOLD]) or "data"
+        more = f" and {len(self.categories) - _TOLD} more" if len(self.categories) > _TOLD else ""
+        return f"{data}{more} to {self.location.country or 'an unknown country'}" + (
+            f" ({self.location.operator})" if self.location.operator else ""
+        )
+
+
+_TOLD: Final = 3
+"""categories that a refusal names"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +79,34 @@ class _Bound:
     rule: str
     mode: Mode
     places: frozenset[str] | None
+    home: frozenset[str]
+    """Of the places those that no adequacy is needed for."""
     operators: frozenset[str] | None
+    grounds: tuple[Ground, ...] = ()
+    data: tuple[str, ...] = ()
     links: bool = False
     reason: str = OPERATOR
     """Of another operator."""
+
+
+@dataclass(slots=True)
+class _Finding:
+    """What one check says: why not, about which categories, and what it relied on."""
+
+    reason: str = ""
+    categories: tuple[str, ...] = ()
+    bases: dict[str, None] = field(default_factory=dict)
 
 
 class Gate:
     """The permit of one (rules, upstream, day): call it with an address, as exchange.commands.Permit.
 
     `recipients` are the operators of the tenant's sub-processors that may be used; None: it keeps no list.
-    `void` are places that count as not adequate, whatever the law says.
+    `void` are places that count as not adequate, whatever the law says. `under` is what bases are read by;
+    `agreed`: the people in the request have consented to the transfer explicitly.
     """
 
-    __slots__ = ("_checks", "_table", "_today", "explain")
+    __slots__ = ("_checks", "_provider", "_table", "_today", "explain")
 
     def __init__(
         self,
@@ -81,10 +116,15 @@ class Gate:
         today: date,
         recipients: frozenset[str] | None = None,
         void: frozenset[str] = frozenset(),
+        under: Under | None = None,
+        *,
+        agreed: bool = False,
     ) -> None:
+        under = under or Under(provider=upstream.provider)
         listed = () if recipients is None else (_listed(recipients),)
-        self._checks = (*(_bind(check, today, void) for check in rules), *listed)
+        self._checks = (*(_bind(check, today, void, under, agreed) for check in rules), *listed)
         self._table = table
+        self._provider = under.provider
         self._today = today
 
         @lru_cache(maxsize=_MEMO)
@@ -129,28 +169,66 @@ class Gate:
         joined.explain = lambda address: _joined([gate.explain(address) for gate in gates])
         return joined
 
+    def but_for(self, rules: frozenset[str], categories: frozenset[str]) -> "Gate":
+        """The permit of a request without data of these categories, which is what these rules are about."""
+        other, full = copy(self), self.explain
+
+        def explain(address: str) -> Explanation:
+            judged = full(address)
+            if judged.reason == UNKNOWN or not judged.rules:
+                return judged
+            if rules.issuperset(judged.rules) and categories.issuperset(judged.categories):
+                return Explanation("", (), judged.shadow, judged.location)
+            return judged
+
+        other.explain = explain
+        return other
+
     def _judge(self, locations: tuple[Location, ...]) -> Explanation:
         if not locations:
             rules = tuple(check.rule for check in self._checks if check.mode == "enforce")
             shadow = tuple(check.rule for check in self._checks if check.mode == "shadow")
             return Explanation(UNKNOWN, rules, shadow, None)
-        failed = [(check, reason) for check in self._checks if (reason := self._failure(check, locations))]
-        enforced = [(check.rule, reason) for check, reason in failed if check.mode == "enforce"]
-        reasons = {reason for _, reason in enforced}
+        found = [(check, self._finding(check, locations)) for check in self._checks]
+        enforced = [(check.rule, it) for check, it in found if check.mode == "enforce" and it.reason]
+        reasons = {it.reason for _, it in enforced}
+        relied = [base for check, it in found if check.mode == "enforce" for base in it.bases]
         return Explanation(
             reason=next((reason for reason in _PRIORITY if reason in reasons), ""),
             rules=tuple(rule for rule, _ in enforced),
-            shadow=tuple(check.rule for check, _ in failed if check.mode == "shadow"),
+            shadow=tuple(check.rule for check, it in found if check.mode == "shadow" and it.reason),
             location=locations[0],
+            categories=tuple(dict.fromkeys(c for _, it in enforced for c in it.categories)),
+            bases=tuple(dict.fromkeys(relied)),
         )
 
-    def _failure(self, check: _Bound, locations: tuple[Location, ...]) -> str:
-        places, operators = check.places, check.operators
-        if places is not None and not all(inside(at.country, places, self._today) for at in locations):
-            return REGION
-        if operators is not None and not all(at.operator.casefold() in operators for at in locations):
-            return check.reason
-        return ""
+    def _finding(self, check: _Bound, locations: tuple[Location, ...]) -> _Finding:
+        made = _Finding()
+        away: dict[str, None] = {}
+        if check.places is not None:
+            for at in locations:
+                if not inside(at.country, check.places, self._today):
+                    away |= dict.fromkeys(self._uncovered(check, at, made))
+                elif not inside(at.country, check.home, self._today):
+                    made.bases["adequacy"] = None
+        operators = check.operators
+        if away:
+            made.reason, made.categories = REGION, tuple(each for each in away if each)
+        elif operators is not None and not all(at.operator.casefold() in operators for at in locations):
+            made.reason, made.categories = check.reason, check.data
+        return made
+
+    def _uncovered(self, check: _Bound, at: Location, made: _Finding) -> list[str]:
+        """The categories that no basis lets go to a place; an empty one stands for all there is."""
+        left: list[str] = []
+        for category in check.data or ("",):
+            held = (g for g in check.grounds if g.covers(at, category, self._provider, self._today))
+            ground = next(held, None)
+            if ground is None:
+                left.append(category)
+            else:
+                made.bases[ground.kind] = None
+        return left
 
 
 def _joined(found: Sequence[Explanation]) -> Explanation:
@@ -160,6 +238,8 @@ def _joined(found: Sequence[Explanation]) -> Explanation:
         rules=tuple(dict.fromkeys(rule for each in found for rule in each.rules)),
         shadow=tuple(dict.fromkeys(rule for each in found for rule in each.shadow)),
         location=first.location,
+        categories=tuple(dict.fromkeys(category for each in found for category in each.categories)),
+        bases=tuple(dict.fromkeys(base for each in found for base in each.bases)),
     )
 
 
@@ -170,19 +250,25 @@ def permit(rules: tuple[ResidencyCheck, ...], table: AddressTable, upstream: Ups
 
 def _listed(recipients: frozenset[str]) -> _Bound:
     names = frozenset(name.casefold() for name in recipients)
-    return _Bound(SUBPROCESSORS, "enforce", None, names, reason=QUARANTINED)
+    return _Bound(SUBPROCESSORS, "enforce", None, frozenset(), names, reason=QUARANTINED)
 
 
-def _bind(check: ResidencyCheck, today: date, void: frozenset[str]) -> _Bound:
+def _bind(check: ResidencyCheck, today: date, void: frozenset[str], under: Under, agreed: bool) -> _Bound:
     residency = check.residency
-    regional = bool(residency.regions or residency.adequacy)
-    places = expand(residency.regions, residency.adequacy, today)
-    kept = expand(residency.regions, False, today) if void else places
+    regional = bool(residency.regions or residency.adequacy or residency.bases)
+    places = expand(residency.regions, residency.adequacy, today, under.law)
+    home = expand(residency.regions, False, today)
     operators = frozenset(operator.casefold() for operator in residency.operators)
+    if check.confirmed:  # a framework's word counts as it is written, void or not
+        places |= FRAMEWORKS.keys() & {word.upper() for word in residency.regions}
+    known = {"confirmed": check.confirmed, "agreed": agreed}
     return _Bound(
         rule=check.rule,
         mode=check.mode,
-        places=places - (void - kept) - (void & FRAMEWORKS.keys()) if regional else None,
+        places=places - (void - home) - (void & FRAMEWORKS.keys()) if regional else None,
+        home=home,
         operators=operators or None,
+        grounds=grounds(residency.bases, under, today, void, **known),
+        data=check.data,
         links=residency.links,
     )

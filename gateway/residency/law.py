@@ -1,4 +1,5 @@
-"""What EU law says about countries, by date: membership, adequacy, transfer frameworks. Pure.
+"""What the law of the EU, the UK and Switzerland says about countries, by date: membership, adequacy,
+transfer frameworks. Pure.
 
 The facts are data (`law.json`, each line with its dates and source); this file only reads and asks them. A
 place is an ISO 3166-1 alpha-2 code, or the word of a framework (`US-DPF`: a certified organisation in the
@@ -17,6 +18,8 @@ from gateway.errors import InternalError
 from gateway.model import Struct
 
 Region = Literal["EU", "EEA"]
+Regime = Literal["EU", "UK", "CH"]
+"""Whose law a transfer is judged by: the GDPR, the UK GDPR, or the Swiss FADP."""
 
 
 class Membership(Struct):
@@ -30,22 +33,31 @@ class Membership(Struct):
 
 
 class Adequacy(Struct):
-    """An adequacy decision in force from its adoption; `limits` says what of the country it covers."""
+    """What a law says is adequate, from when that is in force; `limits` says what of the country it covers.
+
+    `country` may be a region word, for all that are its members.
+    """
 
     country: str
     since: date
     source: str
+    law: Regime = "EU"
     until: date | None = None
     limits: str | None = None
 
 
 class Framework(Struct):
-    """An adequacy decision for certified organisations of a country, known by a word of its own."""
+    """What is adequate of a country are certified organisations, known by a word of their own.
+
+    `includes`: a framework whose certification everybody has that has this one.
+    """
 
     word: str
     country: str
     since: date
     source: str
+    law: Regime = "EU"
+    includes: str | None = None
     until: date | None = None
 
 
@@ -71,18 +83,25 @@ LAW: Final = _read()
 
 COUNTRIES: Final = frozenset(LAW.countries)
 FRAMEWORKS: Final = {framework.word: framework.country for framework in LAW.frameworks}
+_BY_WORD: Final = {framework.word: framework for framework in LAW.frameworks}
 REGIONS: Final = frozenset(line.region for line in LAW.membership)
 WORDS: Final = COUNTRIES | FRAMEWORKS.keys() | REGIONS
 """Every word a rule or an upstream may name as a region."""
 
 
-def expand(regions: Sequence[str], adequacy: bool, on: date) -> frozenset[str]:
-    """The places the region words stand for on a day; with `adequacy`, the adequate ones as well.
+def expand(regions: Sequence[str], adequacy: bool, on: date, law: Regime = "EU") -> frozenset[str]:
+    """The places the region words stand for on a day; with `adequacy`, those adequate under a law as well.
 
     A country holds its frameworks' organisations too. A framework that is void or not yet in force on that
     day, and a word that is not in WORDS, stand for nothing.
     """
-    return _expand(tuple(word.upper() for word in regions), adequacy, on)
+    return _expand(tuple(word.upper() for word in regions), adequacy, on, law)
+
+
+def standing(word: str) -> tuple[date, date | None]:
+    """From when until when (exclusive) a framework is in force. Raises KeyError for a word that is none."""
+    line = _BY_WORD[word.upper()]
+    return line.since, line.until
 
 
 def inside(region: str, places: frozenset[str], on: date) -> bool:
@@ -98,14 +117,16 @@ def inside(region: str, places: frozenset[str], on: date) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _expand(words: tuple[str, ...], adequacy: bool, on: date) -> frozenset[str]:
+def _expand(words: tuple[str, ...], adequacy: bool, on: date, law: Regime) -> frozenset[str]:
     places = {country for word in words for country in _countries(word, on)}
-    certified = {line.word for line in _in_force(LAW.frameworks, on)}
-    framed = {word for word, country in FRAMEWORKS.items() if country in places}
-    places |= framed | certified.intersection(words)
+    in_force = _in_force(LAW.frameworks, on)
+    places |= {word for word, country in FRAMEWORKS.items() if country in places}
+    places |= {line.word for line in in_force}.intersection(words)
     if adequacy:
-        places |= {line.country for line in _in_force(LAW.adequacy, on)} | certified
-    return frozenset(places)
+        adequate = [line for line in _in_force(LAW.adequacy, on) if line.law == law]
+        places |= {country for line in adequate for country in _countries(line.country, on)}
+        places |= {line.word for line in in_force if line.law == law}
+    return frozenset(places) | {line.word for line in in_force if line.includes in places}
 
 
 @lru_cache(maxsize=1024)

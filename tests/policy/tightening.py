@@ -80,6 +80,7 @@ narrowing = optional(
     operations=some("crm.contacts.*", "*.create", "*.fetch", "crm.mails.*"),
     channels=some("sms", "email", "whatsapp", "call"),
     data=some(*SUBJECTS),
+    recipients=some("crm", "OVH", "elsewhere"),
 )
 timing = optional(
     mode=st.sampled_from(("enforce", "shadow")),
@@ -113,18 +114,37 @@ contacts = st.builds(
     ).map(lambda terms: terms or {"require": "consent"}),
     st.sampled_from(("refuse", "drop", "hold")),
 )
+bases = st.lists(
+    st.sampled_from(
+        (
+            {"adequacy": True},
+            {"dpf": {"recipients": "AWS"}},
+            {"privacy_shield": {"recipients": "AWS"}},
+            {"scc": {"recipients": ["crm"], "until": "2027-01-01", "ref": "x", "data": "user.name"}},
+            {"explicit_consent": {"purpose": "marketing"}},
+            {"tenant_consent": {"name": "given"}},
+        )
+    ),
+    max_size=2,
+)
 residencies = st.builds(
-    lambda regions, operators, adequacy: {
+    lambda regions, operators, adequacy, bases, more: {
         "residency": {
             "regions": regions,
             "adequacy": adequacy,
             **({"operators": operators} if operators else {}),
-        }
+            **({"bases": bases} if bases else {}),
+            **({"callers": more["callers"]} if "callers" in more else {}),
+        },
+        **{key: value for key, value in more.items() if key != "callers"},
     },
     some("FR", "EEA", "US", "JP"),
     st.sampled_from((None, ["OVH"], ["AWS"])),
     st.booleans(),
+    bases,
+    st.sampled_from(({}, {"on_refusal": "strip"}, {"direction": "request"}, {"callers": ["FR", "IL"]})),
 )
+allow_lists = some(*SUBJECTS).map(lambda categories: {"only": categories})
 accesses = st.just({"access": {"operations": ["*.delete_batch", "crm.status"]}}) | some(*ROLES).map(
     lambda roles: {"access": {"roles": roles}}
 )
@@ -142,7 +162,7 @@ left_alone = st.builds(
 @st.composite
 def rules(draw: st.DrawFn) -> Json:
     """One rule of any kind, narrowed, timed."""
-    kind: Json = draw(masks | contacts | residencies | accesses | seals | left_alone)
+    kind: Json = draw(masks | contacts | residencies | allow_lists | accesses | seals | left_alone)
     inside: Json = kind.get("access", {})
     narrow = {k: v for k, v in draw(narrowing).items() if k not in inside}
     if "to" in kind:

@@ -13,6 +13,7 @@ from gateway.residency.law import (
     Adequacy,
     Framework,
     Membership,
+    Regime,
     expand,
     inside,
 )
@@ -54,7 +55,7 @@ def test_every_line_has_a_source_and_dates_in_order() -> None:
     lines: list[Membership | Adequacy | Framework] = [*LAW.membership, *LAW.adequacy, *LAW.frameworks]
     for line in lines:
         assert line.source
-        assert line.country in COUNTRIES
+        assert line.country in COUNTRIES | REGIONS
         assert line.until is None or line.since < line.until
     assert len(COUNTRIES) == len(LAW.countries) == 249
     assert {"EU", "EEA"} == REGIONS
@@ -90,7 +91,28 @@ def test_adequacy_begins_and_ends_on_its_day(country: str, since: date, until: d
 
 def test_adequate_countries_today() -> None:
     adequate = {"AD", "AR", "BR", "CA", "CH", "FO", "GB", "GG", "IL", "IM", "JE", "JP", "KR", "NZ", "UY"}
-    assert expand([], True, TODAY) == adequate | {"US-DPF"}
+    assert expand([], True, TODAY) == adequate | {"US-DPF", "US-DPF-UK"}
+
+
+def test_each_law_has_decisions_of_its_own() -> None:
+    british, swiss = (expand([], True, TODAY, law) for law in ("UK", "CH"))
+    assert MEMBERS | {"GI", "KR", "IL", "US-DPF-UK"} <= british and not british & {"GB", "BR", "US", "US-DPF"}
+    assert MEMBERS | {"GB", "MC", "UY", "US-DPF-CH"} <= swiss and not swiss & {"CH", "JP", "KR", "US"}
+
+
+@pytest.mark.parametrize(
+    ("law", "place", "since"),
+    [
+        ("UK", "FR", date(2021, 1, 1)),
+        ("UK", "KR", date(2022, 12, 19)),
+        ("UK", "US-DPF-UK", date(2023, 10, 12)),
+        ("CH", "DE", date(2023, 9, 1)),
+        ("CH", "US-DPF-CH", date(2024, 9, 15)),
+    ],
+)
+def test_other_laws_begin_on_their_day(law: Regime, place: str, since: date) -> None:
+    assert place not in expand([], True, since - timedelta(days=1), law)
+    assert place in expand([], True, since, law)
 
 
 def test_the_united_kingdom_was_inside_until_the_transition_ended() -> None:
