@@ -169,8 +169,7 @@ def _rule(
         access="access" in parts,
         **{name: getattr(parts[name], name) for name in _VALUES if name in parts},
     )
-    preset = parts["contact"].preset if "contact" in parts else None
-    return _by_law(rule, preset) if preset else (rule,)
+    return _by_law(rule, parts["contact"].preset if "contact" in parts else None)
 
 
 _PARTS: Final = ("contact", "residency", "access", "records", "to")
@@ -179,8 +178,10 @@ _VALUES: Final = ("contact", "residency", "records")
 """Those of them that have a value of their own."""
 
 
-def _by_law(rule: Rule, preset: str) -> tuple[Rule, ...] | Fault:
-    """A rule for each line of a preset, narrowed as the rule that names it is."""
+def _by_law(rule: Rule, preset: str | None) -> tuple[Rule, ...] | Fault:
+    """A rule for each line of a preset, narrowed as the rule that names it is; without one the rule itself."""
+    if preset is None:
+        return (rule,)
     made = tuple(_of_line(rule, line) for line in PRESETS[preset].lines)
     kept = tuple(each for each in made if each is not None)
     return kept or Fault("contact", f"no line of {preset!r} left by 'channels'", "channels that it speaks of")
