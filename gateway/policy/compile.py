@@ -115,9 +115,8 @@ def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
     access = [rule for rule in live if rule.access]
     denied = tuple(rule.id for rule in access if rule.mode == "enforce")
     url = urlsplit(it.upstream.url)
-    masks = tuple(rule for rule in live if rule.operator or (rule.only and it.operation.hook is None))
     reside = residing(policy, ground.table, it, live, lambda wanted: compiler.lean(it.operation, wanted))
-    compiler = _Sides(ground, it, masks, reside.permission)
+    compiler = _Sides(ground, it, _masks(it, live), reside.permission)
     contact, records = _contact(it, live), _records(live)
     leaves_out = it.operation.partial is not None and bool(records or any(contact.values()))
     return Plan(
@@ -182,6 +181,11 @@ def _contact(it: Situation, live: list[Rule]) -> dict[Channel, tuple[Check, ...]
         )
         for c in possible
     }
+
+
+def _masks(it: Situation, live: list[Rule]) -> tuple[Rule, ...]:
+    """What changes values. An allow-list is for what is sent to a provider, not for what comes from it."""
+    return tuple(rule for rule in live if rule.operator or (rule.only and it.operation.hook is None))
 
 
 _BOTH: tuple[Direction, ...] = ("request", "response")

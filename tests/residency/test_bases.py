@@ -37,7 +37,7 @@ def gate(
     region, operator = DECLARED[at]
     upstream = Upstream(name="u", provider="sms", url="https://x.example", region=region, operator=operator)
     check = ResidencyCheck("r", "enforce", Residency(regions=("EEA",), bases=bases), data, confirmed)
-    return Gate((check,), TABLE, upstream, on, Under(law, consents, "sms"), agreed=agreed)
+    return Gate((check,), TABLE, upstream, on, under=Under(law, consents, "sms"), agreed=agreed)
 
 
 @pytest.mark.parametrize(
