@@ -179,7 +179,7 @@ _VALUES: Final = ("contact", "residency", "records")
 
 
 def _by_law(rule: Rule, preset: str | None) -> tuple[Rule, ...] | Fault:
-    """A rule for each line of a preset, narrowed as the rule that names it is; without one the rule itself."""
+    """A rule for each line of a preset, narrowed as the rule that names it; without one it."""
     if preset is None:
         return (rule,)
     made = tuple(_of_line(rule, line) for line in PRESETS[preset].lines)
