@@ -17,10 +17,11 @@ from types import TracebackType
 from typing import Literal, Self
 from urllib.parse import urlencode
 
-from gateway import keys
+from gateway import clock, keys
 from gateway.contacts.books import open_books
 from gateway.contacts.model import Books
 from gateway.contacts.redisaddress import Address, Shared
+from gateway.webhooks.links import USE, Link, mint
 from tests.inbounds import PLUGINS, THEIRS, message, twilio_signed
 from tests.plane import Upstream, answer
 from tests.redisserver import Server
@@ -52,6 +53,7 @@ inbound:
     public_url: https://hooks.acme.example/in/twilio
     verify: {{scheme: twilio, secret: env:THEIRS}}
     forward: {{url: "{url}/app", region: FR, operator: OVH}}
+unsubscribe: {{route: {{prefix: /u}}, public_url: https://hooks.acme.example/u}}
 """
 MESSAGES = "/twilio/2010-04-01/Accounts/AC1/Messages.json"
 FORM = {"Content_Type": "application/x-www-form-urlencoded"}
@@ -220,6 +222,12 @@ class Gateways:
         """What somebody's number is called in the registry."""
         keyring = keys.read(self.houses[0].folder / "keyring")
         return keyring.pseudonymiser("acme")("phone", phone(person))
+
+    def link(self, person: int) -> str:
+        """Path of a link of one click, as it stands in an e-mail to somebody."""
+        keyring = keys.read(self.houses[0].folder / "keyring")
+        subject = keyring.pseudonymiser("acme")("email", email(person))
+        return f"/u/{mint(keyring.derive('acme', USE), Link('acme', subject, int(clock.now()) + 3600))}"
 
     def acts(self, person: int) -> list[str]:
         """What was entered about somebody's number."""

@@ -80,6 +80,19 @@ def test_what_is_forged_changes_nothing(running: Gateways, lines: list[Line]) ->
     assert lines[0].ask("GET", "/in/twilio/sms").status == 405
 
 
+def test_looking_at_a_link_changes_nothing_and_a_click_counts_everywhere(
+    running: Gateways, lines: list[Line]
+) -> None:
+    running.meet([4])
+    link = running.link(4)
+    assert lines[0].ask("GET", link).passed
+    assert all(line.mail(4).passed for line in lines)
+    assert lines[0].ask("POST", link, b"List-Unsubscribe=One-Click", **FORM).passed
+    in_force(running, time.monotonic())
+    for line in lines:
+        assert line.text(4).reason == line.mail(4).reason == "contact_suppressed"
+
+
 def test_nobody_is_reached_more_often_than_allowed(running: Gateways, lines: list[Line]) -> None:
     people = range(10, 14)
     running.meet(people)
