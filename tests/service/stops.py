@@ -227,7 +227,8 @@ class Gateways:
         """Path of a link of one click, as it stands in an e-mail to somebody."""
         keyring = keys.read(self.houses[0].folder / "keyring")
         subject = keyring.pseudonymiser("acme")("email", email(person))
-        return f"/u/{mint(keyring.derive('acme', USE), Link('acme', subject, int(clock.now()) + 3600))}"
+        link = Link(tenant="acme", subject=subject, until=int(clock.now()) + 3600)
+        return f"/u/{mint(keyring.derive('acme', USE), link)}"
 
     def acts(self, person: int) -> list[str]:
         """What was entered about somebody's number."""
