@@ -10,6 +10,7 @@ import pytest
 from gateway.cli import exits, reference, verbs
 from gateway.errors import REASONS
 from gateway.metrics import METRICS
+from gateway.policy.jurisdictions import PRESETS, Line
 from gateway.policy.rulefile import read_rules
 from tests.architecture import ROOT
 
@@ -103,3 +104,18 @@ def test_the_rule_file_in_the_readme_is_one() -> None:
     blocks = re.findall(r"^```yaml\n(tenant: .*?)^```", (ROOT / "README.md").read_text("utf-8"), re.S | re.M)
     assert len(blocks) == 1
     assert read_rules(blocks[0].encode(), "rules/acme.yaml").rules
+
+
+def test_the_presets_a_privacy_officer_reads_of_are_those_in_force() -> None:
+    page = (DOCS / "contacts.md").read_text("utf-8")
+    rows = {row for row in page.splitlines() if re.match(r"\| `[a-z-]+` \| [^|]+ \| `", row)}
+    wanted = {
+        f"| `{name}` | {preset.title} | {', '.join(_line(line) for line in preset.lines)} |"
+        for name, preset in PRESETS.items()
+    }
+    assert rows == wanted
+
+
+def _line(line: Line) -> str:
+    spans = [f"from {line.since}" if line.since else "", f"until {line.until}" if line.until else ""]
+    return f"`{line.id}` ({' '.join(filter(None, spans))})"
