@@ -29,6 +29,8 @@ from gateway.exchange.refused import Refused
 from gateway.intake.standing import as_members
 from gateway.policy.identity import Identity, Peer
 from gateway.policy.snapshot import Snapshot
+from gateway.policy.taxonomy import USES
+from gateway.webhooks.links import DAY, Link, headed, mint
 
 MOST: Final = 2 * 1024 * 1024
 """bytes of a body"""
@@ -228,6 +230,32 @@ async def _look_back(asking: Asking, identity: Identity, body: bodies.Body) -> R
     return _json(asking, msgspec.json.encode(bodies.Entries(subject=subject, entries=lines)))
 
 
+async def _link(asking: Asking, identity: Identity, body: bodies.Body) -> Response:
+    """Links of one click. They say nothing of what the registry knows; a click on one is entered."""
+    inbox, key = asking.snapshot.inbox, asking.snapshot.link_key(identity.tenant)
+    clicks = inbox.clicks if inbox else None
+    if not isinstance(body, bodies.ToLink) or key is None or clicks is None:
+        raise Refused("unknown_resource", "the deployment file has no `unsubscribe`: nobody would answer it")
+    if body.purpose is not None and body.purpose not in USES:
+        raise PayloadError("unparseable_body", "purpose is no data use")
+    subjects = asking.teller(identity).subjects(body.subjects)
+    asking.subjects = tuple(dict.fromkeys(subjects))
+    await asking.record("read", 200)
+    until, made = int(asking.now) + body.days * DAY, []
+    for subject in subjects:
+        link = Link(
+            tenant=identity.tenant,
+            subject=subject,
+            until=until,
+            channel=body.channel,
+            purpose=body.purpose,
+            sender=body.sender,
+        )
+        url, fields = headed(clicks.public_url, mint(key, link))
+        made.append(bodies.ALink(subject=subject, url=url, headers=fields))
+    return _json(asking, msgspec.json.encode(bodies.Links(links=tuple(made))))
+
+
 def _limit(asking: Asking, identity: Identity, number: int) -> None:
     """Whoever may ask without limit has the list in the end. Raises Refused."""
     most = asking.snapshot.tenants[identity.tenant].policy().lookups
@@ -254,7 +282,8 @@ _Work = Callable[[Asking, Identity, bodies.Body], Awaitable[Response]]
 _WORK: Final[Mapping[type[bodies.Body], _Work]] = {
     bodies.Lookup: _look_up,
     bodies.History: _look_back,
-    **{call.body: _enter for call in CALLS if call.right == "write"},
+    bodies.ToLink: _link,
+    **{call.body: _enter for call in CALLS if call.enters},
 }
 
 

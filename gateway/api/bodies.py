@@ -130,6 +130,16 @@ class Batch(Body):
     entries: Annotated[tuple[Item, ...], Meta(min_length=1, max_length=MOST_ENTERED)]
 
 
+class ToLink(Body):
+    """Who gets a link of one click, and what a click on it stops. Good for `days`."""
+
+    subjects: Annotated[tuple[Person, ...], Meta(min_length=1, max_length=MOST_ENTERED)]
+    channel: Channel = "email"
+    purpose: Use | None = None
+    sender: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    days: Annotated[int, Meta(ge=1, le=3650)] = 400
+
+
 class Lookup(Body):
     """Whose standing is asked for."""
 
@@ -159,6 +169,20 @@ class Entered(Answer):
 
     new: int
     entries: tuple[EnteredOne, ...]
+
+
+class ALink(Answer):
+    """A link, and the header fields (RFC 2369, RFC 8058) of a message that it goes into."""
+
+    subject: str
+    url: str
+    headers: dict[str, str]
+
+
+class Links(Answer):
+    """One for each, in order."""
+
+    links: tuple[ALink, ...]
 
 
 class AConsent(Answer):

@@ -20,7 +20,12 @@ class Call:
     @property
     def methods(self) -> tuple[str, ...]:
         """Entries are added by id, so that PUT and POST come to the same."""
-        return ("POST", "PUT") if self.right == "write" and self.body is not bodies.Batch else ("POST",)
+        return ("POST", "PUT") if self.enters and self.body is not bodies.Batch else ("POST",)
+
+    @property
+    def enters(self) -> bool:
+        """Whether it adds entries."""
+        return self.answer is bodies.Entered
 
 
 def _entering(name: str, body: type[bodies.Body], summary: str) -> Call:
@@ -36,6 +41,14 @@ CALLS: Final = (
     _entering("customers", bodies.Customer, "Record an existing relationship, or its end"),
     _entering("zones", bodies.Zone, "Record the time zone somebody lives in"),
     _entering("batch", bodies.Batch, "Add up to 1000 entries, all or none"),
+    Call(
+        "links",
+        "/v1/links",
+        "write",
+        bodies.ToLink,
+        bodies.Links,
+        "Mint links of one click for up to 1000 people",
+    ),
     Call(
         "lookups",
         "/v1/lookups",

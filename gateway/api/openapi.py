@@ -19,7 +19,11 @@ _REFUSALS: Final = (
         "internal_error",
     ),
 )
-_READING: Final = ("too_many_lookups",)
+_MORE: Final = {
+    "links": ("unknown_resource",),
+    "lookups": ("too_many_lookups",),
+    "history": ("too_many_lookups",),
+}
 _WRITING: Final = ("idempotency_in_flight", "idempotency_key_reused")
 _KEY: Final = {
     "name": "Idempotency-Key",
@@ -64,8 +68,7 @@ def document() -> dict[str, Any]:
 
 
 def _operation(call: Call, method: str) -> dict[str, Any]:
-    writes = call.right == "write"
-    refusals = (*_REFUSALS, *(_WRITING if writes else _READING))
+    refusals = (*_REFUSALS, *(_WRITING if call.enters else _MORE[call.name]))
     made: dict[str, Any] = {
         "operationId": call.name if method == "POST" else f"{call.name}.{method.lower()}",
         "summary": call.summary,
@@ -80,7 +83,7 @@ def _operation(call: Call, method: str) -> dict[str, Any]:
             **_problems(refusals),
         },
     }
-    if writes:
+    if call.enters:
         made["parameters"] = [_KEY]
     return made
 

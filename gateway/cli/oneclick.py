@@ -18,9 +18,7 @@ from gateway.contacts.normalise import normalise
 from gateway.model import Channel, SubjectKind
 from gateway.policy.rulefile import read_rules
 from gateway.policy.taxonomy import USES
-from gateway.webhooks.links import LASTS, USE, Link, mint
-
-DAY: Final = 86_400
+from gateway.webhooks.links import DAY, LASTS, USE, Link, headed, mint
 
 DESCRIPTION: Final = """\
 Prints the link, and the two header fields (RFC 2369, RFC 8058) of a message that it goes into. A POST to it
@@ -74,8 +72,8 @@ def run(args: argparse.Namespace) -> int:
         purpose=args.purpose,
         sender=args.sender,
     )
-    url = f"{config.unsubscribe.public_url}/{mint(ring.derive(args.tenant, USE), link)}"
-    fields = {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    token = mint(ring.derive(args.tenant, USE), link)
+    url, fields = headed(config.unsubscribe.public_url, token)
     text = [url, *(f"{name}: {field}" for name, field in fields.items())]
     print(json.dumps({"url": url, "headers": fields}) if args.json else "\n".join(text))
     return exits.OK

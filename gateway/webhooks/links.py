@@ -17,7 +17,8 @@ from gateway.model import Channel, Struct
 
 USE: Final = "unsubscribe"
 """What the key is derived for (`Keyring.derive`)."""
-LASTS: Final = 400 * 86_400.0
+DAY: Final = 86_400
+LASTS: Final = 400.0 * DAY
 """seconds a link is good for, unless it says otherwise"""
 MAX_TOKEN: Final = 1024
 _MAC: Final = 16
@@ -57,6 +58,12 @@ def read(token: str, key_of: Callable[[str], bytes | None], now: float) -> Link:
     if now > link.until:
         raise PayloadError("link_expired", "")
     return link
+
+
+def headed(base: str, token: str) -> tuple[str, dict[str, str]]:
+    """The link below an address, and the header fields of a message it goes into (RFC 2369, RFC 8058)."""
+    url = f"{base}/{token}"
+    return url, {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
 
 def _mac(key: bytes, said: bytes) -> bytes:

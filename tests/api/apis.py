@@ -23,6 +23,7 @@ from gateway.keys import Keyring
 from gateway.policy.rulefile import read_rules
 from gateway.policy.snapshot import Secrets, Snapshot, Tenant
 from gateway.residency.locate import AddressTable
+from gateway.webhooks.route import OneClick
 
 T = "acme"
 NOW = 1_793_500_000.0
@@ -95,20 +96,25 @@ class Running:
             )
 
 
-def snapshot() -> Snapshot:
+CLICKS = OneClick("https://hooks.acme.example/u", "/u")
+
+
+def snapshot(clicks: OneClick | None = CLICKS) -> Snapshot:
     policy = read_rules(RULES.encode(), "acme.yaml")
     tenant = Tenant(T, policy.clients, lambda: policy)
-    return Snapshot([tenant], [], [], AddressTable([]), Secrets.of(RING))
+    return Snapshot([tenant], [], [], AddressTable([]), Secrets.of(RING), clicks=clicks)
 
 
 @contextlib.contextmanager
-def running(open_books: Callable[[], Books], state: Path) -> Iterator[Running]:
+def running(
+    open_books: Callable[[], Books], state: Path, clicks: OneClick | None = CLICKS
+) -> Iterator[Running]:
     """Serve until the block ends."""
     numbers = itertools.count(1)
     ready, stop = threading.Event(), []
     sock = socket.create_server(("127.0.0.1", 0))
     made = Running(Listed(), Desk(open_books, state), sock.getsockname()[1], [NOW])
-    in_force = snapshot()
+    in_force = snapshot(clicks)
 
     def serve() -> None:
         async def main() -> None:
