@@ -372,6 +372,8 @@ class Upstream(Struct):
     """Of keys (gateway.ca.pins); if there are any, the upstream's verified chain must hold one of them."""
     connect: tuple[str, ...] = ()
     """Addresses to connect to instead of resolving the URL's host (still checked for residency)."""
+    account_region: str | None = None
+    """Where the account that the credential opens keeps its data; None: where the upstream is."""
     parent: Parent | None = None
     """The proxy it is reached by; None: directly."""
 

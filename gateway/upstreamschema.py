@@ -57,6 +57,7 @@ def upstream(
     client_certificate: ClientCertificate | None = None,
     pins: tuple[str, ...] = (),
     proxy: Way | None = None,
+    account_region: str | None = None,
 ) -> DraftUpstream | Fault:
     """An upstream of these keys, or what does not fit together."""
     if url.startswith("http:") and not on_loopback(url, connect):
@@ -78,6 +79,7 @@ def upstream(
         ca=ca,
         connect=connect,
         pins=pins,
+        account_region=account_region,
     )
     return DraftUpstream(upstream, credential, client_certificate, proxy)
 
@@ -115,6 +117,12 @@ UPSTREAM: Final = Table(
         Key("provider", NAME, "The provider pack that describes it.", True),
         *_REACHED,
         Key("route", ROUTE, "How applications reach it: by path prefix or by host.", True),
+        Key(
+            "account_region",
+            REGION,
+            "Where the account that the credential opens keeps its data, if elsewhere: data must be allowed "
+            "to go there too.",
+        ),
         Key("tenants", ListOf(NAME), "Only for these tenants; every tenant when left out."),
         *_TRUSTED,
     ),

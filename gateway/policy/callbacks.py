@@ -20,6 +20,8 @@ from gateway.residency.judge import Explanation, Gate
 
 MAX_FOUND: Final = 200
 """URLs in one value that are judged; a value with more is refused."""
+MAX_KNOWN: Final = 1024
+"""Hosts whose judgement is remembered."""
 _numeric: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)").fullmatch
 _socket: Final = re.compile(r"^ws(?=s?://)", re.IGNORECASE).sub
 """A WebSocket's URL is that of a request (RFC 6455 section 3)."""
@@ -52,6 +54,7 @@ class Callbacks:
         self._reach = reach
         self._tenant = tenant
         self._upstream = upstream
+        self._known: dict[tuple[str, str], Explanation] = {}
         self._own = {each.host.lower(): each for each in destinations}
 
     def field(self, place: str, mask: Masker | None) -> Masker | None:
@@ -91,6 +94,18 @@ class Callbacks:
         return None if url.path[:1] == "/" and not url.scheme else self._gate.unknown()
 
     def _away(self, url: Url) -> Explanation:
+        """Remembered by host; not of upstreams', on which the path decides whose they are."""
+        key = (url.scheme, url.authority)
+        known = self._known.get(key)
+        if known is None:
+            known = self._at(url)
+            if not self._reach.serves(url):
+                if len(self._known) >= MAX_KNOWN:
+                    self._known.clear()
+                self._known[key] = known
+        return known
+
+    def _at(self, url: Url) -> Explanation:
         host = origin_of(url.authority, url.scheme or "https")[0]
         if host[:1] == "[":
             return self._gate.literal(host[1:-1])

@@ -127,9 +127,12 @@ class Gate:
         self._provider = under.provider
         self._today = today
 
+        bound = _bound_to(upstream)
+
         @lru_cache(maxsize=_MEMO)
         def explain(address: str) -> Explanation:
-            return self._judge(locate(table, address, upstream, today))
+            found = locate(table, address, upstream, today)
+            return self._judge((*found, *bound) if found else ())
 
         self.explain: Callable[[str], Explanation] = explain
         """Takes an address in text form, answers its Explanation; remembered per address."""
@@ -246,6 +249,14 @@ def _joined(found: Sequence[Explanation]) -> Explanation:
 def permit(rules: tuple[ResidencyCheck, ...], table: AddressTable, upstream: Upstream, today: date) -> Gate:
     """The permit for an upstream under these rules on a day (UTC); keep it for the day, it remembers."""
     return Gate(rules, table, upstream, today)
+
+
+def _bound_to(upstream: Upstream) -> tuple[Location, ...]:
+    """Where else data goes that is sent to an upstream: to where its credential's account is kept."""
+    region = upstream.account_region
+    if region is None:
+        return ()
+    return (Location(country=region.upper(), operator=upstream.operator, evidence=DECLARED),)
 
 
 def _listed(recipients: frozenset[str]) -> _Bound:

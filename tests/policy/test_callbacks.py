@@ -1,13 +1,20 @@
 from datetime import date
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.codecs.program import Limits, Tally
+from gateway.codecs.table import reader_for
+from gateway.config import builtin_packs
 from gateway.model import Host, Operation, Pack, Residency, Upstream
 from gateway.policy.callbacks import MAX_FOUND, Callbacks, StrayError
+from gateway.policy.compile import Ground, compile_plan, situation
 from gateway.policy.operations import OperationIndex
+from gateway.policy.packs import load_packs
 from gateway.policy.reach import Reach
+from gateway.policy.rulefile import read_rules
 from gateway.recipients import Destination
 from gateway.residency.judge import Gate, ResidencyCheck
 from gateway.residency.locate import AddressTable
@@ -148,3 +155,42 @@ def test_nothing_but_what_is_declared_is_let_through(host: str) -> None:
     if judged is not None and not judged.reason:
         plain = host.lower().rstrip(".").split(":")[0]
         assert plain in ("hooks.example", "xn--bcher-kva.example", "api.crm.example") or plain[:3] == "51."
+
+
+def test_an_upstreams_host_is_judged_by_its_path_each_time() -> None:
+    made = callbacks()
+    for path, reason in (("/v1/x", ""), ("/v2/x", "location_unknown"), ("/v1/y", "")):
+        judged = made.judged(f"https://api.crm.example{path}")
+        assert judged is not None
+        assert judged.reason == reason
+
+
+RULES = """
+tenant: acme
+instruction: {by: dpo@acme.example, ref: test, date: 2026-01-01}
+clients: [{id: app, role: r, purposes: [essential.service], network: 10.0.0.0/8}]
+views: {r: {}}
+rules: [{id: eea, residency: {regions: [EEA], links: true}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("form", "place"),
+    [
+        ({"Body": "see https://evil.example"}, "Body"),
+        ({"Nobody": "see https://evil.example"}, "body"),
+        ({"MediaUrl": "https://evil.example"}, "MediaUrl"),
+    ],
+)
+def test_a_rule_finds_urls_wherever_they_stand(form: dict[str, str], place: str) -> None:
+    policy = read_rules(RULES.encode(), "acme.yaml")
+    (pack,) = (pack for pack in load_packs([builtin_packs()]).packs if pack.provider == "twilio")
+    operation = next(each for each in pack.operations if each.id == "messages.create")
+    upstream = Upstream(name="t", provider="twilio", url="https://t.example", region="IE", operator="T")
+    it = situation(policy.clients[0], None, "twilio", operation, upstream, 1_780_000_000.0)
+    program = compile_plan(Ground(policy, bytes(32), TABLE), it, 1_780_000_000.0).request.bodies["form"]
+    codec = reader_for(b"application/x-www-form-urlencoded")[1]
+    document = codec.parse(urlencode({"To": "+33639980001", **form}).encode(), Limits())
+    with pytest.raises(StrayError) as refused:
+        codec.rewrite(document, program, Tally.of(program), frozenset())
+    assert refused.value.place == place

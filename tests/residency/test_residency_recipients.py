@@ -112,3 +112,21 @@ def test_adequacy_that_falls() -> None:
     assert under(rule, "IL") == "region_not_allowed"
     assert under(rule, "JP") == ""
     assert under(named, "IL") == "", "a country that is named is allowed whatever its adequacy"
+
+
+def test_a_credential_takes_data_to_its_account() -> None:
+    rule = ResidencyCheck("r", "enforce", Residency(regions=("EEA",)))
+    table = AddressTable([("51.0.0.0/8", "FR", "OVH")])
+
+    def at(account: str | None) -> str:
+        upstream = Upstream(
+            name="u",
+            provider="p",
+            url="https://x.example",
+            region="FR",
+            operator="OVH",
+            account_region=account,
+        )
+        return Gate((rule,), table, upstream, date(2026, 6, 1)).explain("51.0.0.1").reason
+
+    assert (at(None), at("IE"), at("us")) == ("", "", "region_not_allowed")
