@@ -104,9 +104,9 @@ def test_it_counts_each_record_once_whenever_it_is_asked(
     write(folder, record(), record("intent", seen={}), record("refusal", address=""))
     for _ in range(2):
         rows = transfers(capsys, config)
-        assert {name: (row["exchanges"], row["values"]) for name, row in rows.items()} == {
-            "user.name": (1, 2),
-            "user.contact.email": (1, 1),
+        assert {name: (row["exchanges"], row["values"], row["refused"]) for name, row in rows.items()} == {
+            "user.name": (1, 2, 0),
+            "user.contact.email": (1, 1, 0),
         }
     write(folder, record("outcome", at=AT + 60, seen={"user.name": 5}))
     rows = transfers(capsys, config)
