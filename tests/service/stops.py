@@ -33,7 +33,7 @@ STORES: tuple[Store, ...] = ("sqlite", "redis")
 STALENESS = 1.0
 """seconds an instance may answer from memory while it hears nothing of the shared registry"""
 SENDER = "+33199009900"
-STATE = f"{{{{url: redis://127.0.0.1:{{port}}, staleness: {STALENESS:g}s, timeout: 500ms}}}}"
+STATE = f"{{{{url: redis://127.0.0.1:{{port}}, staleness: {STALENESS:g}s, timeout: 5s}}}}"
 UPSTREAM = """\
   - name: twilio-1
     provider: twilio
