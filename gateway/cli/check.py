@@ -2,10 +2,13 @@
 
 import argparse
 import json
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
+from gateway import clock
 from gateway.cli import exits
 from gateway.cli.progress import Progress
 from gateway.cli.verbs import VERBS, Subparsers
@@ -14,7 +17,8 @@ from gateway.errors import Problem
 DESCRIPTION = """\
 Reads a deployment file with the rules and packs it names, or a folder of rule files, or one rule file, and
 prints each mistake as file:line:column, what was found, what was expected and the nearest valid word. Secrets
-are not read: a file can be checked where they are not. Prints nothing and ends with 0 when all is well."""
+are not read: a file can be checked where they are not. Infringing instructions are found too: transfers on a
+basis that is void today. Prints nothing and ends with 0 when all is well."""
 
 
 def register(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
@@ -34,12 +38,19 @@ def register(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
     )
     parser.add_argument("--rules", type=Path, help="these rules instead of those the deployment file names")
     parser.add_argument("--plugins", type=Path, help="packs of this folder instead of those it names")
+    parser.add_argument(
+        "--within", type=int, default=30, metavar="DAYS", help="also tell of bases that end so soon (30)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
     """Check. Raises OSError when the path is not there."""
-    from gateway.policy.check import check_paths  # reading the rule language is not for every verb
+    from gateway.policy.check import (  # reading the rule language is not for every verb
+        check_paths,
+        instructions,
+        rules_of,
+    )
 
     args.path.stat()
     config, rules = (None, args.path) if _holds_rules(args.path) else (args.path, None)
@@ -50,6 +61,12 @@ def run(args: argparse.Namespace) -> int:
         broken = any(problem.file == str(config) for problem in problems)
         if broken and not args.rules and beside.is_dir():
             problems += check_paths(None, beside, args.plugins, progress.update)
+    soon: list[Problem] = []
+    if not problems:
+        folder = args.rules or rules or rules_of(args.path)
+        today = datetime.fromtimestamp(clock.now(), UTC).date()
+        problems, soon = instructions(folder, today, args.within)
+    sys.stderr.write("".join(f"soon: {problem}\n" for problem in soon))
     print(as_json(problems) if args.json else as_text(problems), end="")
     return exits.CONFIG if problems else exits.OK
 

@@ -1,5 +1,6 @@
 """Everything an operator wrote, read once: every problem of config, packs and rules in one list."""
 
+from datetime import date
 from pathlib import Path
 
 from gateway.config import builtin_packs, load_config
@@ -7,8 +8,10 @@ from gateway.errors import ConfigError, Problem
 from gateway.model import Pack
 from gateway.policy.astray import astray
 from gateway.policy.catalogue import Catalogue
+from gateway.policy.infringing import infringing
 from gateway.policy.load import Parsed, Progress, load_rules, parse_file, quiet
 from gateway.policy.packs import load_packs
+from gateway.policy.rulefile import read_rules
 from gateway.webhooks.route import Route
 
 
@@ -43,6 +46,28 @@ def check_paths(
     if routes and rules and rules.is_dir() and not problems:
         problems += astray(str(config), routes, loaded.packs, load_rules(rules, maskers=maskers).clients())
     return problems
+
+
+def rules_of(config: Path) -> Path:
+    """The rules that a deployment file names. Raises ConfigError."""
+    return Path(load_config(config, None).rules)
+
+
+def instructions(rules: Path, on: date, within: int) -> tuple[list[Problem], list[Problem]]:
+    """Infringing instructions of rule files that can be read: those that are void on a day, and those that
+    will be within so many days."""
+    now: list[Problem] = []
+    soon: list[Problem] = []
+    for file in sorted(rules.glob("*.yaml")) if rules.is_dir() else [rules]:
+        try:
+            policy = read_rules(file.read_bytes(), str(file))
+        except (OSError, ConfigError):
+            continue
+        for each in infringing(policy, on, within):
+            expected = "a basis that is in force, or 'confirmed' with a reason"
+            found = f"rule {each.rule!r}: {each.found}"
+            (soon if each.ending else now).append(Problem(str(file), each.line, 1, found, expected))
+    return now, soon
 
 
 def _rules(

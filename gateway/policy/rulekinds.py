@@ -117,7 +117,7 @@ CONFIRMED: Final = Table(
         Key("date", DATE, "When.", required=True),
     ),
     Confirmed,
-    doc="That an infringing instruction is to be carried out as it is written (`hushgate rules confirm`).",
+    doc="That an infringing instruction is to be carried out as it is written.",
 )
 
 _CARRIED_OUT: Final[dict[OnRefusal, tuple[str, ...]]] = {
