@@ -17,7 +17,7 @@ from gateway.certificateschema import DraftCertificates
 from gateway.configschema import BUILTIN, DOCUMENT, Draft
 from gateway.contacts.redisaddress import Login, Shared
 from gateway.credentialschema import DIRECT, Credential, DraftParent
-from gateway.deployment import Api, Audit, Certificates, Config, Listener, Tls, Webhook
+from gateway.deployment import Api, Audit, Certificates, Config, Geo, Listener, Tls, Webhook
 from gateway.errors import ConfigError, Problem
 from gateway.inboundschema import DraftInbound, DraftSigning
 from gateway.interceptionschema import WIREGUARD
@@ -248,7 +248,15 @@ def _finished(draft: Draft, path: Path, base: Path, secrets: Secrets) -> Config:
         parent=_parent(draft.proxy, base, secrets) if draft.proxy else None,
         inbound=tuple(_inbound(inbound, draft.proxy, base, secrets) for inbound in draft.inbound),
         unsubscribe=draft.unsubscribe,
+        geo=_geo(draft.geo, base),
     )
+
+
+def _geo(draft: Geo, base: Path) -> Geo:
+    published, country, asn = (
+        str(base / file) if file else None for file in (draft.published, draft.country, draft.asn)
+    )
+    return replace(draft, published=published, country=country, asn=asn)
 
 
 def _shared(draft: DraftState, base: Path, secrets: Secrets) -> Shared | None:

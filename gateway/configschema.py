@@ -4,7 +4,7 @@ Builders leave paths and references as written: `config` resolves them.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Final, Literal, get_args
 
@@ -18,6 +18,7 @@ from gateway.deployment import (
     Bind,
     Durability,
     Extension,
+    Geo,
     Listener,
     Log,
     Network,
@@ -26,6 +27,7 @@ from gateway.deployment import (
     Timeouts,
     Tls,
 )
+from gateway.geoschema import GEO
 from gateway.http1.head import HeadLimits
 from gateway.inboundschema import INBOUND, UNSUBSCRIBE, DraftInbound
 from gateway.interceptionschema import KEYS as INTERCEPTION
@@ -139,6 +141,7 @@ class Draft:
     proxy: DraftParent | None = None
     inbound: tuple[DraftInbound, ...] = ()
     unsubscribe: OneClick | None = None
+    geo: Geo = field(default_factory=Geo)
 
 
 ROOT: Final = Table(
@@ -166,6 +169,7 @@ ROOT: Final = Table(
         Key("inbound", ListOf(INBOUND), "Webhooks of providers, on their way to applications."),
         Key("unsubscribe", UNSUBSCRIBE, "Where links of one click lead; there are none when left out."),
         Key("networks", ListOf(NETWORK), "Where addresses stand and who runs them."),
+        Key("geo", GEO, "What is known of other addresses.", default="{}"),
         Key("admin", ADMIN, "Health and metrics; off when left out."),
         Key("api", api(TLS), "The registry's REST API; off when left out."),
         Key("limits", LIMITS, "Bounds; what is beyond them is refused.", default="{}"),

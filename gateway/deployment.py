@@ -1,6 +1,6 @@
 """The values of `hushgate.yaml`: what runs where, frozen. `config` reads them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -80,6 +80,19 @@ class Network:
     cidr: str
     country: str
     operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Geo:
+    """What is asked of addresses that `networks` do not name: the tables that come along, a folder of
+    published lists, country and ASN databases. `warn` and `refuse` are ages in seconds."""
+
+    snapshot: bool = True
+    published: str | None = None
+    country: str | None = None
+    asn: str | None = None
+    warn: float = 30 * 86_400.0
+    refuse: float = 180 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +194,7 @@ class Config:
     """The proxy by which what is not intercepted is tunnelled; upstreams have their own."""
     inbound: tuple[Route, ...] = ()
     unsubscribe: OneClick | None = None
+    geo: Geo = field(default_factory=Geo)
 
     api: Api | None = None
     shared: Shared | None = None

@@ -135,11 +135,15 @@ class Operation(Struct):
 
 
 class Host(Struct):
-    """A host name (or `*.suffix`) of a provider, where it stands (ISO 3166 or a region word), who runs it."""
+    """A host name (or `*.suffix`) of a provider, where it stands (ISO 3166 or a region word), who runs it.
+
+    `fixed`: whoever asks at this name is served there and nowhere else, whatever an upstream declares.
+    """
 
     name: str
     region: str
     operator: str
+    fixed: bool = False
 
 
 class Pack(Struct):
@@ -335,11 +339,15 @@ class Policy(Struct):
 
 
 class Location(Struct):
-    """Where an address stands and who runs it; `evidence` says how that is known."""
+    """Where an address stands and who runs it; `evidence` says how that is known.
+
+    `region` is the operator's own word for the place, where a list it publishes has one.
+    """
 
     country: str
     operator: str
     evidence: str
+    region: str = ""
 
 
 AGAINST = " against declared"

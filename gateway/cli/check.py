@@ -61,12 +61,14 @@ def run(args: argparse.Namespace) -> int:
         broken = any(problem.file == str(config) for problem in problems)
         if broken and not args.rules and beside.is_dir():
             problems += check_paths(None, beside, args.plugins, progress.update)
+    addresses = _addresses(config) if config and not problems else ()
     soon: list[Problem] = []
     if not problems:
         folder = args.rules or rules or rules_of(args.path)
         today = datetime.fromtimestamp(clock.now(), UTC).date()
         problems, soon = instructions(folder, today, args.within)
     sys.stderr.write("".join(f"soon: {problem}\n" for problem in soon))
+    problems += addresses
     print(as_json(problems) if args.json else as_text(problems), end="")
     return exits.CONFIG if problems else exits.OK
 
@@ -90,3 +92,12 @@ def as_text(problems: list[Problem]) -> str:
 def as_json(problems: list[Problem]) -> str:
     """`{"ok": bool, "problems": [{"file", "line", "column", "found", "expected", "nearest"}]}`."""
     return json.dumps({"ok": not problems, "problems": msgspec.to_builtins(problems)}) + "\n"
+
+
+def _addresses(config: Path) -> tuple[Problem, ...]:
+    """What is wrong with the lists and databases of addresses a deployment names."""
+    from gateway import clock
+    from gateway.config import load_config
+    from gateway.service.geo import mistakes
+
+    return mistakes(load_config(config, None).geo, clock.today())

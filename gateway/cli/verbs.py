@@ -43,6 +43,7 @@ VERBS: Final = {
     "canary": Entry("canary", "a made-up person through every plan: nothing hidden may come out"),
     "key": Entry("key", "make a client's key, or a key epoch"),
     "ca": Entry("ca", "the gateway's own certificate authority: make, rotate, revoke, trust, check"),
+    "geo": Entry("geo", "where addresses are: update lists, their age, what is known of an address"),
     "wireguard": Entry("wireguard", "keys of a WireGuard listener, and its clients' configuration"),
     "contacts": Entry("contacts", "suppressions and consents in the contact registry"),
     "api": Entry("api", "serve the contact registry's REST API alone"),

@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from msgspec import to_builtins
+
 from gateway.exchange.case import Outcome
 from gateway.exchange.exchange import Exchange
 from gateway.exchange.replay import Script, outcome_of
+from gateway.model import Location
 from gateway.policy.matchers import personal
 from gateway.policy.plan import Considered, Plan
 
@@ -30,6 +33,8 @@ class Explanation:
     """what the registry knows of each recipient, in order"""
     answers: Mapping[str, str]
     """personal data category of the answer -> how it is shown"""
+    location: Location | None = None
+    """where the address is that would be connected to"""
 
 
 def explain(exchange: Exchange, script: Script, standings: tuple[str, ...] = ()) -> Explanation:
@@ -49,6 +54,7 @@ def explain(exchange: Exchange, script: Script, standings: tuple[str, ...] = ())
         shadow=tuple(facts.shadow),
         standings=standings,
         answers=_answers(plan) if plan else {},
+        location=facts.location,
     )
 
 
@@ -74,6 +80,8 @@ def as_text(it: Explanation) -> str:
         for c in it.considered
     ]
     lines += [f"answer     {category}: {how}" for category, how in it.answers.items()]
+    if it.location:
+        lines.append(f"address    {_place(it.location)}")
     lines.append(f"decision   {out.effect} {out.status} {out.reason}".rstrip())
     lines.append(f"because    {', '.join(out.rules) or 'no rule stands against it'}")
     if it.shadow:
@@ -81,6 +89,11 @@ def as_text(it: Explanation) -> str:
     if out.masked or out.dropped:
         lines.append(f"changes    {out.masked} values masked, {out.dropped} recipients left out")
     return "\n".join([*lines, *_sent(it)])
+
+
+def _place(at: Location) -> str:
+    known = f"{at.evidence} {at.region}".rstrip()
+    return f"{at.country or '-'}, {at.operator or '-'} ({known})"
 
 
 def _sent(it: Explanation) -> list[str]:
@@ -113,6 +126,7 @@ def as_members(it: Explanation) -> Mapping[str, object]:
         "decision": {"effect": out.effect, "status": out.status, "reason": out.reason, "rules": out.rules},
         "shadow": it.shadow,
         "answers": it.answers,
+        "address": None if it.location is None else to_builtins(it.location),
         "sent": None
         if sent is None
         else {

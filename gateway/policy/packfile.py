@@ -119,6 +119,11 @@ HOST: Final = Table(
         Key("name", HOST_PATTERN, "Host name, or `*.suffix`.", True),
         Key("region", REGION, "Where it stands.", True),
         Key("operator", OPERATOR_NAME, "Who runs the machines.", True),
+        Key(
+            "fixed",
+            FLAG,
+            "The name alone decides the region: an upstream that declares another is contradicted.",
+        ),
     ),
     Host,
     doc="A host of the provider.",

@@ -6,8 +6,9 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from gateway.codecs.url import Url, origin_of
-from gateway.model import Host, Operation, Pack, Upstream
+from gateway.model import Host, Location, Operation, Pack, Upstream
 from gateway.policy.operations import OperationIndex
+from gateway.residency.locate import PACK
 
 
 class Asked(NamedTuple):
@@ -57,11 +58,11 @@ class Reach:
 
     def host(self, url: Url, provider: str) -> Host | None:
         """What a provider's pack says of a URL's host, on its usual port: one of those it is asked at."""
-        return _named(self._hosts.get(provider, {}), url)
+        return _named(self._hosts.get(provider, {}), url.authority, url.scheme)
 
     def beside(self, url: Url, provider: str) -> Host | None:
         """The same of hosts its answers lead to, that are not asked."""
-        return _named(self._beside.get(provider, {}), url)
+        return _named(self._beside.get(provider, {}), url.authority, url.scheme)
 
 
 def below(path: str, base: str) -> bool:
@@ -69,8 +70,17 @@ def below(path: str, base: str) -> bool:
     return path.startswith(base) and path[len(base) : len(base) + 1] in ("/", "")
 
 
-def _named(hosts: Mapping[str, Host], url: Url) -> Host | None:
-    name, port = origin_of(url.authority, url.scheme)
+def stated(upstreams: Iterable[Upstream], packs: Iterable[Pack]) -> dict[str, Location]:
+    """Where upstreams must be by the fixed hosts of their packs, by name; the operator is left open."""
+    hosts = {pack.provider: _by_name(pack.hosts) for pack in packs}
+    urls = {each.name: (hosts.get(each.provider, {}), urlsplit(each.url)) for each in upstreams}
+    found = {name: _named(known, url.netloc, url.scheme) for name, (known, url) in urls.items()}
+    fixed = {name: host for name, host in found.items() if host and host.fixed}
+    return {n: Location(country=host.region, operator="", evidence=PACK) for n, host in fixed.items()}
+
+
+def _named(hosts: Mapping[str, Host], authority: str, scheme: str) -> Host | None:
+    name, port = origin_of(authority, scheme)
     return None if port else named(hosts, name)
 
 

@@ -8,12 +8,15 @@
 | snapshot   | the tables that come along                                  | country, operator     |
 | declared   | what the upstream or the provider's pack says of itself     | country, operator     |
 
-Of the first four the strongest that speaks is asked, for country and operator each. What is declared counts
+Of the first four the strongest that speaks is asked, for country and operator each. Whose addresses are used
+all over the world is asked of all: of such an address an estimate names no country. What is declared counts
 beside it: where both agree it is one place, where they do not it is two, and data must be allowed to go to
-either.
+either. What is too old does not speak, and nor does any weaker one in its place: where the address is is then
+not known.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Final, Literal, Protocol
 
 from gateway.model import Location, Struct
@@ -24,10 +27,15 @@ Evidence = Literal["network", "published", "database", "snapshot", "declared"]
 
 
 class Known(Struct):
-    """What one source says of an address; "" where it does not say."""
+    """What one source says of an address; "" where it does not say.
+
+    `region` is the operator's own word for the place; `anycast`: it is one of many places.
+    """
 
     country: str = ""
     operator: str = ""
+    region: str = ""
+    anycast: bool = False
 
 
 NOTHING: Final = Known()
@@ -40,18 +48,20 @@ class Source(Protocol):
     def evidence(self) -> Evidence:
         """Which row of the table above it is."""
 
+    @property
+    def until(self) -> date:
+        """The day from which it is too old."""
+
     def about(self, address: Address) -> Known:
         """What it says of a globally routable address."""
 
 
 class Estimate:
-    """The snapshot as a source; `load` is called when it is first asked.
-
-    Where a network's addresses are used all over the world, it names no country.
-    """
+    """The snapshot as a source; `load` is called when it is first asked. It is as old as the installation."""
 
     __slots__ = ("_load",)
     evidence: Final = "snapshot"
+    until: Final = date.max
 
     def __init__(self, load: Callable[[], Snapshot]) -> None:
         self._load = load
@@ -60,24 +70,31 @@ class Estimate:
         """See Source."""
         snapshot = self._load()
         operator = snapshot.operators.find(address)
-        if operator.endswith(ANYCAST):
-            return Known(operator=operator.removesuffix(ANYCAST))
-        return Known(country=snapshot.countries.find(address), operator=operator)
+        return Known(
+            country=snapshot.countries.find(address),
+            operator=operator.removesuffix(ANYCAST),
+            anycast=operator.endswith(ANYCAST),
+        )
 
 
-def weighed(sources: Sequence[Source], address: Address) -> Location | None:
+def weighed(sources: Sequence[Source], address: Address, on: date | None = None) -> Location | None:
     """What the strongest sources say, the strongest first in `sources`; None when none says anything.
 
-    Country and operator may be from different ones; `evidence` is that of the country, if it is known.
+    Country and operator may be from different ones; `evidence` is that of the country, if it is known. On a
+    day `on` which a source is too old for, None for every address it speaks of.
     """
-    country = operator = ""
+    said = [(source, source.about(address)) for source in sources]
+    if on is not None and any(on >= source.until and known != NOTHING for source, known in said):
+        return None
+    anycast = any(known.anycast for _, known in said)
+    country = operator = region = ""
     evidence: Evidence | None = None
-    for source in sources:
-        if country and operator:
-            break
-        known = source.about(address)
-        if known.country and not country:
-            country, evidence = known.country, source.evidence
+    for source, known in said:
+        placed = known.country if source.evidence == "published" or not anycast else ""
+        if placed and not country:
+            country, region, evidence = placed, known.region, source.evidence
         operator = operator or known.operator
         evidence = evidence or (source.evidence if known.operator else None)
-    return Location(country=country, operator=operator, evidence=evidence) if evidence else None
+    if evidence is None:
+        return None
+    return Location(country=country, operator=operator, evidence=evidence, region=region)

@@ -7,8 +7,9 @@ nowhere.
 """
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from msgspec.structs import replace
 from gateway.errors import ConfigError, Problem
 from gateway.model import AGAINST, Location, Upstream
 from gateway.residency.addresses import Address, is_routable, parse
-from gateway.residency.evidence import Source, weighed
+from gateway.residency.evidence import NOTHING, Source, weighed
 from gateway.residency.law import FRAMEWORKS, WORDS, expand, inside
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -26,19 +27,27 @@ Row = tuple[str, str, str]
 
 NETWORK: Final = "network"
 DECLARED: Final = "declared"
-"""Two kinds of Location.evidence; the others are those of sources."""
+PACK: Final = "pack"
+"""Kinds of Location.evidence; the others are those of sources."""
 
 
 class AddressTable:
     """Longest-prefix match over the deployment's networks, and what other sources know beside them.
 
-    `sources` come strongest first. Raises ConfigError with every unusable row.
+    `sources` come strongest first; `stated` is where a provider's pack says that an upstream's host is,
+    by the upstream's name. Raises ConfigError with every unusable row.
     """
 
-    __slots__ = ("_blocks", "_sources")
+    __slots__ = ("_blocks", "_sources", "stated")
 
-    def __init__(self, networks: Sequence[Row], sources: Sequence[Source] = ()) -> None:
+    def __init__(
+        self,
+        networks: Sequence[Row],
+        sources: Sequence[Source] = (),
+        stated: Mapping[str, Location] = MappingProxyType({}),
+    ) -> None:
         self._sources = tuple(sources)
+        self.stated = stated
         problems: list[Problem] = []
         blocks: dict[tuple[int, int], dict[int, list[Location]]] = {}
         for line, (cidr, country, operator) in enumerate(networks, 1):
@@ -62,16 +71,22 @@ class AddressTable:
             for version in (4, 6)
         }
 
-    def find(self, address: Address) -> tuple[Location, ...]:
+    def find(self, address: Address, on: date | None = None) -> tuple[Location, ...]:
         """The rows of the smallest block that holds the address: more than one if rows contradict.
 
-        Where there is none, what the other sources know of a globally routable one.
+        Where there is none, what the other sources know of a globally routable one, as `weighed`.
         """
         rows = self._rows(address)
         if rows or not is_routable(address):
             return rows
-        known = weighed(self._sources, address)
+        known = weighed(self._sources, address, on)
         return () if known is None else (known,)
+
+    def stale(self, address: Address, on: date) -> bool:
+        """Whether what is known of the address is too old to be used on a day."""
+        if self._rows(address) or not is_routable(address):
+            return False
+        return any(on >= source.until and source.about(address) != NOTHING for source in self._sources)
 
     def _rows(self, address: Address) -> tuple[Location, ...]:
         number = int(address)
@@ -91,13 +106,29 @@ def locate(table: AddressTable, address: str, upstream: Upstream, on: date) -> t
     if parsed is None:
         return ()
     declared = Location(country=upstream.region, operator=upstream.operator, evidence=DECLARED)
-    rows = table.find(parsed)
+    rows = table.find(parsed, on)
     if not rows:
-        return (declared,) if is_routable(parsed) or parsed in named(upstream) else ()
+        if table.stale(parsed, on):
+            return ()
+        known = is_routable(parsed) or parsed in named(upstream)
+        return _stated(table, upstream, declared, on) if known else ()
     found = tuple(_precise(row, declared) for row in rows)
     if all(_agrees(row, declared, on) for row in rows):
-        return found
-    return (*(replace(at, evidence=at.evidence + AGAINST) for at in found), declared)
+        named_only = () if all(row.country for row in rows) else _stated(table, upstream, declared, on)[:-1]
+        return (*named_only, *found)
+    against = (replace(at, evidence=at.evidence + AGAINST) for at in found)
+    return (*against, *_stated(table, upstream, declared, on))
+
+
+def _stated(table: AddressTable, upstream: Upstream, declared: Location, on: date) -> tuple[Location, ...]:
+    """What is declared; and before it what the provider's pack says of the host, where that is not the same.
+
+    Providers answer at hosts of one region for callers that meant another: the name alone decides there.
+    """
+    host = table.stated.get(upstream.name)
+    if host is None or _agrees(host, declared, on) or _agrees(declared, host, on):
+        return (declared,)
+    return replace(host, operator=declared.operator, evidence=PACK + AGAINST), declared
 
 
 def named(upstream: Upstream) -> frozenset[Address]:
@@ -132,6 +163,7 @@ def _precise(row: Location, declared: Location) -> Location:
         country=declared.country.upper() if certified else row.country,
         operator=row.operator or declared.operator,
         evidence=row.evidence,
+        region=row.region,
     )
 
 
@@ -139,4 +171,4 @@ def _agrees(row: Location, declared: Location, on: date) -> bool:
     word = declared.country.upper()
     region = inside(row.country, expand((word,), False, on), on) or FRAMEWORKS.get(word) == row.country
     same = row.operator.casefold() == declared.operator.casefold()
-    return (not row.country or region) and (not row.operator or same)
+    return (not row.country or region) and (not row.operator or not declared.operator or same)

@@ -13,35 +13,17 @@ import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from datetime import date
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
-from gateway.model import Struct
 from gateway.residency.law import COUNTRIES
+from gateway.residency.operators import by_system
 from gateway.residency.ranges import SHIFT, Ranges, Span, Version, ranges
-from gateway.residency.snapshot import ANYCAST, Source, dump
+from gateway.residency.snapshot import ANYCAST, dump
+from gateway.residency.tables import Source
 
 _COUNTRIES: Final = "IP to Country Lite by DB-IP (https://db-ip.com)"
 _SYSTEMS: Final = "RouteViews (https://www.routeviews.org), NRO statistics (https://www.nro.net), DB-IP"
-
-
-class Operator(Struct):
-    """A company that runs networks, by the name rules and upstreams use."""
-
-    name: str
-    systems: tuple[int, ...]
-    anycast: bool = False
-
-
-class Operators(Struct):
-    """The whole of `operators.json`."""
-
-    checked: date
-    source: str
-    operators: tuple[Operator, ...]
 
 
 def main(arguments: list[str]) -> int:
@@ -60,8 +42,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _named() -> dict[str, str]:
-    read = msgspec.json.decode(files(__package__).joinpath("operators.json").read_bytes(), type=Operators)
-    return {str(n): each.name + ANYCAST * each.anycast for each in read.operators for n in each.systems}
+    return {str(number): each.name + ANYCAST * each.anycast for number, each in by_system().items()}
 
 
 def _country(code: str) -> str:

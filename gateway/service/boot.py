@@ -1,6 +1,7 @@
 """From the deployment file to a snapshot: packs, rules, keys, tables; and the same again on reload."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,14 +18,14 @@ from gateway.plugins.load import NO_PLUGINS, Plugins, load_plugins
 from gateway.policy.astray import astray
 from gateway.policy.load import Entry, LoadedRules, Progress, load_rules, quiet, reload
 from gateway.policy.packs import load_packs
+from gateway.policy.reach import stated
 from gateway.policy.snapshot import Secrets, Snapshot, Tenant
 from gateway.recipients import Decision
-from gateway.residency.evidence import Estimate
 from gateway.residency.locate import AddressTable
 from gateway.residency.recipients import decided
-from gateway.residency.snapshot import builtin
 from gateway.secret import Secret
 from gateway.service.deciding import decisions
+from gateway.service.geo import opened
 
 log = logging.getLogger("hushgate.rules")
 
@@ -50,7 +51,7 @@ class Loaded:
         return policy if listed == policy.subprocessors else structs.replace(policy, subprocessors=listed)
 
     def snapshot(self) -> Snapshot:
-        """Put it in force. Raises ConfigError for a keyring that cannot be used."""
+        """Put it in force. Raises ConfigError for a keyring, list or database that cannot be used."""
         ring = keys.load(self.config.keyring.encode())
         return Snapshot(
             tenants=[
@@ -59,9 +60,7 @@ class Loaded:
             ],
             packs=self.packs,
             upstreams=self.config.upstreams,
-            table=AddressTable(
-                [(n.cidr, n.country, n.operator) for n in self.config.networks], (Estimate(builtin),)
-            ),
+            table=table_of(self.config, self.packs),
             secrets=Secrets.of(ring),
             custom=self.plugins.custom,
             inbound=self.config.inbound,
@@ -121,3 +120,12 @@ def _rekeyed(config: Config) -> tuple[Config, tuple[Problem, ...]]:
 
 def _cache(config: Config) -> Path:
     return Path(config.caches) / "rules.cache"
+
+
+def table_of(config: Config, packs: Iterable[Pack]) -> AddressTable:
+    """What is known of addresses. Raises ConfigError for a list or database that cannot be used."""
+    known = opened(config.geo, clock.today())
+    for file in known.old(config.geo.warn):
+        log.warning("%s is %d days old; see hushgate geo", file.name, file.age)
+    networks = [(n.cidr, n.country, n.operator) for n in config.networks]
+    return AddressTable(networks, known.sources, stated(config.upstreams, packs))

@@ -91,7 +91,8 @@ async def _serve(loaded: Loaded, post: Post) -> None:
         metrics.add("hushgate_worker_restarts")
     worker, minting = _worker(config, post.listener, loaded.snapshot(), audit, registry, metrics)
     hours.prime()
-    if not all(on_loopback(upstream.url, upstream.connect) for upstream in config.upstreams):
+    outside = not all(on_loopback(upstream.url, upstream.connect) for upstream in config.upstreams)
+    if config.geo.snapshot and outside:
         builtin()
     _settle_memory()
     canary = Canary(lambda: worker.env, metrics, lambda: secrets.token_hex(4))

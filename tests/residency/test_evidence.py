@@ -18,6 +18,8 @@ ANYWHERE = "104.16.1.1"  # Cloudflare
 
 
 class Says:
+    until = date.max
+
     def __init__(self, evidence: Evidence, country: str = "", operator: str = "") -> None:
         self.evidence = evidence
         self._known = Known(country=country, operator=operator)

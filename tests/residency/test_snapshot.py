@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from gateway.errors import InternalError
 from gateway.residency.ranges import ranges
-from gateway.residency.snapshot import MAGIC, Source, builtin, dump, load
+from gateway.residency.snapshot import MAGIC, builtin, dump, load
+from gateway.residency.tables import Source
 
 SOURCE = Source(name="n", licence="CC0", attribution="a", dated=date(2026, 6, 1), rows=2, sha256=("00",))
 COUNTRIES = ranges({4: [(10, 20, "FR"), (30, 40, "DE")], 6: [(1 << 64, (2 << 64) - 1, "SE")]})
