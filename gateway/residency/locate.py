@@ -7,6 +7,7 @@ nowhere.
 """
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from types import MappingProxyType
@@ -21,9 +22,11 @@ from gateway.residency.addresses import Address, is_routable, parse
 from gateway.residency.evidence import NOTHING, Source, weighed
 from gateway.residency.law import FRAMEWORKS, WORDS, expand, inside
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Row = tuple[str, str, str]
 """CIDR block, country (a word of residency.law), operator (empty when not known)"""
+
+_BYTE: Final = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_DOTTED: Final = re.compile(rf"{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}/(3[0-2]|[12]?[0-9])").fullmatch
 
 NETWORK: Final = "network"
 DECLARED: Final = "declared"
@@ -49,9 +52,11 @@ class AddressTable:
         self._sources = tuple(sources)
         self.stated = stated
         problems: list[Problem] = []
-        blocks: dict[tuple[int, int], dict[int, list[Location]]] = {}
+        blocks: dict[tuple[int, int], dict[int, tuple[Location, ...]]] = {}
+        # A table has many rows and few places: each is kept once.
+        places: dict[tuple[str, str], tuple[Location]] = {}
         for line, (cidr, country, operator) in enumerate(networks, 1):
-            network = _network(cidr)
+            network = _block(cidr)
             if network is None:
                 problems.append(Problem("networks", line, 1, repr(cidr), "a CIDR block without host bits"))
             elif country.upper() not in WORDS:
@@ -59,10 +64,15 @@ class AddressTable:
                     Problem("networks", line, 1, repr(country), "an ISO 3166 country or region word")
                 )
             else:
-                shift = network.max_prefixlen - network.prefixlen
-                rows = blocks.setdefault((network.version, shift), {})
-                found = rows.setdefault(int(network.network_address) >> shift, [])
-                found.append(Location(country=country.upper(), operator=operator, evidence=NETWORK))
+                version, shift, prefix = network
+                place = places.get((country, operator))
+                if place is None:
+                    at = Location(country=country.upper(), operator=operator, evidence=NETWORK)
+                    place = places[country, operator] = (at,)
+                rows = blocks.get((version, shift))
+                if rows is None:
+                    rows = blocks[version, shift] = {}
+                rows[prefix] = (*rows[prefix], *place) if prefix in rows else place
         if problems:
             raise ConfigError(tuple(problems))
         # Smallest blocks first, per IP version: (bits to drop, rows by what is left).
@@ -93,7 +103,7 @@ class AddressTable:
         for shift, rows in self._blocks[address.version]:
             found = rows.get(number >> shift)
             if found is not None:
-                return tuple(found)
+                return found
         return ()
 
 
@@ -146,14 +156,22 @@ def _host(url: str) -> str:
         return ""
 
 
-def _network(cidr: str) -> Network | None:
+def _block(cidr: str) -> tuple[int, int, int] | None:
+    """IP version, bits to drop, and what is left of every address of a block; None for what is none."""
+    known = _DOTTED(cidr)
+    if known is not None:
+        a, b, c, d, length = map(int, known.groups())
+        number, shift = a << 24 | b << 16 | c << 8 | d, 32 - length
+        return None if number & ((1 << shift) - 1) else (4, shift, number >> shift)
     try:
         network = ipaddress.ip_network(cidr)
     except ValueError:
         return None
     # Such an address is looked up as IPv4, so the row would never be found.
-    hidden = network.version == 6 and network.network_address.ipv4_mapped is not None
-    return None if hidden else network
+    if network.version == 6 and network.network_address.ipv4_mapped is not None:
+        return None
+    shift = network.max_prefixlen - network.prefixlen
+    return network.version, shift, int(network.network_address) >> shift
 
 
 def _precise(row: Location, declared: Location) -> Location:
