@@ -102,6 +102,7 @@ upstreams:
     region: IE
     operator: Salesforce
     route: {prefix: /salesforce}
+networks: [{cidr: 203.0.113.0/24, country: IE, operator: Twilio}]
 certificates: {dir: certs}
 rules: rules
 plugins: [packs]
