@@ -26,7 +26,7 @@ from gateway.policy.taxonomy import CATEGORIES, USES
 from gateway.residency.law import WORDS
 from gateway.strict.reference import reference
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Raised when rule files come to be read differently without any change to schema, model or vocabulary."""
 
 KEPT: Final = 256
@@ -39,8 +39,8 @@ _FOOTER: Final = struct.Struct(">Q32s")
 class Line(Struct, gc=False):
     """What is known of one rule file without decoding its policy. `version` is the SHA-256 of its bytes.
 
-    `providers`, `operations` and `maskers` (of plugins) are those its rules name; `offset` and `size` say
-    where the policy is.
+    `providers`, `operations`, `maskers` (of plugins) and `recipients` (that the file itself does not
+    declare, in lower case) are those its rules name; `offset` and `size` say where the policy is.
     """
 
     file: str
@@ -50,6 +50,7 @@ class Line(Struct, gc=False):
     providers: tuple[str, ...]
     operations: tuple[str, ...]
     maskers: tuple[str, ...]
+    recipients: tuple[str, ...]
     offset: int
     size: int
 

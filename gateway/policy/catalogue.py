@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from gateway.model import Pack
+from gateway.residency.operators import operators
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,8 @@ class Catalogue:
 
     providers: frozenset[str]
     operations: tuple[str, ...]
+    recipients: frozenset[str]
+    """Names of those who may receive data, in lower case: providers, who runs their hosts, networks."""
     _matched: dict[str, bool] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -24,7 +27,10 @@ class Catalogue:
             for pack in every
             for operation in (*pack.operations, *pack.webhooks)
         )
-        return cls(frozenset(pack.provider for pack in every), names)
+        providers = frozenset(pack.provider for pack in every)
+        runners = {host.operator for pack in every for host in pack.hosts}
+        runners |= {operator.name for operator in operators().operators}
+        return cls(providers, names, frozenset(name.casefold() for name in providers | runners))
 
     def matches(self, glob: str) -> bool:
         """Whether an operation pattern matches any operation (remembered: thousands of rules share few)."""

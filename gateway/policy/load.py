@@ -21,7 +21,7 @@ from gateway.errors import ConfigError, Problem
 from gateway.model import Client, Pack, Policy
 from gateway.policy.cache import Cache, Line, Source, Writer, open_cache
 from gateway.policy.catalogue import Catalogue
-from gateway.policy.rulefile import maskers_of, mentions, read_rules
+from gateway.policy.rulefile import maskers_of, mentions, read_rules, strangers
 
 MANY: Final = 200
 """Files to parse from which on it is worth starting processes for it."""
@@ -237,6 +237,7 @@ class _Loading:
         line, catalogue = entry.line, self._catalogue
         named = catalogue is None or catalogue.providers.issuperset(line.providers)
         there = catalogue is None or all(map(catalogue.matches, line.operations))
+        there = there and (catalogue is None or catalogue.recipients.issuperset(line.recipients))
         if named and there and self._maskers.issuperset(line.maskers):
             return True
         result = parse_file(str(self._folder / line.file), catalogue, self._maskers)
@@ -278,6 +279,7 @@ def parse_file(path: str, catalogue: Catalogue | None = None, maskers: Collectio
         providers=providers,
         operations=operations,
         maskers=maskers_of(policy),
+        recipients=strangers(policy),
         offset=0,
         size=0,
     )

@@ -298,6 +298,11 @@ DOCUMENT: Final = Document(
 )
 
 Check = Callable[[Node, Report], None]
+_OPERATOR_NAMES: Final = (
+    "destinations[].operator",
+    "subprocessors[].operator",
+    "rules[].residency.operators[]",
+)
 
 
 def _named(file: str) -> Check:
@@ -324,8 +329,19 @@ def known_to(catalogue: Catalogue) -> Check:
             if not catalogue.matches(node.text):
                 near = nearest(node.text, catalogue.operations)
                 report.add(node, f"{node.text!r}, which matches no operation", "provider.operation", near)
+        _meet(root, report, catalogue)
 
     return check
+
+
+def _meet(root: Node, report: Report, catalogue: Catalogue) -> None:
+    """That each recipient a rule is for is known: of a misspelt one it would hold nothing back."""
+    own = {node.text.casefold() for node in scalars(root, _OPERATOR_NAMES)}
+    for node in scalars(root, _in_rules("recipients")):
+        if node.text.casefold() not in catalogue.recipients | own:
+            expected = "a provider, who runs one, or an operator that this file names"
+            near = nearest(node.text.casefold(), tuple(catalogue.recipients | own))
+            report.add(node, f"unknown recipient {node.text!r}", expected, near)
 
 
 def maskers_in(names: Collection[str]) -> Check:
@@ -368,6 +384,15 @@ def maskers_of(policy: Policy) -> tuple[str, ...]:
     masks = [view.hide_with for view in views] + [mask for view in views for mask in view.mask.values()]
     masks += [rule.operator for rule in policy.rules if rule.operator]
     return tuple(sorted({mask.op.removeprefix(PLUGIN) for mask in masks if mask.op.startswith(PLUGIN)}))
+
+
+def strangers(policy: Policy) -> tuple[str, ...]:
+    """The recipients that rules are narrowed to and the file does not declare, in lower case, sorted."""
+    named = {name.casefold() for rule in policy.rules for name in rule.scope.recipients}
+    own = {each.operator for each in policy.destinations}
+    own |= {each.operator for each in policy.subprocessors or ()}
+    own |= {name for rule in policy.rules if rule.residency for name in rule.residency.operators}
+    return tuple(sorted(named - {name.casefold() for name in own}))
 
 
 def _every(rules: tuple[Rule, ...], key: str) -> tuple[str, ...]:

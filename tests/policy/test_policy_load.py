@@ -156,6 +156,17 @@ def test_a_reload_keeps_what_was_in_force_for_a_bad_file(folder: Path, tmp_path:
     assert reload(new, folder, tmp_path / "cache").entries["bob.yaml"].policy().rules[0].id == "mended"
 
 
+def test_recipients_are_checked_even_when_cached(folder: Path, tmp_path: Path) -> None:
+    file = folder / "ann.yaml"
+    file.write_text(
+        file.read_text().replace("access: {providers: [acme]}", "only: [user.name], recipients: nobody")
+    )
+    for _ in range(2):
+        assert "ann.yaml" in load_rules(folder, tmp_path / "cache").entries
+        loaded = load_rules(folder, tmp_path / "cache", packs=[])
+        assert "unknown recipient 'nobody'" in {p.found for p in loaded.problems}
+
+
 def test_names_are_checked_against_the_packs_even_when_cached(folder: Path, tmp_path: Path) -> None:
     load_rules(folder, tmp_path / "cache")
     loaded = load_rules(folder, tmp_path / "cache", packs=[])

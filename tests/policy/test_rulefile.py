@@ -12,7 +12,7 @@ from gateway.masking.table import OPERATORS
 from gateway.model import Contact, Host, Mask, Operation, Pack, Policy, Residency, Rule, Scope
 from gateway.policy.catalogue import Catalogue
 from gateway.policy.operators import WORDS
-from gateway.policy.rulefile import maskers_of, mentions, read_rules
+from gateway.policy.rulefile import maskers_of, mentions, read_rules, strangers
 from gateway.policy.taxonomy import CATEGORIES, USES
 
 VECTORS = Path(__file__).parents[1] / "vectors/rules"
@@ -130,6 +130,33 @@ PACKS = [
     )
     for name in ("google-analytics", "google-speech")
 ]
+
+
+RECIPIENT = """tenant: qomon-fr
+instruction: {by: a, ref: b, date: 2026-01-01}
+clients: [{id: a, mtls: {san: a.example}, role: r, purposes: [marketing]}]
+views: {r: {show: [user]}}
+rules:
+  - {id: carrier, only: [user.name], recipients: [SOMEBODY]}
+  - {id: home, residency: {data: user, regions: [FR], operators: [Postal]}}
+"""
+
+
+@pytest.mark.parametrize("known", ["google-speech", "Google-Speech", "ovh", "Scaleway", "postal"])
+def test_a_recipient_is_a_provider_an_operator_or_named_in_the_file(known: str) -> None:
+    catalogue = Catalogue.of(PACKS)
+    made = policy(RECIPIENT.replace("SOMEBODY", known), catalogue=catalogue)
+    assert strangers(made) == (() if known == "postal" else (known.casefold(),))
+    assert catalogue.recipients.issuperset(strangers(made))
+
+
+def test_a_recipient_nobody_knows_is_refused() -> None:
+    catalogue = Catalogue.of(PACKS)
+    text = RECIPIENT.replace("SOMEBODY", "scalewaay")
+    (found,) = told(text, catalogue=catalogue)
+    assert found.startswith("6:51: found unknown recipient 'scalewaay', expected a provider,"), found
+    assert "scaleway" in found.partition("expected")[2]
+    assert strangers(policy(text)) == ("scalewaay",)
 
 
 def test_names_are_checked_against_packs_when_there_are_some() -> None:
