@@ -23,7 +23,7 @@ run: setup  ## sandbox, gateway, real SDKs: a tour, then serving until Ctrl-C (O
 	@exec $(BIN)/hushgate demo $(if $(filter-out 0,$(ONCE)),--once)
 
 test: setup  ## the test suite (ARGS='-k name' narrows it)
-	@exec $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@exec $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup  ## ruff, mypy --strict, the import rule
 	@$(BIN)/ruff check .

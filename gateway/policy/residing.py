@@ -86,7 +86,10 @@ def _by_content(rule: Rule, operation: Operation) -> bool:
 
     What the messages of a WebSocket hold is not known when the connection is made.
     """
-    return operation.websocket is None and (rule.on_refusal == "strip" or rule.scope.direction == "request")
+    if operation.websocket is not None or rule.mode == "shadow":
+        # A rule that only watches has no body read for it: what could not be read would be refused.
+        return False
+    return rule.on_refusal == "strip" or rule.scope.direction == "request"
 
 
 def _check(rule: Rule, operation: Operation) -> ResidencyCheck | None:
