@@ -37,10 +37,12 @@ class Wire(Protocol):
 
 
 class Udp:
-    """Loopback."""
+    """Loopback, from any port or one's own."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, own: int = 0) -> None:
         self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._sock.bind(("127.0.0.1", own))
+        self.own = int(self._sock.getsockname()[1])
         self._sock.connect(("127.0.0.1", port))
 
     def send(self, data: bytes) -> None:

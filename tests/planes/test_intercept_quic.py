@@ -147,6 +147,15 @@ def test_requests_that_are_taken_back_end_the_connection(proxy: Proxy) -> None:
     assert "malformed_request" in {r.reason for r in proxy.records()[before:]}
 
 
+def test_a_port_whose_connection_has_ended_is_served_again(proxy: Proxy) -> None:
+    own = 0
+    for _ in range(3):
+        wire = Udp(proxy.port, own)
+        own = wire.own
+        with Client(wire, HOST, authority().cert_pem.bytes()) as made:
+            assert masked(made.ask(fields(proxy)))
+
+
 def test_another_name_has_no_certificate(proxy: Proxy, upstream: Upstream) -> None:
     """In mode `reverse` who it is for is fixed, and so is the name that is shown."""
     with client(proxy, "other.example") as made:

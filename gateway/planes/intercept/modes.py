@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Final
 
-import mitmproxy_rs.udp
 from mitmproxy import platform
 from mitmproxy.connection import Client
 from mitmproxy.proxy import commands, layer
@@ -13,6 +12,7 @@ from mitmproxy.proxy.layers.modes import Socks5Proxy
 from mitmproxy.proxy.mode_servers import ServerInstance
 from mitmproxy.proxy.mode_specs import ProxyMode
 
+from gateway.planes.intercept.datagrams import Datagrams
 from gateway.planes.intercept.handler import Handler
 from gateway.planes.intercept.session import Session
 
@@ -154,13 +154,13 @@ class Transparent(Mode):
 class Reverse(Mode):
     """Every request is for one host, whatever it says: mode reverse:URL."""
 
-    _udp: Any = None
+    _udp: Datagrams | None = None
 
     async def listen(self, host: str, port: int, servers: list[asyncio.Server]) -> int:
         """Listen, for QUIC too where it is taken; returns the port."""
         port = await super().listen(host, port, servers)
         if self._plane.interception.quic == "intercept":
-            self._udp = await mitmproxy_rs.udp.start_udp_server(host, port, self.take)
+            self._udp = await Datagrams.listen(host, port, self.take)
         return port
 
     def socket_under(self, writer: Any) -> Any:
