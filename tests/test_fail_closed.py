@@ -9,20 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults import (
-    COMMAND_ROWS,
-    PACK_WITH_HEADERS,
-    READ,
-    ROWS,
-    SECRET,
-    Fault,
-    Install,
-    Row,
-    Said,
-    reply,
-    run,
-    talk,
-)
+from tests.faultrows import COMMAND_ROWS, ROWS
+from tests.faults import Fault, Install, Row, Said, run, talk
+from tests.faulttraffic import PACK_WITH_HEADERS, READ, SECRET, reply
 from tests.plane import Gate, Upstream
 
 

@@ -10,22 +10,8 @@ import tests.plane
 from gateway.audit.record import Record
 from gateway.contacts.model import Standing
 from gateway.errors import StoreError
-from tests.faults import (
-    DELETE,
-    MAIL,
-    MEDIA,
-    READ,
-    SECRET,
-    SMS,
-    UPSTREAMS,
-    Fault,
-    Row,
-    Said,
-    problem_of,
-    reply,
-    run,
-    talk,
-)
+from tests.faults import Fault, Row, Said, problem_of, run, talk
+from tests.faulttraffic import DELETE, MAIL, MEDIA, READ, SECRET, SMS, UPSTREAMS, reply
 from tests.plane import TIMEOUTS, Gate, Upstream
 
 

@@ -10,21 +10,9 @@ from gateway.errors import PayloadError
 from gateway.exchange.facts import Facts
 from gateway.exchange.streaming import Passage
 from gateway.planes.reverse.flow import Flow
-from tests.faults import (
-    COMMAND_ROWS,
-    EXPORT,
-    PACK_WITH_HEADERS,
-    ROWS,
-    SECRET,
-    Fault,
-    Row,
-    Said,
-    breaking,
-    problem_of,
-    reply,
-    run,
-    talk,
-)
+from tests.faultrows import COMMAND_ROWS, ROWS
+from tests.faults import Fault, Row, Said, breaking, problem_of, run, talk
+from tests.faulttraffic import EXPORT, PACK_WITH_HEADERS, SECRET, reply
 from tests.plane import Gate, Upstream
 
 STREAM_ROWS = [

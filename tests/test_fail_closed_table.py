@@ -9,7 +9,8 @@ from gateway.codecs.table import CODECS
 from gateway.contacts.model import Registry
 from gateway.exchange.commands import Command
 from gateway.masking import table as masking
-from tests.faults import BODIES, CODEC_ROWS, COMMAND_ROWS, OPERATOR_ROWS
+from tests.faultrows import CODEC_ROWS, COMMAND_ROWS, OPERATOR_ROWS
+from tests.faulttraffic import BODIES
 
 # ---- the table is complete --------------------------------------------------------------------------------
 

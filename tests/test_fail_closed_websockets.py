@@ -13,7 +13,9 @@ from gateway.exchange.talking import Gathered, OneWay, Receives, Sends
 from gateway.planes.driver import LaneDriver
 from gateway.websocket.deflate import Deflater, Inflater
 from gateway.websocket.frames import FrameReader
-from tests.faults import COMMAND_ROWS, SECRET, UPSTREAMS, Fault, Install, Said, breaking
+from tests.faultrows import COMMAND_ROWS
+from tests.faults import Fault, Install, Said, breaking
+from tests.faulttraffic import SECRET, UPSTREAMS
 from tests.planes.talking import House, houses
 from tests.wspeers import masked, said, told
 from tests.wspeers import switching as agreeing

@@ -6,6 +6,7 @@ mitmproxy is imported here, when such a worker starts, and nowhere else: everyth
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.audit.record import Log
 from gateway.ca import authority
@@ -16,6 +17,9 @@ from gateway.errors import ConfigError, Problem
 from gateway.metrics import Metrics
 from gateway.planes.reverse.worker import Worker
 from gateway.policy.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from OpenSSL import SSL
 
 
 class Minting:
@@ -77,10 +81,25 @@ def _nothing(connection: object, offered: object) -> bytes:
     return b""
 
 
+def sessions(listener: Listener) -> "SSL.Context | None":
+    """What a listener's workers are to share, made before the first of them; None on another plane."""
+    if listener.plane != "intercept":
+        return None
+    from gateway.tlsserver import context
+
+    return context(listener.tls)
+
+
 def interceptor(
-    config: Config, listener: Listener, snapshot: Snapshot, log: Log, registry: Registry, metrics: Metrics
+    config: Config,
+    listener: Listener,
+    snapshot: Snapshot,
+    log: Log,
+    registry: Registry,
+    metrics: Metrics,
+    shared: "SSL.Context | None",
 ) -> tuple[Worker, Minting]:
-    """A worker of that plane, and what mints for it. Raises ConfigError."""
+    """A worker of that plane, and what mints for it. `shared`: of `sessions`. Raises ConfigError."""
     from gateway.planes.intercept.plane import Interceptor
     from gateway.planes.intercept.tls import Contexts
 
@@ -88,6 +107,6 @@ def interceptor(
     if config.certificates is None or listener.interception is None:
         raise ConfigError(())
     minting = Minting(config.certificates)
-    contexts = Contexts(minting.leaf, listener.tls)
+    contexts = Contexts(minting.leaf, listener.tls, shared)
     plane = Interceptor(config, snapshot, log, registry, metrics, listener.interception, contexts)
     return plane, minting

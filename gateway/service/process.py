@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -33,6 +34,9 @@ from gateway.service.registry import open_registry
 from gateway.service.signals import unblock
 from gateway.service.slot import Slot
 
+if TYPE_CHECKING:
+    from OpenSSL import SSL
+
 log = logging.getLogger("hushgate.worker")
 
 BEAT = 0.25
@@ -41,12 +45,18 @@ BEAT = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A worker's place: which listener on which port, its number among all workers, its shared page."""
+    """A worker's place: which listener on which port, its number among all workers, its shared page.
+
+    `tls` and `sessions` (plane `intercept`) were made before the fork: all workers of a listener have the key
+    of session tickets from there, and resume each other's sessions.
+    """
 
     listener: Listener
     port: int
     number: int
     slot: Slot
+    tls: ssl.SSLContext | None = None
+    sessions: "SSL.Context | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +99,7 @@ async def _serve(loaded: Loaded, post: Post) -> None:
     if before:
         metrics.unpack(before)
         metrics.add("hushgate_worker_restarts")
-    worker, minting = _worker(config, post.listener, loaded.snapshot(), audit, registry, metrics)
+    worker, minting = _worker(config, post, loaded.snapshot(), audit, registry, metrics)
     hours.prime()
     outside = not all(on_loopback(upstream.url, upstream.connect) for upstream in config.upstreams)
     if config.geo.snapshot and outside:
@@ -103,7 +113,7 @@ async def _serve(loaded: Loaded, post: Post) -> None:
     if config.canary is not None:
         tasks.append(asyncio.ensure_future(canary.run(config.canary)))
     try:
-        await worker.listen(post.listener.bind.host, post.port, context_of(post.listener.tls))
+        await worker.listen(post.listener.bind.host, post.port, post.tls)
         await worker.run(stop)
     finally:
         for task in tasks:
@@ -115,10 +125,10 @@ async def _serve(loaded: Loaded, post: Post) -> None:
 
 
 def _worker(
-    config: Config, listener: Listener, snapshot: Snapshot, log: Log, registry: Registry, metrics: Metrics
+    config: Config, post: Post, snapshot: Snapshot, log: Log, registry: Registry, metrics: Metrics
 ) -> tuple[Worker, Minting | None]:
-    if listener.plane == "intercept":
-        return interceptor(config, listener, snapshot, log, registry, metrics)
+    if post.listener.plane == "intercept":
+        return interceptor(config, post.listener, snapshot, log, registry, metrics, post.sessions)
     return Worker(config, snapshot, log, registry, metrics), None
 
 

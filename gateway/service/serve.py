@@ -131,8 +131,9 @@ def _workers(held: _Held, reserved: dict[str, socket.socket]) -> list[Child]:
     children: list[Child] = []
     for listener in held.loaded.config.listeners:
         port = reserved[listener.name].getsockname()[1]
+        shared = context_of(listener.tls), interception.sessions(listener)
         for _ in range(listener.workers or os.cpu_count() or 1):
-            post = Post(listener, port, len(children), Slot())
+            post = Post(listener, port, len(children), Slot(), *shared)
             children.append(
                 Child(f"worker {post.number}", partial(lambda post: work(held.loaded, post), post), post.slot)
             )

@@ -1,6 +1,7 @@
 """A gateway between an application and a provider that speak WebSocket, on every plane that carries it."""
 
 import importlib.util
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -14,6 +15,14 @@ from tests.world import KEYS
 from tests.wspeers import KEY, LIVE, Provider, Wire, asking, dialled, switching
 
 PLANES = ("reverse", "intercept")
+ANA = {
+    "event": "seen",
+    "name": {"first": "Ana"},
+    "email": "ana@example.com",
+    "phone": "+33639980001",
+    "n": 1.5,
+}
+MASKED = {**ANA, "email": "[redacted]", "phone": "**********01", "n": None}
 
 
 class House:
@@ -94,3 +103,20 @@ def houses(plane: str, **options: Any) -> Iterator[House]:
     """For a fixture."""
     with House(plane, **options) as made:
         yield made
+
+
+def heard(wire: Wire) -> Any:
+    """The next message, which is JSON."""
+    frame = wire.frame()
+    assert frame.first == 0x81, frame
+    return json.loads(frame.payload)
+
+
+def ended(app: Wire, provider: Wire, code: int) -> None:
+    """Both sides were told why, and both connections have ended."""
+    for wire, by_client in ((app, False), (provider, True)):
+        frame = wire.frame()
+        while frame.first != 0x88:
+            frame = wire.frame()
+        assert (frame.code, frame.masked) == (code, by_client)
+        assert wire.rest() == b""

@@ -11,7 +11,7 @@ from h2.settings import SettingCodes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.planes.talking import PLANES, House, houses
+from tests.planes.talking import PLANES, House, ended, houses
 from tests.websocket.test_ws_frames import INVALID, VALID
 from tests.wspeers import ACCEPT, KEY, Wire, said, switching, told, wrote
 
@@ -27,16 +27,6 @@ def standing(request: pytest.FixtureRequest) -> Iterator[House]:
 def house(standing: House) -> Iterator[House]:
     yield standing
     standing.tidy()
-
-
-def ended(app: Wire, provider: Wire, code: int) -> None:
-    """Both sides were told why, and both connections have ended."""
-    for wire, by_client in ((app, False), (provider, True)):
-        frame = wire.frame()
-        while frame.first != 0x88:
-            frame = wire.frame()
-        assert (frame.code, frame.masked) == (code, by_client)
-        assert wire.rest() == b""
 
 
 def closed(app: Wire, provider: Wire) -> None:

@@ -12,7 +12,6 @@ from mitmproxy.proxy.layers.modes import Socks5AuthData
 from mitmproxy.proxy.layers.quic import QuicTlsData
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import TlsData
-from OpenSSL import SSL
 
 from gateway.errors import HushgateError, PayloadError
 from gateway.planes.intercept.layers import CORE, INSIDE, RELAYED, UNDECIDED, Closed, choose, closed
@@ -95,9 +94,8 @@ class Addon:
             return
         if context is None:
             return
-        made = SSL.Connection(context)
+        made = plane.contexts.connection(context)
         made.set_app_data((b"http/1.1",) if session.explicit else None)
-        made.set_accept_state()
         start.ssl_conn = made
 
     async def quic_start_client(self, start: QuicTlsData) -> None:

@@ -7,10 +7,12 @@ from typing import Final, Protocol, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from mitmproxy.proxy.layers.quic import QuicTlsSettings
 from OpenSSL import SSL
 
+from gateway import tlsserver
 from gateway.deployment import Tls
 
 CAPACITY: Final = 1000
@@ -38,18 +40,22 @@ Raises HushgateError."""
 
 
 class Contexts:
-    """Server contexts by host name. `client_ca`: ask for a certificate, and verify it when there is one."""
+    """Server contexts by host name. `client_ca`: ask for a certificate, and verify it when there is one.
 
-    def __init__(self, mint: Mint, tls: Tls | None) -> None:
+    `sessions`: the context that is made once for all processes of a listener (gateway.tlsserver).
+    """
+
+    def __init__(self, mint: Mint, tls: Tls | None, sessions: SSL.Context | None = None) -> None:
         self._mint = mint
-        self._client_ca = tls.client_ca if tls else None
-        self._own = self._made(_Files(tls)) if tls else None
+        self._tls = tls
+        self._sessions = sessions or tlsserver.context(tls)
+        self._own = self._made(_Files(tls), "") if tls else None
         self._kept: OrderedDict[str, tuple[Leaf, SSL.Context]] = OrderedDict()
 
     @property
     def asks(self) -> bool:
         """Whether applications may say who they are by a certificate."""
-        return self._client_ca is not None
+        return self._tls is not None and self._tls.client_ca is not None
 
     def own(self) -> SSL.Context | None:
         """What the listener itself shows, to applications that speak TLS to the proxy."""
@@ -62,7 +68,7 @@ class Contexts:
         if kept is not None and kept[0] is leaf:
             self._kept.move_to_end(host)
             return kept[1]
-        made = self._made(leaf)
+        made = self._made(leaf, host)
         self._kept[host] = leaf, made
         if len(self._kept) > CAPACITY:
             self._kept.popitem(last=False)
@@ -75,21 +81,19 @@ class Contexts:
         key = load_pem_private_key(leaf.key_pem, None)
         return QuicTlsSettings(["h3"], first, rest, cast("EllipticCurvePrivateKey", key))
 
-    def _made(self, leaf: Leaf) -> SSL.Context:
-        context = SSL.Context(SSL.TLS_SERVER_METHOD)
-        context.set_min_proto_version(SSL.TLS1_2_VERSION)
-        context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+    def connection(self, shown: SSL.Context) -> SSL.Connection:
+        """The server's end of a connection."""
+        return tlsserver.connection(self._sessions, shown)
+
+    def _made(self, leaf: Leaf, host: str) -> SSL.Context:
+        context = tlsserver.context(self._tls)
         first, *rest = x509.load_pem_x509_certificates(leaf.chain_pem)
         context.use_certificate(first)
         for certificate in rest:
             context.add_extra_chain_cert(certificate)
         context.use_privatekey(load_pem_private_key(leaf.key_pem, None))
         context.set_alpn_select_callback(_chosen)
-        context.set_session_cache_mode(SSL.SESS_CACHE_SERVER)
-        context.set_session_id(b"hushgate")
-        if self._client_ca:
-            context.load_verify_locations(self._client_ca)
-            context.set_verify(SSL.VERIFY_PEER, None)
+        tlsserver.bind(context, host, b"".join(each.fingerprint(SHA256()) for each in rest))
         return context
 
 
