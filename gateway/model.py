@@ -1,5 +1,4 @@
-"""The vocabulary of design.md section 2 as frozen values. Imports nothing of the house but datamodel, hooks,
-listlimit, parent, recipients and transfers.
+"""The vocabulary of design.md section 2 as frozen values. Imports only modules of such values.
 
 Everything here is a value that can be packed with msgspec.msgpack (the parsed-form cache relies on it).
 """
@@ -23,7 +22,7 @@ from gateway.hooks import Effect, Hook, OptOut
 from gateway.listlimit import ListLimit
 from gateway.parent import Parent
 from gateway.recipients import Destination, Subprocessor
-from gateway.transfers import Confirmed
+from gateway.transfers import Confirmation, Confirmed
 from gateway.transfers import LawOf as LawOf
 from gateway.transfers import Residency as Residency
 
@@ -128,7 +127,6 @@ class Operation(Struct):
     request: DataMap = DataMap()
     response: DataMap = DataMap()
     composite: Composite | None = None
-    """It holds other calls, each of which is decided as a request of its own."""
     websocket: WebSocket | None = None
     learns: tuple[Effect, ...] = ()
     hook: Hook | None = None
@@ -333,6 +331,8 @@ class Policy(Struct):
     """Hosts of its own that providers may be told to send to."""
     subprocessors: tuple[Subprocessor, ...] | None = None
     """Who may be given its data; None: it keeps no such list, and residency rules alone decide."""
+    confirmations: tuple[Confirmation, ...] = ()
+    """What was said of its infringing rules since, in order."""
 
 
 # ---- deployment -----------------------------------------------------------------------------------------

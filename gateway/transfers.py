@@ -37,6 +37,22 @@ class Confirmed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     date: str
 
 
+class Confirmation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What somebody said of an infringing rule outside the rule file, on a date (ISO 8601).
+
+    `text` and `basis` are SHA-256 (hex) of the rule as it was, and of what of it was void: it is about these.
+    """
+
+    tenant: str
+    rule: str
+    word: Literal["confirm", "withdraw"]
+    by: str
+    date: str
+    text: str
+    basis: str
+    reason: str = ""
+
+
 class Residency(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where personal data may go: regions (ISO 3166 codes, EEA, EU), operators, adequate countries too.
 

@@ -6,7 +6,17 @@ from typing import Literal, Protocol
 import msgspec
 
 Phase = Literal[
-    "read", "intent", "stream", "message", "outcome", "refusal", "entry", "start", "stop", "recovered"
+    "read",
+    "intent",
+    "stream",
+    "message",
+    "outcome",
+    "refusal",
+    "entry",
+    "step",
+    "start",
+    "stop",
+    "recovered",
 ]
 
 
@@ -19,7 +29,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     passed on in pieces has a stream before its first byte and an outcome at its end, with all counts. A
     WebSocket has an intent, a stream, a message for those messages that came together and hold something, and
     an outcome with all counts but subjects: `sent` and `received` messages, `close` the code it ended with.
-    What traffic adds to the contact registry has an entry (`note` says which act, and where).
+    What traffic adds to the contact registry has an entry (`note` says which act, and where). A step says
+    what becomes of an instruction (`rules`) or a sub-processor (`operator`): `reason` is a word, `note` why.
 
     Times: `at` seconds since the epoch; `added_us` microseconds the gateway itself spent, `total_us` with
     the upstream. Sizes are body bytes. `seen`/`masked` count values by data category, `paths` masked ones by

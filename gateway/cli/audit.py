@@ -138,6 +138,9 @@ def one_line(line: Line) -> str:
     words = [time_text, record.phase]
     if record.phase in ("start", "stop", "recovered"):
         return " ".join([*words, record.note]).rstrip()
+    if record.phase == "step":
+        about = ",".join(record.rules) or record.operator
+        return " ".join([*words, record.reason, f"{record.tenant}/{about}", record.note])
     words += [record.effect, str(record.status or "-"), f"{record.tenant}/{record.client}", record.method]
     words.append(record.operation)
     facts = {

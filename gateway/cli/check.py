@@ -5,6 +5,7 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,6 +14,9 @@ from gateway.cli import exits
 from gateway.cli.progress import Progress
 from gateway.cli.verbs import VERBS, Subparsers
 from gateway.errors import Problem
+
+if TYPE_CHECKING:  # heavy, and not needed for --help
+    from gateway.transfers import Confirmation
 
 DESCRIPTION = """\
 Reads a deployment file with the rules and packs it names, or a folder of rule files, or one rule file, and
@@ -66,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     if not problems:
         folder = args.rules or rules or rules_of(args.path)
         today = datetime.fromtimestamp(clock.now(), UTC).date()
-        problems, soon = instructions(folder, today, args.within)
+        problems, soon = instructions(folder, today, args.within, _confirmations(config))
     sys.stderr.write("".join(f"soon: {problem}\n" for problem in soon))
     problems += addresses
     print(as_json(problems) if args.json else as_text(problems), end="")
@@ -92,6 +96,14 @@ def as_text(problems: list[Problem]) -> str:
 def as_json(problems: list[Problem]) -> str:
     """`{"ok": bool, "problems": [{"file", "line", "column", "found", "expected", "nearest"}]}`."""
     return json.dumps({"ok": not problems, "problems": msgspec.to_builtins(problems)}) + "\n"
+
+
+def _confirmations(config: Path | None) -> "tuple[Confirmation, ...]":
+    """What was said of infringing rules beside the registry of a deployment."""
+    from gateway.config import load_config
+    from gateway.service.deciding import told
+
+    return told(load_config(config, None)).confirmations if config else ()
 
 
 def _addresses(config: Path) -> tuple[Problem, ...]:

@@ -27,7 +27,7 @@ nothing of a person. `show` prints the transfers, or the record of processing (G
   hushgate register --quarantine
   hushgate register object --tenant acme --operator OVH --by dpo@acme.example --reason "no audit report"
 
-A decision is put on record at once, and in force when the gateway reloads (SIGHUP) or starts."""
+A decision is put on record at once, and in force in every worker within a second."""
 ACTIONS: Final = ("show", "differences", "rebuild", "approve", "object")
 
 
@@ -160,5 +160,5 @@ def _decide(loaded: "Loaded", args: argparse.Namespace) -> int:
         reason=args.reason,
     )
     decide(loaded.config, decision, clock.now())
-    print(f"{args.action}: {args.operator} for {args.tenant}; in force when the gateway reloads")
+    print(f"{args.action}: {args.operator} for {args.tenant}; in force within a second")
     return exits.OK

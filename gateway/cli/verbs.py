@@ -50,6 +50,7 @@ VERBS: Final = {
     "oneclick": Entry("oneclick", "mint a link of one click (RFC 8058) for one person"),
     "audit": Entry("audit", "verify or follow the access log"),
     "register": Entry("register", "which data went to whom, and where: the record of processing"),
+    "rules": Entry("rules", "instructions the law speaks against: suspended, confirmed, withdrawn"),
     "residency": Entry("residency", "what a change of rules or of law would break"),
     "drift": Entry("drift", "personal data at paths that no data map names"),
     "demo": Entry("demo", "sandbox APIs behind a gateway, and a tour of what it does"),

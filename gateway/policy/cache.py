@@ -26,7 +26,7 @@ from gateway.policy.taxonomy import CATEGORIES, USES
 from gateway.residency.law import WORDS
 from gateway.strict.reference import reference
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Raised when rule files come to be read differently without any change to schema, model or vocabulary."""
 
 KEPT: Final = 256
@@ -40,7 +40,8 @@ class Line(Struct, gc=False):
     """What is known of one rule file without decoding its policy. `version` is the SHA-256 of its bytes.
 
     `providers`, `operations`, `maskers` (of plugins) and `recipients` (that the file itself does not
-    declare, in lower case) are those its rules name; `offset` and `size` say where the policy is.
+    declare, in lower case) are those its rules name; `accountable`: how it stands depends on the day
+    (policy.steps); `offset` and `size` say where the policy is.
     """
 
     file: str
@@ -51,6 +52,7 @@ class Line(Struct, gc=False):
     operations: tuple[str, ...]
     maskers: tuple[str, ...]
     recipients: tuple[str, ...]
+    accountable: bool
     offset: int
     size: int
 

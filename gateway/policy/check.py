@@ -3,6 +3,8 @@
 from datetime import date
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from gateway.config import builtin_packs, load_config
 from gateway.errors import ConfigError, Problem
 from gateway.model import Pack
@@ -12,6 +14,7 @@ from gateway.policy.infringing import infringing
 from gateway.policy.load import Parsed, Progress, load_rules, parse_file, quiet
 from gateway.policy.packs import load_packs
 from gateway.policy.rulefile import read_rules
+from gateway.transfers import Confirmation
 from gateway.webhooks.route import Route
 
 
@@ -53,9 +56,11 @@ def rules_of(config: Path) -> Path:
     return Path(load_config(config, None).rules)
 
 
-def instructions(rules: Path, on: date, within: int) -> tuple[list[Problem], list[Problem]]:
+def instructions(
+    rules: Path, on: date, within: int, since: tuple[Confirmation, ...] = ()
+) -> tuple[list[Problem], list[Problem]]:
     """Infringing instructions of rule files that can be read: those that are void on a day, and those that
-    will be within so many days."""
+    will be within so many days. `since`: what was said of them outside of the files."""
     now: list[Problem] = []
     soon: list[Problem] = []
     for file in sorted(rules.glob("*.yaml")) if rules.is_dir() else [rules]:
@@ -63,8 +68,10 @@ def instructions(rules: Path, on: date, within: int) -> tuple[list[Problem], lis
             policy = read_rules(file.read_bytes(), str(file))
         except (OSError, ConfigError):
             continue
+        said = tuple(each for each in since if each.tenant == policy.tenant)
+        policy = replace(policy, confirmations=said)
         for each in infringing(policy, on, within):
-            expected = "a basis that is in force, or 'confirmed' with a reason"
+            expected = "a basis that is in force, or a confirmation with a reason"
             found = f"rule {each.rule!r}: {each.found}"
             (soon if each.ending else now).append(Problem(str(file), each.line, 1, found, expected))
     return now, soon

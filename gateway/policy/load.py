@@ -21,6 +21,7 @@ from gateway.errors import ConfigError, Problem
 from gateway.model import Client, Pack, Policy
 from gateway.policy.cache import Cache, Line, Source, Writer, open_cache
 from gateway.policy.catalogue import Catalogue
+from gateway.policy.infringing import accountable
 from gateway.policy.rulefile import maskers_of, mentions, read_rules, strangers
 
 MANY: Final = 200
@@ -280,6 +281,7 @@ def parse_file(path: str, catalogue: Catalogue | None = None, maskers: Collectio
         operations=operations,
         maskers=maskers_of(policy),
         recipients=strangers(policy),
+        accountable=accountable(policy),
         offset=0,
         size=0,
     )

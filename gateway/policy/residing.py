@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from gateway.model import Operation, Policy, Rule, overlaps
+from gateway.policy.infringing import confirmed
 from gateway.policy.matchers import Situation, categories, obstacle, sent
 from gateway.residency.bases import Under
 from gateway.residency.callers import CallerCheck, Callers
@@ -75,7 +76,7 @@ def _gate(
     *,
     agreed: bool = False,
 ) -> Gate:
-    checks = tuple(check for rule in rules if (check := _check(rule, it.operation)))
+    checks = tuple(check for rule in rules if (check := _check(rule, it.operation, policy, it.today)))
     listed = usable(policy.subprocessors, it.purposes, it.today)
     under = Under(policy.law, policy.consents, it.provider)
     return Gate(checks, table, it.upstream, it.today, listed, void, under, agreed=agreed)
@@ -92,7 +93,7 @@ def _by_content(rule: Rule, operation: Operation) -> bool:
     return rule.on_refusal == "strip" or rule.scope.direction == "request"
 
 
-def _check(rule: Rule, operation: Operation) -> ResidencyCheck | None:
+def _check(rule: Rule, operation: Operation, policy: Policy, today: date) -> ResidencyCheck | None:
     residency = rule.residency
     if residency is None or not (residency.regions or residency.adequacy or _more(rule)):
         return None
@@ -101,7 +102,8 @@ def _check(rule: Rule, operation: Operation) -> ResidencyCheck | None:
     data = tuple(sorted(c for c in touched if _about(rule, c)))
     if rule.scope.data and not data and not content:
         return None
-    return ResidencyCheck(rule.id, rule.mode, residency, data, rule.confirmed is not None)
+    carried_out = confirmed(rule, policy, today) is not None
+    return ResidencyCheck(rule.id, rule.mode, residency, data, carried_out)
 
 
 def _more(rule: Rule) -> bool:

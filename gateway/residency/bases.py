@@ -95,9 +95,14 @@ def ends(basis: Basis, under: Under, on: date) -> date | None:
     return min((day for day in known if day > on), default=None)
 
 
-def _adequate(basis: Basis, under: Under, on: date) -> str:
+def inadequate(basis: Basis, under: Under, on: date) -> tuple[str, ...]:
+    """The countries a basis names that are not adequate on a day."""
     adequate = expand((), True, on, under.law)
-    bad = [word for word in basis.countries if not inside(word, adequate, on)]
+    return tuple(word for word in basis.countries if not inside(word, adequate, on))
+
+
+def _adequate(basis: Basis, under: Under, on: date) -> str:
+    bad = inadequate(basis, under, on)
     return f"is void: {', '.join(bad)} not adequate under the law ({under.law}) on {on}" if bad else ""
 
 

@@ -20,11 +20,10 @@ from gateway.policy.load import Entry, LoadedRules, Progress, load_rules, quiet,
 from gateway.policy.packs import load_packs
 from gateway.policy.reach import stated
 from gateway.policy.snapshot import Secrets, Snapshot, Tenant
-from gateway.recipients import Decision
 from gateway.residency.locate import AddressTable
 from gateway.residency.recipients import decided
 from gateway.secret import Secret
-from gateway.service.deciding import decisions
+from gateway.service.deciding import UNTOLD, Told, told
 from gateway.service.geo import opened
 
 log = logging.getLogger("hushgate.rules")
@@ -38,17 +37,20 @@ class Loaded:
     packs: tuple[Pack, ...]
     rules: LoadedRules
     plugins: Plugins = NO_PLUGINS
-    decisions: tuple[Decision, ...] = ()
+    told: Told = UNTOLD
 
     def policies(self) -> dict[str, Policy]:
         """Every tenant's, by name."""
         return {entry.tenant: self.policy(entry) for entry in self.rules.tenants()}
 
     def policy(self, entry: Entry) -> Policy:
-        """A tenant's policy with what was decided about its sub-processors since."""
+        """A tenant's policy with what was decided about its sub-processors and rules since."""
         policy = entry.policy()
-        listed = decided(policy.subprocessors, policy.tenant, self.decisions)
-        return policy if listed == policy.subprocessors else structs.replace(policy, subprocessors=listed)
+        listed = decided(policy.subprocessors, policy.tenant, self.told.decisions)
+        said = tuple(each for each in self.told.confirmations if each.tenant == policy.tenant)
+        if listed == policy.subprocessors and not said:
+            return policy
+        return structs.replace(policy, subprocessors=listed, confirmations=said)
 
     def snapshot(self) -> Snapshot:
         """Put it in force. Raises ConfigError for a keyring, list or database that cannot be used."""
@@ -84,7 +86,7 @@ def load(config: Config, progress: Progress = quiet) -> Loaded:
     if problems:
         raise ConfigError(problems)
     install(plugins.codecs)
-    return Loaded(config, packs.packs, rules, plugins, decisions(config))
+    return Loaded(config, packs.packs, rules, plugins, told(config))
 
 
 def again(loaded: Loaded) -> tuple[Loaded, tuple[Problem, ...]]:
@@ -93,13 +95,22 @@ def again(loaded: Loaded) -> tuple[Loaded, tuple[Problem, ...]]:
     When the folder of rules itself cannot be read, all rules stay as they are.
     """
     config, problems = _rekeyed(loaded.config)
-    loaded = replace(loaded, config=config, decisions=decisions(config))
+    loaded = replace(loaded, config=config)
+    try:
+        loaded = redecided(loaded)
+    except ConfigError as error:
+        problems = (*problems, *error.problems)
     folder, cache = Path(loaded.config.rules), _cache(loaded.config)
     try:
         rules = reload(loaded.rules, folder, cache, loaded.packs, quiet, log.warning, loaded.plugins.maskers)
     except ConfigError as error:
         return loaded, (*problems, *error.problems)
     return replace(loaded, rules=rules), (*problems, *rules.problems)
+
+
+def redecided(loaded: Loaded) -> Loaded:
+    """The same with what was decided since. Raises ConfigError."""
+    return replace(loaded, told=told(loaded.config))
 
 
 def _rekeyed(config: Config) -> tuple[Config, tuple[Problem, ...]]:

@@ -27,10 +27,11 @@ from gateway.plugins.guard import Failures
 from gateway.policy.snapshot import Snapshot
 from gateway.residency.addresses import on_loopback
 from gateway.residency.snapshot import builtin
-from gateway.service.boot import Loaded, again
+from gateway.service.boot import Loaded
 from gateway.service.canary import Canary
 from gateway.service.interception import Minting, interceptor
 from gateway.service.registry import open_registry
+from gateway.service.renewing import Renewal
 from gateway.service.signals import unblock
 from gateway.service.slot import Slot
 
@@ -108,7 +109,7 @@ async def _serve(loaded: Loaded, post: Post) -> None:
     canary = Canary(lambda: worker.env, metrics, lambda: secrets.token_hex(4))
     tasks = [
         asyncio.ensure_future(_beat(worker, post, stop, Watched(loaded.plugins.failures, canary.leaking))),
-        asyncio.ensure_future(_reload(worker, post.number, loaded, again_please, minting)),
+        asyncio.ensure_future(Renewal(worker, post.number, loaded, minting).run(again_please)),
     ]
     if config.canary is not None:
         tasks.append(asyncio.ensure_future(canary.run(config.canary)))
@@ -161,25 +162,6 @@ def _publish(worker: Worker, post: Post, *, ready: bool) -> None:
     if not post.slot.write(worker.metrics.pack(), ready=ready, now=clock.now(), pid=os.getpid()):
         worker.metrics.fold("hushgate_rule_hits", 0)
         log.warning("too many counters: rule hits are no longer told apart by tenant")
-
-
-async def _reload(
-    worker: Worker, worker_number: int, loaded: Loaded, wanted: asyncio.Event, minting: Minting | None
-) -> None:
-    """Read rules again off the loop's thread; traffic goes on under the old ones meanwhile."""
-    while True:
-        await wanted.wait()
-        wanted.clear()
-        try:
-            loaded, problems = await asyncio.to_thread(again, loaded)
-            worker.replace(await asyncio.to_thread(loaded.snapshot))
-            if minting is not None:
-                await asyncio.to_thread(minting.renew)
-        except HushgateError as error:
-            log.error("worker %d keeps its old rules: %s", worker_number, error)
-            worker.metrics.add("hushgate_reloads", "failed")
-        else:
-            worker.metrics.add("hushgate_reloads", "partial" if problems else "ok")
 
 
 def context_of(tls: Tls | None) -> ssl.SSLContext | None:

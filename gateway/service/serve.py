@@ -11,12 +11,14 @@ from pathlib import Path
 from gateway import clock
 from gateway.ca.rotation import CRL_DER
 from gateway.deployment import Bind, Config
-from gateway.errors import ConfigError, Problem
+from gateway.errors import ConfigError, Problem, StoreError
 from gateway.planes.reverse.trust import Contexts, context_for
 from gateway.policy.load import Progress
 from gateway.service import boot, interception
+from gateway.service.accounting import Accounts
 from gateway.service.admin import serve as serve_admin
 from gateway.service.boot import Loaded
+from gateway.service.deciding import mark
 from gateway.service.process import Post, context_of, work
 from gateway.service.registry import prepare
 from gateway.service.slot import Slot
@@ -42,6 +44,8 @@ def serve(config: Config, progress: Progress, announce: Callable[[Ports], None])
     loaded = _loaded(config, progress)
     loaded.snapshot().warm(clock.now())
     interception.check(config)
+    accounts = Accounts(config)
+    accounts.take(loaded)
     reserved = {listener.name: _reserve(listener.bind) for listener in config.listeners}
     admin = _reserve(config.admin) if config.admin else None
     api = _listening(config.api.bind) if config.api else None
@@ -52,7 +56,7 @@ def serve(config: Config, progress: Progress, announce: Callable[[Ports], None])
             api.getsockname()[:2] if api else None,
         )
     )
-    held = _Held(loaded)
+    held = _Held(loaded, accounts)
     children = _workers(held, reserved)
     if api:
         children.append(_api(held, api))
@@ -60,7 +64,7 @@ def serve(config: Config, progress: Progress, announce: Callable[[Ports], None])
         slots = [child.slot for child in children if child.slot]
         crl = Path(config.certificates.dir, CRL_DER) if config.certificates else None
         children.append(Child("admin", partial(serve_admin, admin, slots, crl)))
-    return Supervisor(children, held.reload, config.timeouts.drain).run()
+    return Supervisor(children, held.reload, config.timeouts.drain, held.watch).run()
 
 
 def serve_api(config: Config, progress: Progress, announce: Callable[[str, int], None]) -> int:
@@ -113,18 +117,42 @@ def _check_tls(config: Config) -> None:
 
 
 class _Held:
-    """What a worker forked now would serve; replaced on reload."""
+    """What a worker forked now would serve; replaced on reload. `accounts` are those of a whole gateway."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, accounts: Accounts | None = None) -> None:
         self.loaded = loaded
+        self._accounts = accounts
+        self._tried = loaded.told.mark
 
     def reload(self) -> bool:
         """Read the rules again. A bad file leaves its tenant's old rules in force; both are said loudly."""
+        self.watch()  # what was decided before is a step of its own
         self.loaded, problems = boot.again(self.loaded)
         for problem in problems:
             log.error("the old rules (or keys) of this file stay in force: %s", problem)
         log.warning("rules reloaded, %d problems, %d tenants", len(problems), len(self.loaded.rules.entries))
+        self._account()
         return True
+
+    def watch(self) -> None:
+        """See what was decided since, and that a day has begun."""
+        now = mark(self.loaded.config)
+        if now not in (self.loaded.told.mark, self._tried):
+            self._tried = now
+            try:
+                self.loaded = boot.redecided(self.loaded)
+            except ConfigError as error:
+                log.error("what was decided before stays in force: %s", error)
+            self._account()
+        elif self._accounts is not None and clock.now() >= self._accounts.due:
+            self._account()
+
+    def _account(self) -> None:
+        try:
+            if self._accounts is not None:
+                self._accounts.take(self.loaded)
+        except StoreError as error:
+            log.error("a step is not on record yet, and is tried again: %s", error)
 
 
 def _workers(held: _Held, reserved: dict[str, socket.socket]) -> list[Child]:

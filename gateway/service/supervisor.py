@@ -35,11 +35,19 @@ class Child:
 
 
 class Supervisor:
-    """Keeps children alive until told to stop. `reload` runs in the parent first; False stops it there."""
+    """Keeps children alive until told to stop. `reload` runs in the parent first; False stops it there.
+    `watch` runs in the parent about every second."""
 
-    def __init__(self, children: list[Child], reload: Callable[[], bool], drain: float) -> None:
+    def __init__(
+        self,
+        children: list[Child],
+        reload: Callable[[], bool],
+        drain: float,
+        watch: Callable[[], None] = lambda: None,
+    ) -> None:
         self._children = children
         self._reload = reload
+        self._watch = watch
         self._drain = drain
         self._stopping = False
 
@@ -57,6 +65,7 @@ class Supervisor:
                 self._pass_on_reload()
             else:
                 self._replace_dead()
+                self._watch()
         return self._stop()
 
     def _start(self, child: Child) -> None:

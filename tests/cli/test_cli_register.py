@@ -18,7 +18,7 @@ from gateway.config import load_config
 from gateway.errors import ConfigError
 from gateway.residency.recipients import state
 from gateway.service import boot
-from gateway.service.deciding import FILE
+from gateway.service.deciding import RECIPIENTS as FILE
 
 CONFIG = """\
 listeners: [{name: apps, plane: reverse, bind: "127.0.0.1:0"}]
@@ -180,7 +180,11 @@ def test_decisions_are_on_record_and_in_force(config: Path, capsys: pytest.Captu
     report = verify_directory(config.parent / "audit")
     assert (report.verified, [name for name, _ in report.heads.items()]) == (True, ["worker-99"])
     told = ran(capsys, "audit", "tail", str(config.parent / "audit"), "--json")
-    assert "object ovh, by dpo: no audit report" in told
+    said = [json.loads(line) for line in told.splitlines()]
+    assert [(each["reason"], each["operator"], each["note"]) for each in said if each["phase"] == "step"] == [
+        ("objected", "ovh", "by dpo: no audit report"),
+        ("approved", "ovh", "by dpo: no audit report"),
+    ]
     (config.parent / FILE).write_text("{}\n")
     with pytest.raises(ConfigError):
         boot.load(load_config(config, None))
