@@ -45,6 +45,8 @@ class _Layout:
     def __init__(self, program: Compiled) -> None:
         self._program = program
         self._steps: dict[int, int] = {}
+        self._keys: dict[int, int] = {}
+        """By keys: the first row that has them."""
         self._todo: list[Step] = []
         self._masks: dict[int, int] = {}
         self._descriptions: list[tuple[Any, ...]] = []
@@ -55,13 +57,15 @@ class _Layout:
         unmapped = self._mask(program.unmapped)
         self._step(program.start)
         # The list grows while it is walked: a step's row makes the steps it leads to known.
-        rows = [self._row(step) for step in self._todo]
+        rows = [self._row(index, step) for index, step in enumerate(self._todo)]
         return getattr(_kernel, "compile")(  # noqa: B009 - a module or None, to a type checker
             rows, self._descriptions, len(program.slots), unmapped, REMOVED, Raw, _encode
         )
 
-    def _row(self, step: Step) -> tuple[Any, ...]:
-        keys = tuple((_utf8(name), self._step(to)) for name, to in step.keys.items())
+    def _row(self, index: int, step: Step) -> tuple[Any, ...]:
+        keys: object = self._keys.setdefault(id(step.keys), index)
+        if keys == index:
+            keys = tuple((_utf8(name), self._step(to)) for name, to in step.keys.items())
         mask = self._mask(step.mask)
         return step.slot, mask, int(step.subject), self._step(step.any), self._step(step.items), keys
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from gateway.codecs.program import Masker, PerPerson, Settled, Slot
 from gateway.codecs.scalars import CONTAINERS, text_of
-from gateway.codecs.steps import Compiled, Step
+from gateway.codecs.steps import Compiled, Step, above, reachable
 from gateway.model import SubjectKind, SubjectRole
 
 Who = tuple[SubjectKind, str]
@@ -172,21 +172,21 @@ def _sought(program: Compiled) -> _Seek | None:
 
 
 def _sift(program: Compiled) -> _Seek | None:
-    steps = _reachable(program.start)
-    above: dict[int, list[Step]] = {}
-    for step in steps:
-        for below in _below(step):
-            above.setdefault(id(below), []).append(step)
+    steps = reachable(program.start)
+    before = above(steps)
     made: dict[int, _Seek] = {}
     todo = [step for step in steps if step.subject or step.mask.__class__ is PerPerson]
     while todo:
         step = todo.pop()
         if id(step) not in made:
             made[id(step)] = _seek(step, program)
-            todo += above.get(id(step), [])
+            for group in before.get(id(step), ()):
+                todo += group
+                group.clear()
+    shared: dict[tuple[int, bool], dict[str, _Seek | None]] = {}
     for step in steps:
         if id(step) in made:
-            _link(made[id(step)], step, made)
+            _link(made[id(step)], step, made, shared)
     return made.get(id(program.start))
 
 
@@ -198,23 +198,16 @@ def _seek(step: Step, program: Compiled) -> _Seek:
     return _Seek(step.slot, slot.subject, rank(slot))
 
 
-def _link(seek: _Seek, step: Step, made: Mapping[int, _Seek]) -> None:
+def _link(
+    seek: _Seek,
+    step: Step,
+    made: Mapping[int, _Seek],
+    shared: dict[tuple[int, bool], dict[str, _Seek | None]],
+) -> None:
     seek.any, seek.items = made.get(id(step.any)), made.get(id(step.items))
-    below = {name: made.get(id(to)) for name, to in step.keys.items()}
-    # A key that leads nowhere is kept where it would otherwise be any key.
-    seek.keys = below if seek.any else {name: to for name, to in below.items() if to}
-
-
-def _reachable(start: Step) -> list[Step]:
-    known = {id(start): start}
-    todo = [start]
-    for step in todo:
-        for below in _below(step):
-            if id(below) not in known:
-                known[id(below)] = below
-                todo.append(below)
-    return todo
-
-
-def _below(step: Step) -> list[Step]:
-    return [below for below in (*step.keys.values(), step.any, step.items) if below is not None]
+    same = id(step.keys), seek.any is not None
+    if same not in shared:
+        below = {name: made.get(id(to)) for name, to in step.keys.items()}
+        # A key that leads nowhere is kept where it would otherwise be any key.
+        shared[same] = below if seek.any else {name: to for name, to in below.items() if to}
+    seek.keys = shared[same]

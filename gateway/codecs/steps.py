@@ -27,6 +27,7 @@ class Step:
     mask: Masker | None = None
     subject: bool = False
     keys: "dict[str, Step]" = field(default_factory=dict)
+    """Steps from which every key leads to the same share one: nobody writes to it."""
     any: "Step | None" = None
     items: "Step | None" = None
     finds: bool = False
@@ -87,20 +88,54 @@ def determinise(root: Node, slots: tuple[Slot, ...], everywhere: bool) -> Step:
 def bound(start: Step, slots: tuple[Slot, ...]) -> Step:
     """The same steps with the maskers of other slots at the same paths: far cheaper than to start anew."""
     copies: dict[int, Step] = {}
-    todo = [start]
-    for step in todo:
-        if id(step) not in copies:
-            mask = slots[step.slot].mask if step.slot >= 0 else None
-            copies[id(step)] = Step(step.slot, mask, step.subject, finds=step.finds)
-            todo += step.keys.values()
-            todo += [below for below in (step.any, step.items) if below is not None]
-    for step in {id(each): each for each in todo}.values():
-        copy = copies[id(step)]
-        copy.keys = {name: copies[id(below)] for name, below in step.keys.items()}
-        copy.any = copies[id(step.any)] if step.any is not None else None
-        copy.items = copies[id(step.items)] if step.items is not None else None
-        copy.hunts = {name: copy.keys[name] for name in step.hunts}
+    for step in reachable(start):
+        mask = slots[step.slot].mask if step.slot >= 0 else None
+        copies[id(step)] = Step(step.slot, mask, step.subject, step.keys, step.any, step.items, step.finds)
+    shared: dict[int, tuple[dict[str, Step], dict[str, Step]]] = {}
+    for step in copies.values():
+        keys = shared.get(id(step.keys))
+        if keys is None:
+            to = {name: copies[id(below)] for name, below in step.keys.items()}
+            keys = shared[id(step.keys)] = to, _hunted(to)
+        step.keys, step.hunts = keys
+        step.any = copies[id(step.any)] if step.any is not None else None
+        step.items = copies[id(step.items)] if step.items is not None else None
     return copies[id(start)]
+
+
+def reachable(start: Step) -> list[Step]:
+    """Every step from a first one on, each once."""
+    known = {id(start): start}
+    todo, seen = [start], set[int]()
+    for step in todo:
+        below = [to for to in (step.any, step.items) if to is not None]
+        if id(step.keys) not in seen:
+            seen.add(id(step.keys))
+            below += step.keys.values()
+        for to in below:
+            if id(to) not in known:
+                known[id(to)] = to
+                todo.append(to)
+    return todo
+
+
+def above(steps: Iterable[Step]) -> dict[int, list[list[Step]]]:
+    """By the id of a step: those one link before it, in groups: steps that share their keys are one."""
+    sharing: dict[int, list[Step]] = {}
+    before: dict[int, list[list[Step]]] = {}
+    for step in steps:
+        for below in (step.any, step.items):
+            before.setdefault(id(below), []).append([step])
+        group = sharing.setdefault(id(step.keys), [])
+        if not group:
+            for below in step.keys.values():
+                before.setdefault(id(below), []).append(group)
+        group.append(step)
+    return before
+
+
+def _hunted(keys: "dict[str, Step]") -> "dict[str, Step]":
+    return {name: below for name, below in keys.items() if below.finds}
 
 
 def remasked(program: Program, change: Callable[[Masker | None], Masker | None]) -> Compiled:
@@ -122,27 +157,39 @@ def remasked(program: Program, change: Callable[[Masker | None], Masker | None])
     )
 
 
+@dataclass(slots=True)
+class _Row:
+    """Where the keys of some nodes lead, wherever these nodes are met."""
+
+    keys: dict[str, Step]
+    open: list[tuple[str, list[Node]]]
+    """Those of `keys` at whose end stands no slot: the nearest above holds there."""
+    other: list[Node]
+    """What any other key leads to."""
+    under: dict[int, dict[str, Step]]
+    """`keys` by the slot above, where any is open."""
+
+
 class _Builder:
     def __init__(self, slots: tuple[Slot, ...], everywhere: bool) -> None:
         self._slots = slots
         self._everywhere = everywhere
         self._steps: dict[_Key, Step] = {}
+        self._rows: dict[tuple[tuple[int, ...], tuple[int, ...]], _Row] = {}
         self._todo: list[tuple[Step, _State]] = []
 
     def build(self, root: Node) -> Step:
-        start = self._step((root,), (), -1) or Step()
+        start = self._step([root], (), -1)
         while self._todo:
             self._link(*self._todo.pop())
-        _mark_finds(self._steps.values())
+        _mark_finds(list(self._steps.values()))
         return start
 
-    def _step(self, nodes: Iterable[Node], deeps: tuple[Node, ...], inherited: int) -> Step | None:
+    def _step(self, nodes: Iterable[Node], deeps: tuple[Node, ...], inherited: int) -> Step:
         reached = tuple({id(n): n for n in nodes}.values())
         deeps = tuple({id(n): n for n in (*(n.deep for n in reached if n.deep), *deeps)}.values())
         slot = next((n.slot for n in reached if n.slot >= 0), inherited)
-        if slot < 0 and not (reached or deeps or self._everywhere):
-            return None
-        key = (tuple(map(id, reached)), tuple(map(id, deeps)), slot)
+        key = (_ids(reached), _ids(deeps), slot)
         step = self._steps.get(key)
         if step is None:
             if len(self._steps) >= MAX_STEPS:
@@ -159,12 +206,37 @@ class _Builder:
 
     def _link(self, step: Step, state: _State) -> None:
         nodes, deeps, slot = state
-        for name in dict.fromkeys(k for n in (*nodes, *deeps) for k in n.keys):
-            below = self._step(_under(nodes, deeps, name), deeps, slot)
-            if below:
-                step.keys[name] = below
-        step.any = self._step(_under(nodes, deeps, None), deeps, slot)
-        step.items = self._step([n.items for n in nodes if n.items], deeps, slot)
+        row = self._row(tuple(n for n in nodes if n.keys or n.any), deeps)
+        if row.open and slot not in row.under:
+            closed = {name: self._step(below, deeps, slot) for name, below in row.open}
+            row.under[slot] = {**row.keys, **closed}
+        step.keys = row.under.get(slot, row.keys)
+        step.any = self._other(row.other, deeps, slot)
+        step.items = self._other([n.items for n in nodes if n.items], deeps, slot)
+
+    def _other(self, nodes: list[Node], deeps: tuple[Node, ...], inherited: int) -> Step | None:
+        """A step where something is selected, may be further down, or is done with what is not."""
+        wanted = inherited >= 0 or nodes or deeps or self._everywhere
+        return self._step(nodes, deeps, inherited) if wanted else None
+
+    def _row(self, nodes: tuple[Node, ...], deeps: tuple[Node, ...]) -> _Row:
+        # Wherever a `**` with hundreds of keys holds, each of them leads to the same.
+        ids = (_ids(nodes), _ids(deeps))
+        row = self._rows.get(ids)
+        if row is None:
+            row = self._rows[ids] = _Row({}, [], _under(nodes, deeps, None), {})
+            for name in dict.fromkeys(k for n in (*nodes, *deeps) for k in n.keys):
+                below = _under(nodes, deeps, name)
+                if any(n.slot >= 0 for n in below):
+                    row.keys[name] = self._step(below, deeps, -1)
+                else:
+                    row.keys[name] = Step()
+                    row.open.append((name, below))
+        return row
+
+
+def _ids(nodes: tuple[Node, ...]) -> tuple[int, ...]:
+    return tuple(map(id, nodes))
 
 
 def _under(nodes: tuple[Node, ...], deeps: tuple[Node, ...], name: str | None) -> list[Node]:
@@ -175,17 +247,13 @@ def _under(nodes: tuple[Node, ...], deeps: tuple[Node, ...], name: str | None) -
     return [n for n in found if n]
 
 
-def _mark_finds(steps: Iterable[Step]) -> None:
-    above: dict[int, list[Step]] = {}
-    known = list(steps)
-    for step in known:
-        for below in (*step.keys.values(), step.any, step.items):
-            above.setdefault(id(below), []).append(step)
-    todo = [step for step in known if step.subject]
+def _mark_finds(steps: list[Step]) -> None:
+    before = above(steps)
+    todo = [step for step in steps if step.subject]
     while todo:
         step = todo.pop()
         if not step.finds:
             step.finds = True
-            todo += above.get(id(step), [])
-    for step in known:
-        step.hunts = {name: below for name, below in step.keys.items() if below.finds}
+            for group in before.get(id(step), ()):
+                todo += group
+                group.clear()

@@ -1265,18 +1265,33 @@ static uint32_t places_for(Py_ssize_t keys)
     return places;
 }
 
+/* The step whose keys this one shares, when that is all there is to say of them; a step before it. */
+static int share_keys(const Program *program, PyObject *index, Step *step)
+{
+    long of = PyLong_AsLong(index);
+    if (of < 0 || of >= step - program->steps)
+        return complain("a step shares the keys of one before it");
+    step->table = program->steps[of].table;
+    step->wrap = program->steps[of].wrap;
+    return 1;
+}
+
 /* The first look at a step: everything but its keys, and how much room those need. */
 static int measure_step(Program *program, PyObject *row, Step *step)
 {
     PyObject *keys;
-    if (!PyTuple_Check(row) || !PyArg_ParseTuple(row, "iiiiiO!:step", &step->slot, &step->mask, &step->subject,
-                                                 &step->any, &step->items, &PyTuple_Type, &keys))
+    if (!PyTuple_Check(row) || !PyArg_ParseTuple(row, "iiiiiO:step", &step->slot, &step->mask, &step->subject,
+                                                 &step->any, &step->items, &keys))
         return complain("a step is (slot, mask, subject, any, items, keys)");
     int count = (int)program->step_count;
     if (step->slot < -1 || step->slot >= program->slots || step->mask < -1 ||
         step->mask >= (int)program->mask_count || step->any < -1 || step->any >= count || step->items < -1 ||
         step->items >= count)
         return complain("a step leads outside of the program");
+    if (PyLong_Check(keys))
+        return share_keys(program, keys, step);
+    if (!PyTuple_Check(keys))
+        return complain("keys are a tuple, or a number");
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(keys); i++) {
         PyObject *pair = PyTuple_GET_ITEM(keys, i);
         if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2 || !PyBytes_Check(PyTuple_GET_ITEM(pair, 0)))
@@ -1333,7 +1348,7 @@ static int take_steps(Program *program, PyObject *rows)
     size_t used = 0;
     for (size_t i = 0; i < program->step_count; i++) {
         PyObject *keys = PyTuple_GET_ITEM(PyList_GET_ITEM(rows, (Py_ssize_t)i), 5);
-        if (!take_keys(program, program->steps + i, keys, &used))
+        if (PyTuple_Check(keys) && !take_keys(program, program->steps + i, keys, &used))
             return 0;
     }
     return 1;
@@ -1341,7 +1356,8 @@ static int take_steps(Program *program, PyObject *rows)
 
 PyDoc_STRVAR(compile_doc,
 "compile(steps, masks, slots, unmapped, removed, raw, encode) -> program\n\n"
-"Steps are (slot, mask, subject, any, items, ((key, step), ...)) with -1 for none, the first is the start.\n"
+"Steps are (slot, mask, subject, any, items, ((key, step), ...)) with -1 for none, the first is the start; the\n"
+"number of a step before it in place of the keys shares that step's.\n"
 "Masks are (callable, operator, parameters ...); `unmapped` is a mask's index or -1. `removed` is the answer of\n"
 "a masker that takes a value out, `raw` makes number text a value, `encode` writes values as JSON.\n"
 "Raises TypeError, ValueError, OverflowError.");

@@ -1,6 +1,7 @@
 """Which lines of a data map a program needs where nothing is done with what the map does not name. Pure."""
 
-from fnmatch import fnmatchcase
+import re
+from fnmatch import translate
 
 from gateway.model import Field
 from gateway.policy.matchers import personal
@@ -14,13 +15,13 @@ def needed(fields: tuple[Field, ...]) -> list[Field]:
     """
     wanted = [field for field in fields if matters(field)]
     paths = {field.path for field in wanted}
-    globs = [_glob(field.path) for field in wanted if "*" in field.path]
+    wide = re.compile("|".join(translate(_glob(path)) for path in paths if "*" in path) or "(?!)").match
     return [
         field
         for field in fields
         if field.path in paths
         or any(prefix in paths for prefix in _prefixes(field.path))
-        or any(fnmatchcase(_plain(field.path), glob) for glob in globs)
+        or wide(_plain(field.path))
     ]
 
 
