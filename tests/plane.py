@@ -245,9 +245,12 @@ class Gate:
         """Reload."""
         self.loop.loop.call_soon_threadsafe(self.worker.replace, self.snapshot_of(rules))
 
+    source = "127.0.0.1"
+    """The address callers have; any of 127.0.0.0/8."""
+
     def connect(self) -> socket.socket:
         """A caller's connection."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+        return socket.create_connection(("127.0.0.1", self.port), PATIENCE, (self.source, 0))
 
     def talk(self, *pieces: bytes) -> bytes:
         """Send pieces on a new connection, read until the gateway closes or one answer is complete."""

@@ -37,6 +37,10 @@ class Seen:
     records: list[Record]
 
 
+def _snapshot(it: Play, upstream: UpstreamModel) -> Snapshot:
+    return replay.case_snapshot(it.policy, it.client, PACKS, upstream, asked_from=it.case.asked_from)
+
+
 # ---- the planes -----------------------------------------------------------------------------------------
 
 
@@ -60,9 +64,7 @@ class Replay:
 
     def play(self, it: Play, upstream: UpstreamModel) -> Seen:
         """Step the exchange with a script."""
-        script = replay.play_case(
-            it.case, replay.case_snapshot(it.policy, it.client, PACKS, upstream), it.client, it.limits
-        )
+        script = replay.play_case(it.case, _snapshot(it, upstream), it.client, it.limits)
         sent = script.sent
         head, body = script.released
         return Seen(head + body, sent.head + (sent.body or b"") if sent else b"", plain(script.records))
@@ -126,7 +128,8 @@ class Reverse:
     def play(self, it: Play, upstream: UpstreamModel) -> Seen:
         """Send the request and read the answer."""
         case, memory, worker = it.case, self._memory, self._gate.worker
-        snapshot = replay.case_snapshot(it.policy, it.client, PACKS, upstream)
+        snapshot = _snapshot(it, upstream)
+        self._gate.source = replay.source_of(case)
         memory.known = standings_of(case.registry, it.policy, snapshot)
         memory.reached = reached_of(case.registry, it.policy, snapshot)
         memory.records, self._upstream.requests[:] = [], []

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway import configschema
+from gateway.exchange import casefile
 from gateway.policy import jurisdictions, packfile, rulefile
 from gateway.policy.taxonomy import CATEGORIES, EXTRA_USES, SPELLINGS, USES
 from gateway.strict.kinds import Kind
@@ -17,6 +18,7 @@ KINDS: Final[Mapping[str, tuple[str, Kind[object]]]] = {
     "config.md": ("The deployment file: every key", configschema.ROOT),
     "rules.md": ("Rule files: every key", rulefile.ROOT),
     "packs.md": ("Provider packs: every key", packfile.PACK),
+    "cases.md": ("Rule cases: every key", casefile.CASE),
 }
 
 

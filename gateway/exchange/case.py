@@ -76,7 +76,8 @@ class Case(Struct):
     """One case. `at` is seconds since the epoch; `address` where the upstream's name leads.
 
     `region` and `operator` are what the deployment declares of the upstream, where that is not what the
-    pack says of its first host.
+    pack says of its first host. `asked_from` is where the deployment's networks say the caller's address is;
+    None: of that nothing is known.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Case(Struct):
     address: str | None = None
     region: str | None = None
     operator: str | None = None
+    asked_from: str | None = None
     response: CaseResponse | None = None
 
 

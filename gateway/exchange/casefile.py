@@ -290,13 +290,17 @@ _KEYS: Final = (
     Key("upstream", NAME, "The provider it asks.", required=True),
     Key("request", _REQUEST, "What it asks.", required=True),
     Key("registry", ListOf(_KNOWN), "What is known of the people in it; nobody is known otherwise."),
-    Key("at", _MOMENT, "When; the moment the case runs if left out."),
+    Key("at", _MOMENT, "When; 2026-04-01T12:00:00Z if left out."),
     Key("address", ADDRESS, "The IP address that the provider's name leads to."),
     Key("region", REGION, "Where the upstream stands; where the pack says if left out."),
     Key("operator", OPERATOR_NAME, "Who runs it; whom the pack names if left out."),
+    Key("from", REGION, "Where the client asks from; nobody knows if left out.", to="asked_from"),
     Key("response", _RESPONSE, "What the upstream answers."),
     Key("expect", _EXPECT, "What must come out.", required=True),
 )
+
+
+CASE: Final = Table("case", _KEYS, lambda **values: Case(file="", **values))
 
 
 def schema(file: str) -> Document[Case]:

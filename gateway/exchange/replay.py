@@ -48,6 +48,8 @@ NOON = 1_775_044_800.0
 """2026-04-01 12:00 UTC, a Wednesday: when a case plays that names no moment."""
 ADDRESS = "192.0.2.10"
 """Where an upstream's name leads in a case that names no address (RFC 5737)."""
+ELSEWHERE = "127.0.0.9"
+"""Who asks from a place that a case names has this address: its networks say that it is there."""
 _KEYRING = Keyring(sha256(b"rule cases").digest())
 
 
@@ -187,7 +189,8 @@ def run_case(
     if case.upstream not in packs:
         raise InternalError(f"no provider pack {case.upstream!r}")
     upstream = upstream_for(packs[case.upstream], case.address, case.region, case.operator)
-    return outcome_of(play_case(case, case_snapshot(policy, client, packs, upstream, custom), client))
+    snapshot = case_snapshot(policy, client, packs, upstream, custom, asked_from=case.asked_from)
+    return outcome_of(play_case(case, snapshot, client))
 
 
 def case_snapshot(
@@ -196,14 +199,19 @@ def case_snapshot(
     packs: Mapping[str, Pack],
     upstream: Upstream,
     custom: Custom = NOTHING_CUSTOM,
+    *,
+    asked_from: str | None = None,
 ) -> Snapshot:
-    """A snapshot with one client, known by a key that only a replay knows, and one upstream."""
+    """A snapshot with one client, known by a key that only a replay knows, and one upstream.
+
+    `asked_from` is where its networks say ELSEWHERE is.
+    """
     known = Client(id=client.id, role=client.role, purposes=client.purposes, key=_key_hash(client))
     return Snapshot(
         tenants=[Tenant(policy.tenant, (known,), lambda: policy)],
         packs=packs.values(),
         upstreams=[upstream],
-        table=AddressTable([]),
+        table=AddressTable([(f"{ELSEWHERE}/32", asked_from, "")] if asked_from else []),
         secrets=Secrets.of(_KEYRING),
         custom=custom,
     )
@@ -225,6 +233,11 @@ def upstream_for(
     )
 
 
+def source_of(case: Case) -> str:
+    """The address a case is asked from: on every plane a client can have it, on the machine itself."""
+    return ELSEWHERE if case.asked_from else "127.0.0.1"
+
+
 def play_case(case: Case, snapshot: Snapshot, client: Client, limits: Limits | None = None) -> Script:
     """Play a case's request and answer through a real Exchange."""
     (tenant,) = snapshot.tenants.values()
@@ -233,7 +246,7 @@ def play_case(case: Case, snapshot: Snapshot, client: Client, limits: Limits | N
         Env(snapshot, limits or Limits(), lambda: 0.0),
         "case",
         parse_request_head(head, LIMITS),
-        Peer("127.0.0.1"),
+        Peer(source_of(case)),
         NOON if case.at is None else case.at,
         "http",
     )
