@@ -284,6 +284,8 @@ class Rule(Struct):
     mask: tuple[str, ...] = ()
     """Categories to mask; `operator` says how."""
     operator: Mask | None = None
+    detect: bool = False
+    """Whether they are looked for in other fields too, instead of masking what only may hold them."""
     contact: Contact | None = None
     residency: Residency | None = None
     access: bool = False
@@ -339,10 +341,7 @@ class Policy(Struct):
 
 
 class Location(Struct):
-    """Where an address stands and who runs it; `evidence` says how that is known.
-
-    `region` is the operator's own word for the place, where a list it publishes has one.
-    """
+    """Where an address stands, who runs it, how that is known, and its list's own word for the place."""
 
     country: str
     operator: str

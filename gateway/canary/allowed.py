@@ -13,10 +13,10 @@ from gateway.policy.matchers import Situation, obstacle, personal
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """The view of a role, and the mask rules in force in one situation: (categories, operator)."""
+    """The view of a role, and the mask rules in force in one situation: (categories, operator, `detect`)."""
 
     view: View
-    rules: tuple[tuple[tuple[str, ...], Mask], ...]
+    rules: tuple[tuple[tuple[str, ...], Mask, bool], ...]
     unmapped: Unmapped
     _known: dict[str, float] = field(default_factory=dict, repr=False, compare=False)
 
@@ -24,7 +24,7 @@ class Allowed:
     def of(cls, policy: Policy, it: Situation) -> "Allowed":
         """For the answers of one operation to one client."""
         rules = tuple(
-            (rule.mask, rule.operator)
+            (rule.mask, rule.operator, rule.detect)
             for rule in policy.rules
             if rule.operator is not None
             and rule.mode == "enforce"
@@ -44,7 +44,7 @@ class Allowed:
         """Whether values of a category may be seen as they are."""
         if not personal(category):
             return True
-        if any(overlaps(each, category) for masked, _ in self.rules for each in masked):
+        if self._masks(category):
             return False
         granted = max((len(each) for each in self.view.show if covers(each, category)), default=0)
         against = (each for each in self.view.mask if overlaps(each, category))
@@ -52,5 +52,13 @@ class Allowed:
 
     def _cut(self, category: str) -> int:
         masks = [mask for each, mask in self.view.mask.items() if overlaps(each, category)]
-        masks += [mask for masked, mask in self.rules if any(overlaps(each, category) for each in masked)]
+        masks += self._masks(category)
         return max((mask.keep for mask in (*masks, self.view.hide_with) if mask.op == "truncate"), default=0)
+
+    def _masks(self, category: str) -> list[Mask]:
+        """Of the rules that mask a category; one that looks for it leaves what only may hold it."""
+        return [
+            mask
+            for masked, mask, detect in self.rules
+            if any((covers if detect else overlaps)(each, category) for each in masked)
+        ]

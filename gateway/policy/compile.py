@@ -43,6 +43,7 @@ from gateway.policy.plan import Considered, Denial, Opaque, Plan, Side
 from gateway.policy.reach import NOWHERE, Reach
 from gateway.policy.residing import residing
 from gateway.policy.restoring import Grant, Restoring
+from gateway.policy.spotting import Spotting
 from gateway.policy.unnamed import unnamed
 from gateway.policy.websockets import talk_of
 from gateway.residency.judge import Gate
@@ -237,6 +238,7 @@ class _Sides:
         )
         given = (ground.policy.tenant, it.upstream, ground.policy.destinations)
         self._callbacks = Callbacks(gate, ground.reach, *given)
+        self._spots = {way: Spotting(self._enforced, way, self._regions, self._masker) for way in _BOTH}
 
     def side(self, direction: Direction, data: DataMap, *, read: bool = False) -> Side:
         """Compile one direction. Only a response has unmapped values: a request is the client's own data, in
@@ -245,13 +247,12 @@ class _Sides:
         `read`: its body has to be read although nothing in it may have to be changed.
         """
         narrow = direction == "request" and any(rule.only for rule in self._enforced)
-        unmapped = (
-            self._rest
-            if direction == "response"
-            else taken_out
-            if narrow
-            else self._callbacks.text("body", None)
-        )
+        spots = self._spots[direction]
+        if direction == "response":
+            # What is hidden or searched anyway needs no more.
+            unmapped = self._rest or spots.after(None)
+        else:
+            unmapped = taken_out if narrow else self._callbacks.text("body", spots.after(None))
         detect = (unmapped or self._detect) if direction == "response" else None
         opaque = tuple(self._opaque(unread, direction) for unread in data.opaque)
         make = self._make(direction)
@@ -261,7 +262,7 @@ class _Sides:
         fields = headers(data, direction, make)
         return Side(
             path=flat(data.path, make),
-            query=every(data.query, make, unmapped) if narrow else flat(data.query, make),
+            query=every(data.query, make, unmapped) if narrow or spots else flat(data.query, make),
             headers=fields,
             bodies=made,
             errors=bodies(data, make, detect, opaque) if detect else {},
@@ -337,6 +338,10 @@ class _Sides:
             treated = replace(treated, mask=LinkMasker(self.linker, treated.mask))
         if field.holds == "cursor" and direction == "response":
             treated = replace(treated, mask=treated.mask or sealing(self._ground.reading))
+        spots = self._spots[direction]
+        if spots and (personal(field.category) or field.subject) and field.holds != "cursor":
+            # What masks a value anyway determined what becomes of it.
+            treated = replace(treated, mask=spots.after(treated.mask), rules=treated.rules or spots.rules)
         if direction == "request":
             judge = self._callbacks.field if field.holds == "callback" else self._callbacks.text
             treated = replace(treated, mask=judge(field.path, treated.mask))

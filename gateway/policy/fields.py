@@ -50,7 +50,8 @@ def treatment(category: str, direction: Direction, view: View | None, rules: tup
         for rule in rules
         if rule.operator
         and (rule.scope.direction or "response") == direction
-        and any(overlaps(c, category) for c in rule.mask)
+        # A rule that looks for it does not mask what only may hold it.
+        and any((covers if rule.detect else overlaps)(c, category) for c in rule.mask)
     ]
     parts += [
         (rule.id, _GONE)

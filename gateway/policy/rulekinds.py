@@ -5,23 +5,15 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from gateway.model import (
-    Channel,
-    Contact,
-    Mask,
-    Mode,
-    OnRefusal,
-    Records,
-    Rule,
-    Whom,
-)
+from gateway.masking.detectors.hit import CATEGORIES
+from gateway.model import Channel, Contact, Mask, Mode, OnRefusal, Records, Rule, Whom, covers
 from gateway.policy.contactkind import CONDITIONS, conditions
 from gateway.policy.jurisdictions import PRESETS, Line
 from gateway.policy.narrowing import CHANNEL, NARROWING, Part, many, merged
 from gateway.policy.operators import OPERATOR
 from gateway.policy.residencykind import RESIDENCY
 from gateway.policy.taxonomy import CATEGORY, OPERATOR_NAME
-from gateway.strict.kinds import one_of
+from gateway.strict.kinds import FLAG, one_of
 from gateway.strict.shapes import Fault, Key, Table
 from gateway.strict.words import DATE, NAME, TEXT
 from gateway.transfers import Confirmed
@@ -138,6 +130,7 @@ def _rule(
     mask: tuple[str, ...] = (),
     seal: tuple[str, ...] = (),
     operator: Mask | None = None,
+    detect: bool = False,
     since: str | None = None,
     until: str | None = None,
     unless: tuple[tuple[str, ...], tuple[str, ...]] = ((), ()),
@@ -147,7 +140,7 @@ def _rule(
 ) -> tuple[Rule, ...] | Fault:
     parts: dict[str, Part] = {name: rest.pop(name) for name in _PARTS if name in rest}
     scope = merged([rest, *(part.narrow for part in parts.values())])
-    if fault := _misfit(mask, parts, operator, on_refusal) or _backwards(since, until):
+    if fault := _misfit(mask, parts, operator, on_refusal, detect) or _backwards(since, until):
         return fault
     if isinstance(scope, Fault):
         return scope
@@ -161,15 +154,18 @@ def _rule(
         on_refusal=on_refusal,
         consents=unless[0],
         spared=unless[1],
-        only=tuple(dict.fromkeys(only)),
         confirmed=confirmed,
-        mask=tuple(dict.fromkeys(mask)),
+        **_once(mask=mask, seal=seal, only=only),
         operator=(operator or Mask(op="redact")) if mask else None,
-        seal=tuple(dict.fromkeys(seal)),
+        detect=detect,
         access="access" in parts,
         **{name: getattr(parts[name], name) for name in _VALUES if name in parts},
     )
     return _by_law(rule, parts["contact"].preset if "contact" in parts else None)
+
+
+def _once(**lists: tuple[str, ...]) -> dict[str, Any]:
+    return {name: tuple(dict.fromkeys(words)) for name, words in lists.items()}
 
 
 _PARTS: Final = ("contact", "residency", "access", "records", "to")
@@ -204,7 +200,7 @@ def _of_line(rule: Rule, line: Line) -> Rule | None:
 
 
 def _misfit(
-    mask: tuple[str, ...], parts: Collection[str], operator: Mask | None, on_refusal: OnRefusal
+    mask: tuple[str, ...], parts: Collection[str], operator: Mask | None, on_refusal: OnRefusal, detect: bool
 ) -> Fault | None:
     kinds = _CARRIED_OUT[on_refusal]
     if on_refusal == "strip" and "residency" not in parts:
@@ -212,9 +208,18 @@ def _misfit(
     if kinds and not any(kind in parts for kind in kinds):
         found = f"{on_refusal!r} without {' or '.join(kinds)}"
         return Fault("on_refusal", found, f"{on_refusal!r} where people can be left out")
-    misplaced = "with" if operator and not mask else "to" if "to" in parts and not mask else None
-    if misplaced:
-        return Fault(misplaced, f"{misplaced!r} without mask", f"{misplaced!r} only in a mask rule")
+    misplaced = {"with": operator is not None, "to": "to" in parts, "detect": detect}
+    if not mask and any(misplaced.values()):
+        key = next(key for key, there in misplaced.items() if there)
+        return Fault(key, f"{key!r} without mask", f"{key!r} only in a mask rule")
+    return _unseen(mask) if detect else None
+
+
+def _unseen(mask: tuple[str, ...]) -> Fault | None:
+    """What can be looked for is what there is a detector of."""
+    known = CATEGORIES.values()
+    if not all(any(covers(each, one) for one in known) for each in mask):
+        return Fault("detect", "'detect' for what has no detector", f"'mask' of some of {', '.join(known)}")
     return None
 
 
@@ -241,6 +246,13 @@ RULE: Final = Table(
         ),
         Key("with", OPERATOR, "How to mask (mask rules; `redact` when left out).", to="operator"),
         Key("to", TO, "Masks requests to these instead of responses (mask rules)."),
+        Key(
+            "detect",
+            FLAG,
+            "Also what is recognised as such in any other field and text, instead of fields that may hold it "
+            "(mask rules).",
+            default="false",
+        ),
         Key("mode", one_of(*get_args(Mode)), "`shadow` only records what it would do.", default="enforce"),
         Key("from", DATE, "First day in force (00:00 UTC).", to="since"),
         Key("until", DATE, "First day no longer in force (00:00 UTC)."),

@@ -27,16 +27,19 @@ views = st.builds(
     st.dictionaries(category, masks, max_size=3),
 )
 rules = st.lists(
-    st.tuples(st.lists(category, min_size=1, max_size=2, unique=True).map(tuple), masks), max_size=2
+    st.tuples(st.lists(category, min_size=1, max_size=2, unique=True).map(tuple), masks, st.booleans()),
+    max_size=2,
 )
 
 
 @given(views, rules, category)
 def test_it_is_the_same_as_what_plans_are_made_from(
-    view: View, some: list[tuple[tuple[str, ...], Mask]], wanted: str
+    view: View, some: list[tuple[tuple[str, ...], Mask, bool]], wanted: str
 ) -> None:
     """Two readings of the same words, written apart."""
-    made = tuple(Rule(id=f"r{n}", line=1, mask=m, operator=op) for n, (m, op) in enumerate(some))
+    made = tuple(
+        Rule(id=f"r{n}", line=1, mask=m, operator=op, detect=detect) for n, (m, op, detect) in enumerate(some)
+    )
     plain = treatment(wanted, "response", view, made).mask is None
     assert Allowed(view, tuple(some), "redact").whole(wanted) is plain
 
@@ -51,4 +54,4 @@ def test_what_is_cut_off_shows_so_much(wanted: str, keep: float) -> None:
 
 def test_how_the_rest_is_hidden_counts() -> None:
     view = View(hide_with=Mask(op="truncate", keep=4))
-    assert Allowed(view, ((("user",), Mask(op="truncate", keep=6)),), "redact").seen("user.name") == 6
+    assert Allowed(view, ((("user",), Mask(op="truncate", keep=6), False),), "redact").seen("user.name") == 6

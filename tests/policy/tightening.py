@@ -99,6 +99,12 @@ masks = st.builds(
     operators,
     st.sampled_from(({}, {}, {"to": {"providers": "crm"}})),
 )
+spots = st.builds(
+    lambda categories, operator, to: {"mask": categories, "with": operator, "detect": True, **to},
+    some("user.contact", "user.contact.email", "user.contact.phone_number"),
+    operators,
+    st.sampled_from(({}, {"to": {"providers": "crm"}})),
+)
 contacts = st.builds(
     lambda contact, refusal: {"contact": contact, "on_refusal": refusal},
     optional(
@@ -162,7 +168,7 @@ left_alone = st.builds(
 @st.composite
 def rules(draw: st.DrawFn) -> Json:
     """One rule of any kind, narrowed, timed."""
-    kind: Json = draw(masks | contacts | residencies | allow_lists | accesses | seals | left_alone)
+    kind: Json = draw(masks | spots | contacts | residencies | allow_lists | accesses | seals | left_alone)
     inside: Json = kind.get("access", {})
     narrow = {k: v for k, v in draw(narrowing).items() if k not in inside}
     if "to" in kind:
