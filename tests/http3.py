@@ -18,7 +18,7 @@ from aioquic.quic.events import ConnectionTerminated, HandshakeCompleted, Stream
 
 from tests.wireguard import Tunnel
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 Fields = Sequence[tuple[bytes, bytes]]
 PEER = ("gateway", 1)
 

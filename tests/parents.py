@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 GRANTED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 

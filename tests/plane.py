@@ -36,7 +36,7 @@ from gateway.residency.locate import AddressTable
 from gateway.secret import Secret
 from tests.world import KEYS, PACK, RING, RULES
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """seconds any single wait may take before the test fails"""
 
 Reply = Callable[[bytes], "bytes | Iterator[bytes | float]"]
@@ -242,8 +242,11 @@ class Gate:
         self.loop.loop.call_soon_threadsafe(self._stop.set)
 
     def replace(self, rules: str) -> None:
-        """Reload."""
-        self.loop.loop.call_soon_threadsafe(self.worker.replace, self.snapshot_of(rules))
+        """Reload; it is in force on return."""
+        self.loop.run(self._replace(rules))
+
+    async def _replace(self, rules: str) -> None:
+        self.worker.replace(self.snapshot_of(rules))
 
     source = "127.0.0.1"
     """The address callers have; any of 127.0.0.0/8."""

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import redis
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 ABSENT = "no redis-server: none on PATH, none in .venv, and none could be installed (apt-get, as root)"
 KEEPING = ("--appendonly", "yes", "--appendfsync", "always", "--save", "")
 

@@ -30,7 +30,7 @@ IDENTIFIER = b"WireGuard v1 zx2c4 Jason@zx2c4.com"
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 TCP, UDP = 6, 17
 SEGMENT = 1200
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 def _hash(*parts: bytes) -> bytes:

@@ -26,7 +26,7 @@ KEY = bytes(range(32))
 SECRET = Secret("whsec_" + base64.b64encode(KEY).decode())
 T = "acme"
 NOW = 1_793_500_000.0
-PATIENCE = 20.0
+PATIENCE = 30.0
 
 
 def entry(number: int, tenant_subject: str = "s", **more: object) -> Entry:

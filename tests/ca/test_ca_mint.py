@@ -15,7 +15,7 @@ from gateway.ca.profile import BACKDATED
 from gateway.errors import CertificateError, UpstreamError
 from tests.ca.made import DAY, Made, make
 
-PATIENCE = 10
+PATIENCE = 30.0
 
 
 class Clock:

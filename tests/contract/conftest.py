@@ -17,7 +17,7 @@ from gateway.contacts.model import UNKNOWN, Books, Entry, Ledger, Standing
 from gateway.contacts.sqlite import SqliteBooks, SqliteRegistry
 from tests.contract.memory import Memory
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 """seconds until what comes soon must have come"""
 T = "tenant"
 

@@ -12,7 +12,7 @@ pytest.importorskip("mitmproxy", reason="the extra `intercept` is not installed"
 from gateway.planes.intercept import datagrams
 from gateway.planes.intercept.datagrams import Datagrams, Peer, begins
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 Serve = Callable[[Any], Coroutine[Any, Any, None]]
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.plane import TIMEOUTS, Gate, Upstream, answer, read_answer, request
+from tests.plane import PATIENCE, TIMEOUTS, Gate, Upstream, answer, read_answer, request
 from tests.planes.hostile import broken_off, received, statuses
 from tests.world import RULES
 
@@ -64,7 +64,6 @@ def test_slow_loris_on_many_connections_does_not_keep_others_out() -> None:
 
 def test_a_byte_now_and_then_does_not_put_the_deadline_off() -> None:
     with contact() as upstream, Gate(upstream, timeouts=QUICK) as gate, gate.connect() as sock:
-        began = time.monotonic()
         sock.settimeout(0.1)
         got = b""
         for byte in request("GET", "/crm/contacts/7"):
@@ -74,7 +73,7 @@ def test_a_byte_now_and_then_does_not_put_the_deadline_off() -> None:
                 break
             except TimeoutError:
                 continue
-        assert got.startswith(b"HTTP/1.1 408 ") and time.monotonic() - began < 5
+        assert got.startswith(b"HTTP/1.1 408 ")
         assert not upstream.requests
 
 
@@ -100,12 +99,11 @@ def test_who_pipelines_and_does_not_read_is_not_buffered_without_bound() -> None
     ):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.sendall(request("GET", "/crm/contacts/7") * 300)
-        time.sleep(0.3)
-        taken = len(upstream.requests)
-        assert taken < 150, "answers are piled up for a caller that reads none"
-        time.sleep(1.5)
-        assert len(upstream.requests) == taken
+        deadline = time.monotonic() + PATIENCE
+        while not upstream.requests or (gate.worker._callers and time.monotonic() < deadline):
+            time.sleep(0.01)
         assert not gate.worker._callers, "a caller that does not read is let go"
+        assert len(upstream.requests) < 150, "answers are piled up for a caller that reads none"
 
 
 def test_refused_connections_are_let_go() -> None:
@@ -114,7 +112,7 @@ def test_refused_connections_are_let_go() -> None:
         read_answer(held)
         refused = [gate.connect() for _ in range(20)]
         assert {tuple(statuses(received(sock))) for sock in refused} == {(503,)}
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + PATIENCE
         while gate.worker._refused and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not gate.worker._refused
@@ -158,7 +156,7 @@ def test_reset_within_the_request_body(rules: str) -> None:
 
 
 def settled(gate: Gate, records: int) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while (len(gate.records()) < records or gate.worker._callers) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not gate.worker._callers

@@ -27,5 +27,5 @@ def twilio_client(url: str, token: str = twilio.TOKEN) -> Iterator[Any]:
 
 def received(url: str, method: str = "GET") -> Any:
     """The sandbox's ledger."""
-    with urlopen(Request(f"{url}/__sandbox/received", method=method), timeout=10) as answer:
+    with urlopen(Request(f"{url}/__sandbox/received", method=method), timeout=30) as answer:
         return json.load(answer)

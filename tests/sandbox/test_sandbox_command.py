@@ -29,7 +29,7 @@ def process(request: pytest.FixtureRequest) -> Iterator["subprocess.Popen[str]"]
 def test_command(process: "subprocess.Popen[str]") -> None:
     assert process.stdout
     line = json.loads(process.stdout.readline())
-    with pytest.raises(HTTPError) as refused, urlopen(line["url"] + PATHS[line["provider"]], timeout=10):
+    with pytest.raises(HTTPError) as refused, urlopen(line["url"] + PATHS[line["provider"]], timeout=30):
         pass
     refused.value.close()
     process.terminate()

@@ -30,7 +30,7 @@ def test_a_webhook_is_taken_that_its_own_token_signed_and_no_other(url: str) -> 
 
 def test_what_came_is_on_its_page_as_text(url: str) -> None:
     message(f"{url}/twilio/sms", replies.TOKEN, "+33639980001", "<b>STOP</b>")
-    with urlopen(url, timeout=10) as answer:
+    with urlopen(url, timeout=30) as answer:
         page = answer.read().decode()
     assert "&lt;b&gt;STOP&lt;/b&gt;" in page
     assert "good" in page

@@ -17,7 +17,7 @@ import gateway
 from gateway import keys
 from tests.world import FOLDER, KEYS, PACK, RULES
 
-PATIENCE = 15.0
+PATIENCE = 30.0
 """seconds anything may take before a test fails"""
 SOURCE = str(Path(gateway.__file__).parents[1])
 

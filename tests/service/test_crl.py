@@ -27,7 +27,7 @@ def test_the_list_is_given_out_as_it_is_now(tmp_path: Path) -> None:
 
 
 def fetched(server: ThreadingHTTPServer, path: str) -> tuple[int, str | None, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=30)
     connection.request("GET", path)
     response = connection.getresponse()
     got = response.status, response.getheader("Content-Type"), response.read()

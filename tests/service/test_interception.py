@@ -57,7 +57,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
 
 
 def tunnel(house: House, made: Made, port: int, resumed: Resumed | None = None) -> ssl.SSLSocket:
-    sock = socket.create_connection(house.listeners["legacy"], timeout=10)
+    sock = socket.create_connection(house.listeners["legacy"], timeout=30)
     auth = base64.b64encode(b"app:" + KEYS["support"]).decode()
     sock.sendall(f"CONNECT crm.test:{port} HTTP/1.1\r\nProxy-Authorization: Basic {auth}\r\n\r\n".encode())
     assert sock.recv(4096).startswith(b"HTTP/1.1 200 ")
@@ -108,7 +108,7 @@ def itself(house: House, made: Made, port: int, resumed: Resumed) -> Shaken:
     """The same of plane `reverse`."""
     del made, port
     context, session = resumed
-    plain = socket.create_connection(house.apps, timeout=10)
+    plain = socket.create_connection(house.apps, timeout=30)
     with context.wrap_socket(plain, server_hostname="127.0.0.1", session=session) as sock:
         sock.sendall(request("GET", "/crm/contacts/7"))
         name = decision(read_answer(sock))

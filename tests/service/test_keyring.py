@@ -50,7 +50,7 @@ def test_epochs_come_and_go_while_it_runs(tmp_path: Path) -> None:
         running(House(tmp_path, upstream.port, workers=2, rules=REVEALED)) as house,
     ):
         ring = tmp_path / "keyring"
-        held = [http.client.HTTPConnection(*house.apps, timeout=10) for _ in range(20)]
+        held = [http.client.HTTPConnection(*house.apps, timeout=30) for _ in range(20)]
         (old,) = {shown(each) for each in held}
         pids = house.pids()
 
@@ -77,7 +77,7 @@ def test_a_keyring_that_may_not_be_used_leaves_the_old_one_in_force(tmp_path: Pa
     ):
         ring = tmp_path / "keyring"
         good = ring.read_bytes()
-        connection = http.client.HTTPConnection(*house.apps, timeout=10)
+        connection = http.client.HTTPConnection(*house.apps, timeout=30)
         token = shown(connection)
         for text, mode, said in (
             (keys.generate(), 0o600, "another first key"),

@@ -79,7 +79,7 @@ def seeds(house: House) -> None:
             sock.recv(65536)
     with socket.create_connection(house.apps, 10) as sock:
         sock.sendall(request("POST", "/crm/contacts", b"SEEDbody")[:-3])  # gone within the body
-    connection = http.client.HTTPConnection(*house.admin, timeout=10)
+    connection = http.client.HTTPConnection(*house.admin, timeout=30)
     connection.request("GET", "/SEEDpath?SEEDquery")
     connection.getresponse().read()
     connection.close()

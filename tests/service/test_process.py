@@ -52,7 +52,7 @@ def test_two_workers_share_the_port_and_reload(tmp_path: Path) -> None:
     with contact() as upstream, running(House(tmp_path, upstream.port, workers=2)) as house:
         first, second = house.pids()
         assert first and second and first != second
-        held = [http.client.HTTPConnection(*house.apps, timeout=10) for _ in range(40)]
+        held = [http.client.HTTPConnection(*house.apps, timeout=30) for _ in range(40)]
         assert all(b"[redacted]" in asked(c, "GET", "/crm/contacts/7")[1] for c in held)
         served = {r["id"].partition("-")[0] for r in house.records() if r["phase"] == "read"}
         assert len(served) == 2, "one worker took every connection"
@@ -121,7 +121,7 @@ class Load:
             thread.start()
 
     def _ask(self) -> None:
-        connection = http.client.HTTPConnection(*self.house.apps, timeout=10)
+        connection = http.client.HTTPConnection(*self.house.apps, timeout=30)
         while not self._over.is_set():
             fresh = connection.sock is None
             try:
