@@ -8,6 +8,7 @@ import asyncio
 import socket
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -61,7 +62,10 @@ class Loop:
         """End it."""
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(PATIENCE)
-        self.loop.close()
+        with warnings.catch_warnings(record=True) as open_yet:  # uvloop hangs where a warning raises
+            warnings.simplefilter("always")
+            self.loop.close()
+        assert not open_yet, [str(one.message) for one in open_yet]
 
 
 class Port(Protocol):
@@ -78,7 +82,7 @@ class Upstream:
         self._server = socket.create_server((host, port))
         self.port = self._server.getsockname()[1]
         self.requests: list[bytes] = []
-        self.connections = 0
+        self.connections = self.ended = 0
         self._open: list[socket.socket] = []
         self._thread = threading.Thread(target=self._accept, daemon=True)
 
@@ -112,6 +116,8 @@ class Upstream:
                         return
             except OSError:
                 return
+            finally:
+                self.ended += 1
 
     def _answer(self, sock: socket.socket, reply: "bytes | Iterator[bytes | float]") -> bool:
         for piece in (reply,) if isinstance(reply, bytes) else reply:
@@ -157,7 +163,7 @@ def answer(
     )
 
 
-TIMEOUTS = Timeouts(head=5, body=5, idle=5, answer=5, progress=5, connect=5, drain=5, pool=30)
+TIMEOUTS = Timeouts(head=30, body=30, idle=30, answer=30, progress=30, connect=30, drain=5, pool=30)
 
 
 class Gate:

@@ -1,18 +1,23 @@
 """Callers and upstreams that are slow, greedy or leave: floods, slow loris, half-closed and reset ends."""
 
+import asyncio
 import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from tests.plane import PATIENCE, TIMEOUTS, Gate, Upstream, answer, read_answer, request
 from tests.planes.hostile import broken_off, received, statuses
 from tests.world import RULES
+
+if TYPE_CHECKING:
+    from gateway.planes.reverse.dial import Dialer
 
 PASS = RULES + "unmapped: pass\n"
 CONTACT = b'{"id": "7", "name": {"first": "Ana"}, "email": "ana@example.com"}'
@@ -156,10 +161,92 @@ def test_reset_within_the_request_body(rules: str) -> None:
 
 
 def settled(gate: Gate, records: int) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while (len(gate.records()) < records or gate.worker._callers) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not gate.worker._callers
+    """So many on record, where a request arrived before its reset; and nobody is kept."""
+    until(lambda: len(gate.records()) >= records, 5)
+    assert until(lambda: not gate.worker._callers)
+
+
+def until(happened: Callable[[], bool], patience: float = PATIENCE) -> bool:
+    deadline = time.monotonic() + patience
+    while not happened() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return happened()
+
+
+class Door:
+    """Dials only once it is open."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._dialer, self._open = gate.worker._dialer, threading.Event()
+        self.knocked = threading.Event()
+
+    async def dial(self, *given: Any) -> Any:
+        """Dialer.dial, later."""
+        self.knocked.set()
+        await asyncio.get_running_loop().run_in_executor(None, self._open.wait, PATIENCE)
+        return await self._dialer.dial(*given)
+
+    def open(self) -> None:
+        """Now."""
+        self._open.set()
+
+
+def test_who_leaves_within_the_body_while_the_upstream_is_dialled_leaves_nothing_open() -> None:
+    with contact() as upstream, Gate(upstream, rules=PASS) as gate:
+        door = Door(gate)
+        gate.worker._dialer = cast("Dialer", door)
+        sock = gate.connect()
+        sock.sendall(request("GET", "/crm/status", b"x" * 1000)[:-500])
+        assert door.knocked.wait(PATIENCE)
+        broken_off(sock)
+        assert until(lambda: any(caller.gone for caller in gate.worker._callers))
+        door.open()
+        assert until(lambda: not gate.worker._callers)
+        assert until(lambda: bool(upstream.ended)), "the half request's connection is closed"
+        assert [record.reason for record in gate.records()] == ["malformed_request"]
+        assert upstream.requests == []
+
+
+def test_deadlines_hold_for_what_somebody_asked_who_has_left() -> None:
+    arrived, silent = threading.Event(), threading.Event()
+
+    def stalls(_: bytes) -> Iterator[bytes | float]:
+        arrived.set()
+        silent.wait(PATIENCE)
+        yield b""
+
+    with Upstream(stalls) as upstream, Gate(upstream, timeouts=QUICK) as gate:
+        sock = gate.connect()
+        sock.sendall(request("DELETE", "/crm/contacts/7"))
+        assert arrived.wait(PATIENCE)
+        broken_off(sock)
+        assert until(lambda: len(gate.records()) == 2)
+        assert [(r.phase, r.reason) for r in gate.records()] == [
+            ("intent", ""),
+            ("outcome", "upstream_timeout"),
+        ]
+        assert until(lambda: not gate.worker._callers)
+        silent.set()
+
+
+def test_a_drain_waits_for_what_somebody_asked_who_has_left() -> None:
+    arrived, answers = threading.Event(), threading.Event()
+
+    def slow(_: bytes) -> Iterator[bytes | float]:
+        arrived.set()
+        answers.wait(PATIENCE)
+        yield answer(b"{}")
+
+    with Upstream(slow) as upstream, Gate(upstream) as gate:
+        sock = gate.connect()
+        sock.sendall(request("DELETE", "/crm/contacts/7"))
+        assert arrived.wait(PATIENCE)
+        broken_off(sock)
+        assert until(lambda: any(caller.gone for caller in gate.worker._callers))
+        gate.drain()
+        assert until(lambda: gate.worker.draining)
+        answers.set()
+    assert [(r.phase, r.effect) for r in gate.records()][-1] == ("outcome", "allow")
 
 
 def test_reset_within_the_answer() -> None:

@@ -110,9 +110,10 @@ class Caller(asyncio.Protocol):
         """asyncio: closed."""
         del exc
         self.gone = True
-        self.worker.forget(self)
         if self.busy:
             self.turn.on_caller_gone()
+        if not self.busy:
+            self.worker.forget(self)
 
     def pause_writing(self) -> None:
         """asyncio: the caller reads slower than we write. Its next request waits until it has read."""
@@ -307,6 +308,7 @@ class Caller(asyncio.Protocol):
         """The exchange has ended: the next request, or the end of the connection."""
         self.busy = False
         if self.gone:
+            self.worker.forget(self)
             return
         if self._close:
             self._end()
@@ -335,7 +337,7 @@ class Caller(asyncio.Protocol):
 
     def check(self, now: float) -> None:
         """Called every so often: act on a deadline that has passed."""
-        if self.gone or now < self.since + self.worker.timeouts[self.expected]:
+        if now < self.since + self.worker.timeouts[self.expected]:
             return
         self.since = now
         if self.expected == "head":

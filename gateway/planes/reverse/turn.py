@@ -72,6 +72,8 @@ class Turn(Reply):
         self._continue(head)
         caller.expect("body")
         caller.feed()
+        if caller.gone and self.asking == COLLECT:
+            raise self._left()
         return PENDING
 
     def acquire(self, command: Acquire) -> Any:
@@ -105,6 +107,8 @@ class Turn(Reply):
             self.asking = PUMP
             self._continue(head)
             self._caller.feed()
+            if self._caller.gone and self.asking == PUMP:
+                raise self._left()
         return PENDING
 
     def release(self, command: Release) -> None:
@@ -304,6 +308,12 @@ class Turn(Reply):
         exchange.facts.address = connection.address
         self.send(self._sent)
 
+    def _left(self) -> PayloadError:
+        """The caller went within the body while something else was waited for: the rest will not come."""
+        self.asking = None
+        self._drop_upstream()
+        return PayloadError("malformed_request", "the caller closed within the body", "body")
+
     def _continue(self, head: RequestHead) -> None:
         if head.expects_continue and not self._caller.body_begun:
             self._caller.write(CONTINUE)
@@ -331,9 +341,7 @@ class Turn(Reply):
         self.asking = PUMP
         connection.begin(self, head.method, begun + chunk(through.ready()))
         if self._caller.gone:
-            self.asking = None
-            self._drop_upstream()
-            raise PayloadError("malformed_request", "the caller closed within the body", "body")
+            raise self._left()
         if self._caller.body_done:
             self.on_request_end([])
         else:

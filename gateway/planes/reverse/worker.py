@@ -82,7 +82,7 @@ class Worker:
         return True
 
     def forget(self, caller: Caller) -> None:
-        """A connection has closed."""
+        """A connection has closed, and what was asked on it has come to its end."""
         self._callers.discard(caller)
         self._refused.discard(caller)
         if self.draining and not self._callers:
