@@ -126,9 +126,16 @@ def test_refused_connections_are_let_go() -> None:
 
 
 def test_half_closed_after_pipelined_requests() -> None:
-    with contact() as upstream, Gate(upstream) as gate, gate.connect() as sock:
+    closed = threading.Event()
+
+    def after(_: bytes) -> bytes:
+        closed.wait(PATIENCE)
+        return answer(CONTACT)
+
+    with Upstream(after) as upstream, Gate(upstream) as gate, gate.connect() as sock:
         sock.sendall(request("GET", "/crm/contacts/7") * 5)
         sock.shutdown(socket.SHUT_WR)
+        closed.set()
         got = received(sock)
         assert statuses(got) == [200] * 5 and got.count(b"Connection: close") == 1
         assert len(upstream.requests) == 5
