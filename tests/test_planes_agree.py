@@ -14,14 +14,16 @@ import pytest
 
 from gateway.audit.record import Record
 from gateway.codecs.program import Limits
-from gateway.contacts.model import UNKNOWN, Reservation, Standing
+from gateway.contacts.model import UNKNOWN, Entry, Reservation, Standing
 from gateway.exchange import replay
 from gateway.exchange.case import Case, CaseResponse
+from gateway.exchange.casehooks import block, moment, routes_of
 from gateway.exchange.caseregistry import reached_of, standings_of
 from gateway.http1.encode import chunk, last_chunk, response_head
 from gateway.model import Client
 from gateway.model import Upstream as UpstreamModel
 from gateway.policy.snapshot import Snapshot
+from gateway.webhooks.seen import Seen as WebhooksSeen
 from tests.plane import Gate, Upstream, read_answer
 from tests.plays import HERE, PACKS, Play, golden, streams, world
 
@@ -30,15 +32,15 @@ CUT = b"(here the connection broke off)"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What came out of a plane: bytes to the caller, bytes to the upstream, records."""
+    """What came out of a plane: bytes to the caller, bytes to the upstream, records.
+
+    `heard`: of webhooks before, what their providers and then the application got.
+    """
 
     caller: bytes
     upstream: bytes
     records: list[Record]
-
-
-def _snapshot(it: Play, upstream: UpstreamModel) -> Snapshot:
-    return replay.case_snapshot(it.policy, it.client, PACKS, upstream, asked_from=it.case.asked_from)
+    heard: bytes = b""
 
 
 # ---- the planes -----------------------------------------------------------------------------------------
@@ -64,10 +66,24 @@ class Replay:
 
     def play(self, it: Play, upstream: UpstreamModel) -> Seen:
         """Step the exchange with a script."""
-        script = replay.play_case(it.case, _snapshot(it, upstream), it.client, it.limits)
-        sent = script.sent
-        head, body = script.released
-        return Seen(head + body, sent.head + (sent.body or b"") if sent else b"", plain(script.records))
+        *hooks, script = replay.play_case(it.case, snapshot_of(it, upstream), it.client, it.limits)
+        records = [record for each in (*hooks, script) for record in each.records]
+        heard = b"".join(_released(each) + _sent(each) for each in hooks)
+        return Seen(_released(script), _sent(script), plain(records), heard)
+
+
+def _released(script: replay.Script) -> bytes:
+    return b"".join(script.released)
+
+
+def _sent(script: replay.Script) -> bytes:
+    return script.sent.head + (script.sent.body or b"") if script.sent else b""
+
+
+def snapshot_of(it: Play, upstream: UpstreamModel) -> Snapshot:
+    """What is in force while a case plays."""
+    inbound = routes_of(it.case, it.policy, PACKS, upstream)
+    return replay.case_snapshot(it.policy, PACKS, upstream, inbound=inbound, asked_from=it.case.asked_from)
 
 
 @dataclass
@@ -77,6 +93,13 @@ class Memory:
     known: Mapping[str, Standing] = field(default_factory=dict)
     reached: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
+    entered: list[Entry] = field(default_factory=list)
+    refold: Callable[[Sequence[Entry]], Mapping[str, Standing]] = lambda _: {}
+
+    def enter(self, tenant: str, entries: Sequence[Entry]) -> int:
+        self.entered += entries
+        self.known = self.refold(self.entered)
+        return len(entries)
 
     def standings(self, tenant: str, pseudonyms: Sequence[str]) -> list[Standing]:
         return [self.known.get(pseudonym, UNKNOWN) for pseudonym in pseudonyms]
@@ -110,7 +133,6 @@ class Reverse:
         self._reply = b""
         self._upstream = Upstream(lambda _: self._reply, "0.0.0.0").__enter__()
         self._gate = self._made().__enter__()
-        self._gate.worker.identifier = lambda: "case"  # type: ignore[method-assign]  # as a replay is called
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -128,20 +150,35 @@ class Reverse:
     def play(self, it: Play, upstream: UpstreamModel) -> Seen:
         """Send the request and read the answer."""
         case, memory, worker = it.case, self._memory, self._gate.worker
-        snapshot = _snapshot(it, upstream)
+        snapshot = snapshot_of(it, upstream)
         self._gate.source = replay.source_of(case)
-        memory.known = standings_of(case.registry, it.policy, snapshot)
+        memory.entered = []
+        memory.refold = lambda entered: standings_of(case.registry, it.policy, snapshot, entered)
+        memory.known = memory.refold(())
         memory.reached = reached_of(case.registry, it.policy, snapshot)
         memory.records, self._upstream.requests[:] = [], []
-        self._reply = _answered(case)
         self._gate.loop.run(_in_force(self._gate, snapshot, it.limits))
-        worker.now = lambda: replay.NOON if case.at is None else case.at
+        at = replay.NOON if case.at is None else case.at
+        heard = b"".join(self._hear(it, snapshot, number, at) for number in range(len(case.webhooks)))
+        self._upstream.requests[:] = []
+        self._reply = _answered(case)
+        worker.now, worker.identifier = lambda: at, lambda: "case"  # type: ignore[method-assign]  # as replayed
         caller = self._ask(case, it.client)
         return Seen(
             _unframed(caller).replace(b"Connection: close\r\n", b""),
             b"".join(self._upstream.requests),
             plain(memory.records),
+            heard,
         )
+
+    def _hear(self, it: Play, snapshot: Snapshot, number: int, at: float) -> bytes:
+        """Have a webhook come in: what its provider got, and what the application did."""
+        worker, hook, now = self._gate.worker, it.case.webhooks[number], moment(it.case, number, at)
+        worker.now, worker.identifier = lambda: now, lambda: f"webhook-{number}"  # type: ignore[method-assign]  # as replayed
+        self._reply, self._upstream.requests[:] = b"HTTP/1.1 204 No Content\r\n\r\n", []
+        with self._gate.connect() as sock:
+            sock.sendall(block(hook, replay.routes_in(snapshot, it.case)[number], now) + hook.body)
+            return _read(sock, "POST") + b"".join(self._upstream.requests)
 
     def _ask(self, case: Case, client: Client) -> bytes:
         with self._gate.connect() as sock:
@@ -165,6 +202,13 @@ class Intercept(Reverse):
         with self._gate.tls(key=replay._key(client)) as sock:  # type: ignore[attr-defined]  # a Proxy
             sock.sendall(self._block(case, client) + case.request.body)
             return _read(sock, case.request.method)
+
+    def _hear(self, it: Play, snapshot: Snapshot, number: int, at: float) -> bytes:
+        """No webhook comes by way of a proxy: another worker took it, and entered what it means."""
+        script = replay.play_case(it.case, snapshot, it.client, it.limits)[number]
+        self._memory.enter(it.policy.tenant, script.entered)
+        self._memory.records += script.records
+        return _released(script) + _sent(script)
 
     def _block(self, case: Case, client: Client) -> bytes:
         """The request as it would be sent to the provider, with no word of the gateway."""
@@ -190,7 +234,7 @@ class Http2(Intercept):
     def seen_as(self, seen: Seen) -> Seen:
         """Heads in lower case, without the phrase."""
         caller = _lowered(seen.caller).replace(b"transfer-encoding: chunked\r\n", b"", 1)
-        return Seen(caller, _lowered(seen.upstream), seen.records)
+        return Seen(caller, _lowered(seen.upstream), seen.records, seen.heard)
 
 
 _RESET = re.compile(rb"reset \d+\Z")
@@ -205,7 +249,7 @@ def _lowered(message: bytes) -> bytes:
 
 
 async def _in_force(gate: Gate, snapshot: Snapshot, limits: Limits) -> None:
-    gate.worker.env = replace(gate.worker.env, limits=limits)
+    gate.worker.env = replace(gate.worker.env, limits=limits, seen=WebhooksSeen())
     gate.worker.replace(snapshot)
 
 
@@ -273,3 +317,4 @@ def test_the_same_case_gives_the_same(it: Play, plane: Reverse) -> None:
     assert got.caller == expected.caller or _cut(got, expected)
     assert got.upstream == expected.upstream
     assert got.records == expected.records
+    assert got.heard == expected.heard

@@ -35,6 +35,7 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     Times: `at` seconds since the epoch; `added_us` microseconds the gateway itself spent, `total_us` with
     the upstream. Sizes are body bytes. `seen`/`masked` count values by data category, `paths` masked ones by
     data-map path, `restored` tokens of the request that became what they stand for, by data category.
+    `fields` names what a write sets (no message to somebody), as far as the pack knows it; the rest is `*`.
     `subjects` are keyed pseudonyms; of a stream the first, and `subjects_more` counts the identifiers met
     after those, the same ones again included. `parts` are the operations of the calls that an envelope holds,
     in order. `policy` is the SHA-256 of the rule file in force.
@@ -62,6 +63,7 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     seen: dict[str, int] = {}
     masked: dict[str, int] = {}
     paths: dict[str, int] = {}
+    fields: tuple[str, ...] = ()
     restored: dict[str, int] = {}
     unmapped: int = 0
     dropped: int = 0

@@ -4,17 +4,69 @@ import difflib
 from collections.abc import Iterator
 from urllib.parse import parse_qsl
 
-from gateway.exchange.case import Expectation, Outcome, Sent, SentExpectation
+from gateway.contacts.model import Entry
+from gateway.exchange.case import (
+    CaseWebhook,
+    EntryExpectation,
+    Expectation,
+    Heard,
+    Logged,
+    Outcome,
+    RecordExpectation,
+    Sent,
+    SentExpectation,
+    called,
+)
 from gateway.exchange.casejson import canonical
 
 
-def differences(expected: Expectation, got: Outcome) -> list[str]:
+def differences(expected: Expectation, got: Outcome, webhooks: tuple[CaseWebhook, ...] = ()) -> list[str]:
     """One entry per thing that is not as expected, several lines for a body; empty when the case holds."""
     return [
+        *_heard(webhooks, got.heard),
         *_values(expected, got),
         *_body("body", expected.json, expected.body, got.body),
         *_sent(expected.upstream_request, got.upstream_request),
+        *_logged(expected.record, got.record),
     ]
+
+
+def _heard(webhooks: tuple[CaseWebhook, ...], heard: tuple[Heard, ...]) -> Iterator[str]:
+    for number, (hook, got) in enumerate(zip(webhooks, heard, strict=True), 1):
+        wanted = hook.expect
+        if wanted.status is not None and wanted.status != got.status:
+            yield f"webhook {number}: status: expected {wanted.status}, got {got.status}"
+        if wanted.reason is not None and wanted.reason != got.reason:
+            yield f"webhook {number}: reason: expected {wanted.reason}, got {got.reason or 'none'}"
+        if wanted.entries is not None:
+            yield from (f"webhook {number}: {text}" for text in _entries(wanted.entries, got.entries))
+
+
+def _entries(wanted: tuple[EntryExpectation, ...], got: tuple[Entry, ...]) -> Iterator[str]:
+    if len(wanted) != len(got):
+        yield f"entries: expected {len(wanted)}, got {len(got)}: {_listed(tuple(e.act for e in got))}"
+        return
+    for number, (each, entry) in enumerate(zip(wanted, got, strict=True), 1):
+        asked = {name: getattr(each, name) for name in each.__struct_fields__}
+        asked["subject"] = each.subject and called(*each.subject)
+        for name, value in asked.items():
+            found = getattr(entry, name)
+            if value is not None and value != found:
+                yield f"entry {number}: {name}: expected {value}, got {found or 'none'}"
+
+
+def _logged(wanted: RecordExpectation | None, got: Logged) -> Iterator[str]:
+    if wanted is None:
+        return
+    for name in ("operation", "client"):
+        value, found = getattr(wanted, name), getattr(got, name)
+        if value is not None and value != found:
+            yield f"record: {name}: expected {value}, got {found}"
+    people = None if wanted.subjects is None else tuple(called(*each) for each in wanted.subjects)
+    for name, asked in (("fields", wanted.fields), ("subjects", people)):
+        found = getattr(got, name)
+        if asked is not None and set(asked) != set(found):
+            yield f"record: {name}: expected {_listed(asked)}, got {_listed(found)}"
 
 
 def _values(expected: Expectation, got: Outcome) -> Iterator[str]:

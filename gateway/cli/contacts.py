@@ -17,6 +17,7 @@ from gateway.cli import (
     contactslists,
     contactspreview,
     contactsshow,
+    contactswrites,
     exits,
 )
 from gateway.cli import contactstell as tell
@@ -41,6 +42,11 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "show": Action("what is in force for a person", contactsshow.show_arguments, contactsshow.show),
     "history": Action(
         "all that was entered about a person", contactsshow.history_arguments, contactsshow.history
+    ),
+    "writes": Action(
+        "who edited, deleted or reached a person, from the access log",
+        contactswrites.arguments,
+        contactswrites.run,
     ),
     **{
         verb: Action(telling.help, partial(tell.arguments, verb), tell.run)

@@ -133,7 +133,7 @@ def execute(cases: list[tuple[str, Case]], runs: Mapping[str, Run]) -> Iterator[
     with Progress("cases", len(cases)) as progress:
         for tenant, case in cases:
             try:
-                found = differences(case.expect, runs[tenant](case))
+                found = differences(case.expect, runs[tenant](case), case.webhooks)
             except HushgateError as error:
                 found = [f"could not be run: {error}"]
             yield Result(case, tenant, found)

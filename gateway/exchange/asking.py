@@ -19,6 +19,7 @@ from gateway.exchange.leaving import Carried, leave_out
 from gateway.exchange.refused import Refused
 from gateway.exchange.restoring import restored_body, restored_headers, restored_query, restored_unread
 from gateway.exchange.uploading import Upload, upload_of
+from gateway.exchange.writing import note
 from gateway.http1.fields import Headers
 from gateway.http1.head import RequestHead
 from gateway.masking.echoes import Echoes
@@ -136,6 +137,7 @@ def _remember(facts: Facts, snapshot: Snapshot, plan: Plan, carriers: list[Carri
         if carried.found:
             met = [(found.slot, found.value) for found in carried.found]
             snapshot.remember(facts.subjects, plan.tenant, plan.country, carried.program, met)
+    note(facts, plan, carriers)
 
 
 def _trusting(echoes: Echoes, program: Program) -> Program:

@@ -5,8 +5,8 @@ JSON in a case is held as text (see `gateway.exchange.casefile`), so that `1.10`
 
 from typing import Literal
 
-from gateway.contacts.model import Consent, Entry, Suppression
-from gateway.model import Struct, SubjectKind
+from gateway.contacts.model import Act, Consent, Entry, Suppression
+from gateway.model import Channel, Struct, SubjectKind
 
 Effect = Literal["allow", "refuse", "error"]
 
@@ -58,6 +58,51 @@ class SentExpectation(Struct):
     body: str | None = None
 
 
+class EntryExpectation(Struct):
+    """An entry that a webhook must add; what is None is not looked at."""
+
+    act: Act
+    subject: tuple[SubjectKind, str] | None = None
+    channel: Channel | None = None
+    purpose: str | None = None
+    source: str | None = None
+    department: str | None = None
+
+
+class WebhookExpectation(Struct):
+    """What must become of a webhook; what is None is not looked at. `entries`: all that it adds, in order."""
+
+    status: int | None = None
+    reason: str | None = None
+    entries: tuple[EntryExpectation, ...] | None = None
+
+
+class CaseWebhook(Struct):
+    """What a provider sent before the case's request: signed as it signs, or (`forged`) by somebody else.
+
+    `path` is what stands behind the route's prefix. `client` is the application it is meant for, None: the
+    case's own.
+    """
+
+    provider: str
+    path: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    client: str | None = None
+    department: str = ""
+    forged: bool = False
+    expect: WebhookExpectation = WebhookExpectation()
+
+
+class RecordExpectation(Struct):
+    """What the access log must say of the request; what is None is not looked at. `fields` is a set."""
+
+    operation: str | None = None
+    client: str | None = None
+    fields: tuple[str, ...] | None = None
+    subjects: tuple[tuple[SubjectKind, str], ...] | None = None
+
+
 class Expectation(Struct):
     """What must come out; what is None is not looked at. `json` is JSON text, `rules` is a set."""
 
@@ -70,6 +115,7 @@ class Expectation(Struct):
     upstream_request: SentExpectation | None = None
     masked: int | None = None
     dropped: int | None = None
+    record: RecordExpectation | None = None
 
 
 class Case(Struct):
@@ -89,6 +135,7 @@ class Case(Struct):
     expect: Expectation
     purpose: str | None = None
     registry: tuple[Known, ...] = ()
+    webhooks: tuple[CaseWebhook, ...] = ()
     at: float | None = None
     address: str | None = None
     region: str | None = None
@@ -106,6 +153,23 @@ class Sent(Struct):
     body: bytes = b""
 
 
+class Heard(Struct):
+    """What became of a webhook. `entries` are of pseudonyms; of whom the case names, as `called` says."""
+
+    status: int
+    reason: str
+    entries: tuple[Entry, ...]
+
+
+class Logged(Struct):
+    """What the access log says of a request: who did what to which fields, and of whom (as in Heard)."""
+
+    operation: str = ""
+    client: str = ""
+    fields: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+
+
 class Outcome(Struct):
     """What came out of running a case. `reason` is empty unless the exchange was refused or failed."""
 
@@ -118,3 +182,11 @@ class Outcome(Struct):
     upstream_request: Sent | None = None
     masked: int = 0
     dropped: int = 0
+    heard: tuple[Heard, ...] = ()
+    """One for each webhook that came in before."""
+    record: Logged = Logged()
+
+
+def called(kind: SubjectKind, value: str) -> str:
+    """How somebody whom a case names is called in what came out of it."""
+    return f"{kind} {value}"

@@ -1,17 +1,26 @@
 """`rules/<tenant>/cases/*.yaml` -> Case: the format of rule cases as one schema. Pure."""
 
 from base64 import b64decode
-from datetime import UTC, datetime
-from typing import Final, get_args
+from typing import Final
 from urllib.parse import urlencode
 
-from gateway.contacts.model import Act, Consent, Entry, Suppression
 from gateway.errors import REASONS
-from gateway.exchange.case import Case, CaseRequest, CaseResponse, Expectation, Known, SentExpectation
+from gateway.exchange.case import (
+    Case,
+    CaseRequest,
+    CaseResponse,
+    CaseWebhook,
+    EntryExpectation,
+    Expectation,
+    RecordExpectation,
+    SentExpectation,
+    WebhookExpectation,
+)
 from gateway.exchange.casejson import JsonText
+from gateway.exchange.caseknown import ACT, CHANNEL, KNOWN, MOMENT, SUBJECT
 from gateway.policy.taxonomy import OPERATOR_NAME, REGION
 from gateway.strict.document import read
-from gateway.strict.kinds import Number, Word, mapped, one_of
+from gateway.strict.kinds import FLAG, Number, Word, mapped, one_of
 from gateway.strict.report import Report
 from gateway.strict.shapes import ByShape, Document, Fault, Key, ListOf, MapOf, Table
 from gateway.strict.words import ADDRESS, HEADER, NAME, TEXT, pattern
@@ -30,24 +39,12 @@ def _bytes(text: str) -> bytes | None:
 
 _BYTES_KEY: Final = Key("base64", Word("bytes in base64", _bytes), "The body's bytes, in base64.")
 _PATH: Final = pattern("a path that begins with '/', query included", r"/[\x21-\x7e]*")
-_CHANNEL: Final = one_of("call", "sms", "mms", "whatsapp", "email", "chat", "social", "push")
 _METHOD: Final = one_of("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _HEADERS: Final = MapOf(HEADER, TEXT)
 _FORM: Final = MapOf(_BODY, ListOf(_BODY, one=True, unique=False))
 _REASON: Final = mapped({reason: reason for reason in REASONS}, expected="a reason of refusal")
 
 Pairs = tuple[tuple[str, str], ...]
-
-
-def _moment(text: str) -> float | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment.astimezone(UTC).timestamp() if moment.tzinfo else None
-
-
-_MOMENT: Final = Word("a moment with its offset such as 2026-04-01T10:00:00Z (RFC 3339)", _moment)
 
 
 def _pairs(form: dict[str, tuple[str, ...]]) -> Pairs:
@@ -90,6 +87,21 @@ def _request(
     return CaseRequest(method=method, path=path, headers=made[0], body=made[1])
 
 
+def _webhook(
+    provider: str,
+    path: str = "",
+    headers: dict[str, str] | None = None,
+    body: str | None = None,
+    json: str | None = None,
+    form: dict[str, tuple[str, ...]] | None = None,
+    **rest: object,
+) -> CaseWebhook | Fault:
+    made = _message(headers, body, json, form)
+    if isinstance(made, Fault):
+        return made
+    return CaseWebhook(provider=provider, path=path, headers=made[0], body=made[1], **rest)  # type: ignore[arg-type]  # the schema has checked the types
+
+
 def _response(
     status: int,
     headers: dict[str, str] | None = None,
@@ -105,40 +117,6 @@ def _response(
         return made
     parts = tuple(chunk.encode() for chunk in chunks)
     return CaseResponse(status=status, headers=made[0], body=made[1], chunks=parts)
-
-
-def _suppression(**values: str) -> Suppression:
-    return Suppression(**values)  # type: ignore[arg-type]  # the schema has checked the words
-
-
-def _consent(**values: str) -> Consent:
-    return Consent(**values)  # type: ignore[arg-type]  # the schema has checked the words
-
-
-def _known(
-    subject: tuple[str, str],
-    suppress: tuple[Suppression, ...] = (),
-    consent: tuple[Consent, ...] = (),
-    entries: tuple[dict[str, object], ...] = (),
-    linked: tuple[tuple[str, str], ...] = (),
-    reached: tuple[float, ...] = (),
-) -> Known:
-    kind, value = subject
-    lines = [Entry(id=str(at), subject="", **{"at": 0.0, **line}) for at, line in enumerate(entries)]  # type: ignore[arg-type]  # as above
-    return Known(
-        kind=kind,  # type: ignore[arg-type]  # as above
-        value=value,
-        suppressions=suppress,
-        consents=consent,
-        entries=tuple(lines),
-        linked=linked,  # type: ignore[arg-type]  # as above
-        reached=reached,
-    )
-
-
-def _subject(**values: str) -> tuple[str, str]:
-    [pair] = values.items()
-    return pair
 
 
 def _sent(
@@ -190,67 +168,54 @@ _RESPONSE: Final = Table(
     ),
     _response,
 )
-_SUBJECT: Final = Table(
-    "the subject",
+_ADDED: Final = Table(
+    "an entry that is added",
     (
-        Key("phone", TEXT, "A phone number, as it may stand in a request."),
-        Key("email", TEXT, "An e-mail address."),
-        Key("record", TEXT, "A provider's record id."),
-    ),
-    _subject,
-    exactly=("phone", "email", "record"),
-)
-_SUPPRESSION: Final = Table(
-    "a suppression",
-    (
-        Key("channel", _CHANNEL, "Only this channel; every channel if left out."),
-        Key("purpose", NAME, "Only this purpose; every purpose if left out."),
+        Key("act", ACT, "What it says.", required=True),
+        Key("subject", SUBJECT, "Of whom."),
+        Key("channel", CHANNEL, "On which channel."),
+        Key("purpose", NAME, "For which purpose."),
         Key("source", TEXT, "Where it comes from."),
+        Key("department", TEXT, "The department that the webhook's route names."),
     ),
-    _suppression,
+    EntryExpectation,
 )
-_CONSENT: Final = Table(
-    "a consent",
+_HEARD: Final = Table(
+    "what becomes of a webhook",
     (
-        Key(
-            "state",
-            one_of("pending", "granted", "confirmed", "withdrawn", "expired"),
-            "Its state.",
-            required=True,
-        ),
-        Key("channel", _CHANNEL, "Only this channel; every channel if left out."),
-        Key("purpose", NAME, "Only this purpose; every purpose if left out."),
+        Key("status", _STATUS, "Status of the answer to the provider."),
+        Key("reason", _REASON, "Why it went no further."),
+        Key("entries", ListOf(_ADDED, least=0), "All that it adds to the registry, in order."),
     ),
-    _consent,
+    WebhookExpectation,
+    some=("status", "reason", "entries"),
 )
-_ENTRY: Final = Table(
-    "a line of the ledger",
+_WEBHOOK: Final = Table(
+    "a webhook",
     (
-        Key("act", one_of(*get_args(Act)), "What it says.", required=True),
-        Key("at", _MOMENT, "When; before everything else if left out."),
-        Key("channel", _CHANNEL, "Only this channel; every channel if left out."),
-        Key("purpose", NAME, "Only this purpose; every purpose if left out."),
-        Key("sender", TEXT, "Only this sender; every sender if left out."),
-        Key("until", _MOMENT, "When it ends."),
-        Key("text", TEXT, "Version of the text agreed to."),
-        Key("evidence", TEXT, "SHA-256 of the proof."),
-        Key("detail", TEXT, "Of `zone`: where the subject lives."),
-        Key("source", TEXT, "Where it comes from."),
+        Key("provider", NAME, "Who sends it. It is signed as that provider signs.", required=True),
+        Key("path", _PATH, "What stands behind the prefix of its route, query included."),
+        Key("headers", _HEADERS, "Header fields beside the signature."),
+        Key("body", _BODY, "The body as text."),
+        Key("json", JsonText(), "The body as a JSON document."),
+        Key("form", _FORM, "The body as form fields."),
+        Key("client", NAME, "The application it is meant for; that of the case if left out."),
+        Key("department", TEXT, "The department that its route names."),
+        Key("forged", FLAG, "Whether somebody signed it who does not know the secret."),
+        Key("expect", _HEARD, "What must become of it."),
     ),
-    lambda **values: values,
+    _webhook,
 )
-_KNOWN: Final = Table(
-    "a registry entry",
+_LOGGED: Final = Table(
+    "what the access log says",
     (
-        Key("subject", _SUBJECT, "Who.", required=True),
-        Key("suppress", ListOf(_SUPPRESSION, one=True), "Why they must not be contacted."),
-        Key("consent", ListOf(_CONSENT, one=True), "What they agreed to."),
-        Key("entries", ListOf(_ENTRY, one=True), "Lines of their ledger."),
-        Key("linked", ListOf(_SUBJECT, one=True), "Identifiers seen in one record with this one."),
-        Key("reached", ListOf(_MOMENT, one=True), "When they were reached before, under every limit."),
+        Key("operation", TEXT, "The operation that was recognised."),
+        Key("client", NAME, "The application that asked."),
+        Key("fields", ListOf(TEXT, least=0), "Names of the fields it writes, in any order."),
+        Key("subjects", ListOf(SUBJECT, least=0), "The people in it, in any order."),
     ),
-    _known,
-    some=("suppress", "consent", "entries", "linked", "reached"),
+    RecordExpectation,
+    some=("operation", "client", "fields", "subjects"),
 )
 _SENT: Final = Table(
     "the request sent upstream",
@@ -280,6 +245,7 @@ _EXPECT: Final = Table(
         Key("upstream_request", ByShape(_NOTHING, _SENT), "What was sent upstream, or `nothing`."),
         Key("masked", _COUNT, "How many values were masked."),
         Key("dropped", _COUNT, "How many recipients were left out."),
+        Key("record", _LOGGED, "What the access log says of it."),
     ),
     _expectation,
 )
@@ -289,8 +255,9 @@ _KEYS: Final = (
     Key("purpose", NAME, "The purpose it states."),
     Key("upstream", NAME, "The provider it asks.", required=True),
     Key("request", _REQUEST, "What it asks.", required=True),
-    Key("registry", ListOf(_KNOWN), "What is known of the people in it; nobody is known otherwise."),
-    Key("at", _MOMENT, "When; 2026-04-01T12:00:00Z if left out."),
+    Key("registry", ListOf(KNOWN), "What is known of the people in it; nobody is known otherwise."),
+    Key("webhooks", ListOf(_WEBHOOK), "What providers sent before, a minute apart, in order."),
+    Key("at", MOMENT, "When; 2026-04-01T12:00:00Z if left out."),
     Key("address", ADDRESS, "The IP address that the provider's name leads to."),
     Key("region", REGION, "Where the upstream stands; where the pack says if left out."),
     Key("operator", OPERATOR_NAME, "Who runs it; whom the pack names if left out."),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from gateway.contacts.ledger import fold, joined
-from gateway.contacts.model import UNKNOWN, Standing
+from gateway.contacts.model import UNKNOWN, Entry, Standing
 from gateway.contacts.normalise import normalise
 from gateway.errors import InternalError
 from gateway.exchange.case import Known
@@ -13,14 +13,25 @@ from gateway.model import Policy, SubjectKind
 from gateway.policy.snapshot import Snapshot
 
 
-def standings_of(known: Sequence[Known], policy: Policy, snapshot: Snapshot) -> dict[str, Standing]:
-    """Standing by pseudonym, with what follows from links. Raises InternalError for who cannot be read."""
-    own = {_named(p.kind, p.value, policy, snapshot): _own(p) for p in known}
+def standings_of(
+    known: Sequence[Known], policy: Policy, snapshot: Snapshot, entered: Sequence[Entry] = ()
+) -> dict[str, Standing]:
+    """Standing by pseudonym, with what follows from links and from what was `entered` since.
+
+    Raises InternalError for who cannot be read.
+    """
+    added: dict[str, list[Entry]] = {}
+    for entry in entered:
+        added.setdefault(entry.subject, []).append(entry)
+    own = {subject: fold(entries) for subject, entries in added.items()}
+    for person in known:
+        name = named(person.kind, person.value, policy, snapshot)
+        own[name] = _own(person, added.get(name, ()))
     links: dict[str, set[str]] = {}
     for person in known:
-        name = _named(person.kind, person.value, policy, snapshot)
+        name = named(person.kind, person.value, policy, snapshot)
         for each in person.linked:
-            other = _named(*each, policy, snapshot)
+            other = named(*each, policy, snapshot)
             links.setdefault(name, set()).add(other)
             links.setdefault(other, set()).add(name)
     return {name: _joined(name, own, links) for name in own.keys() | links.keys()}
@@ -35,11 +46,11 @@ def _joined(name: str, own: Mapping[str, Standing], links: Mapping[str, set[str]
 
 def reached_of(known: Sequence[Known], policy: Policy, snapshot: Snapshot) -> dict[str, tuple[float, ...]]:
     """When people were reached before, by pseudonym."""
-    return {_named(p.kind, p.value, policy, snapshot): p.reached for p in known if p.reached}
+    return {named(p.kind, p.value, policy, snapshot): p.reached for p in known if p.reached}
 
 
-def _own(person: Known) -> Standing:
-    made = fold(person.entries)
+def _own(person: Known, added: Sequence[Entry]) -> Standing:
+    made = fold((*person.entries, *added))
     return replace(
         made,
         suppressions=(*person.suppressions, *made.suppressions),
@@ -47,8 +58,9 @@ def _own(person: Known) -> Standing:
     )
 
 
-def _named(kind: SubjectKind, value: str, policy: Policy, snapshot: Snapshot) -> str:
+def named(kind: SubjectKind, value: str, policy: Policy, snapshot: Snapshot) -> str:
+    """The pseudonym of somebody a case names. Raises InternalError for who cannot be read."""
     normal = normalise(kind, value, policy.country)
     if normal is None:
-        raise InternalError(f"a {kind} in the case's registry cannot be read")
+        raise InternalError(f"a {kind} in the case cannot be read")
     return snapshot.pseudonymiser(policy.tenant)(kind, normal)

@@ -28,6 +28,7 @@ class Facts:
     not come back in clear. `sent`, `received`, `close`: of a WebSocket, as in its records. `reserved`: ids
     under which contacts were counted, shared with parts; `forwarded`: the request is on its way, they count.
     `reached`: pseudonyms of the recipients that were judged; `said`: the note of its records.
+    `fields`: names of what a write sets (see `writing`).
     `joined`: what an answer said of whose identifiers are (see `joining`).
     """
 
@@ -39,6 +40,7 @@ class Facts:
         "closed",
         "dropped",
         "echoes",
+        "fields",
         "forwarded",
         "head",
         "id",
@@ -91,8 +93,7 @@ class Facts:
         self.now = now
         self.tick = tick
         self.started = tick()
-        self.scheme = scheme
-        self.target = b"/"
+        self.scheme, self.target = scheme, b"/"
         self.echoes: Echoes | None = None
         self.identity: Identity | None = None
         self.plan: Plan | None = None
@@ -116,6 +117,7 @@ class Facts:
         self.pack: Pack | None = None
         self.parts: tuple[str, ...] = ()
         self.reached: tuple[str, ...] = ()
+        self.fields: dict[str, None] = {}
 
     def note(self, program: Program, tally: Tally) -> int:
         """Add what a run saw and did; returns how many values were masked."""
@@ -154,6 +156,7 @@ class Facts:
         self.joined, part.joined = (*self.joined, *part.joined), ()
         self.rules.update(part.rules)
         self.shadow.update(part.shadow)
+        self.fields.update(part.fields)
         for name in ("seen", "masked", "paths", "restored"):
             _add(getattr(self, name), getattr(part, name))
             getattr(part, name).clear()
@@ -180,6 +183,7 @@ class Facts:
             seen=self.seen,
             masked=self.masked,
             paths=self.paths,
+            fields=tuple(self.fields),
             restored=self.restored,
             unmapped=self.unmapped,
             dropped=self.dropped + self.withheld,
@@ -194,11 +198,8 @@ class Facts:
             note=self.said,
         )
         self._say_who(record)
-        if phase in (
-            "intent",
-            "stream",
-            "message",
-        ):  # the exchange goes on counting; a record that was handed over must not
+        # The exchange goes on counting; a record that was handed over must not.
+        if phase in ("intent", "stream", "message"):
             record.seen, record.masked, record.paths = dict(self.seen), dict(self.masked), dict(self.paths)
             record.restored = dict(self.restored)
         return record

@@ -3,19 +3,23 @@
 The same Exchange as on any plane, given the same kinds of answers; what it asked for is kept in order.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import accumulate
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
+
+from msgspec.structs import replace
 
 from gateway.audit.record import Record
 from gateway.codecs.program import Limits
 from gateway.contacts.caps import opens
 from gateway.contacts.model import UNKNOWN, Entry, Reservation, Standing
 from gateway.errors import HushgateError, InternalError, UpstreamError
-from gateway.exchange.case import Case, CaseResponse, Outcome, Sent
-from gateway.exchange.caseregistry import reached_of, standings_of
+from gateway.exchange.case import Case, CaseResponse, Heard, Logged, Outcome, Sent, called
+from gateway.exchange.casehooks import block, moment, routes_of
+from gateway.exchange.caseregistry import named, reached_of, standings_of
 from gateway.exchange.commands import (
     Acquire,
     Append,
@@ -43,6 +47,7 @@ from gateway.model import Client, Pack, Policy, Upstream
 from gateway.policy.identity import Peer
 from gateway.policy.snapshot import Secrets, Snapshot, Tenant
 from gateway.residency.locate import AddressTable
+from gateway.webhooks.route import Route
 
 NOON = 1_775_044_800.0
 """2026-04-01 12:00 UTC, a Wednesday: when a case plays that names no moment."""
@@ -50,6 +55,9 @@ ADDRESS = "192.0.2.10"
 """Where an upstream's name leads in a case that names no address (RFC 5737)."""
 ELSEWHERE = "127.0.0.9"
 """Who asks from a place that a case names has this address: its networks say that it is there."""
+THANKS = ResponseHead(204, b"No Content", 1, [], {}, None, False, False, True)
+"""How an application answers the webhooks of a case."""
+NOBODY: Final = MappingProxyType[str, str]({})
 _KEYRING = Keyring(sha256(b"rule cases").digest())
 
 
@@ -189,31 +197,41 @@ def run_case(
     if case.upstream not in packs:
         raise InternalError(f"no provider pack {case.upstream!r}")
     upstream = upstream_for(packs[case.upstream], case.address, case.region, case.operator)
-    snapshot = case_snapshot(policy, client, packs, upstream, custom, asked_from=case.asked_from)
-    return outcome_of(play_case(case, snapshot, client))
+    inbound = routes_of(case, policy, packs, upstream)
+    snapshot = case_snapshot(policy, packs, upstream, custom, inbound, asked_from=case.asked_from)
+    *heard, script = play_case(case, snapshot, client)
+    return outcome_of(script, heard, _names(case, policy, snapshot))
+
+
+def _names(case: Case, policy: Policy, snapshot: Snapshot) -> dict[str, str]:
+    """By their pseudonyms, how those are called whom the case expects to find."""
+    wanted = [entry.subject for hook in case.webhooks for entry in hook.expect.entries or () if entry.subject]
+    wanted += (case.expect.record.subjects or ()) if case.expect.record else ()
+    return {named(*each, policy, snapshot): called(*each) for each in wanted}
 
 
 def case_snapshot(
     policy: Policy,
-    client: Client,
     packs: Mapping[str, Pack],
     upstream: Upstream,
     custom: Custom = NOTHING_CUSTOM,
+    inbound: Iterable[Route] = (),
     *,
     asked_from: str | None = None,
 ) -> Snapshot:
-    """A snapshot with one client, known by a key that only a replay knows, and one upstream.
+    """A snapshot of the tenant's clients, known by keys that only a replay knows, and one upstream.
 
     `asked_from` is where its networks say ELSEWHERE is.
     """
-    known = Client(id=client.id, role=client.role, purposes=client.purposes, key=_key_hash(client))
+    known = [Client(id=c.id, role=c.role, purposes=c.purposes, key=_key_hash(c)) for c in policy.clients]
     return Snapshot(
-        tenants=[Tenant(policy.tenant, (known,), lambda: policy)],
+        tenants=[Tenant(policy.tenant, tuple(known), lambda: policy)],
         packs=packs.values(),
         upstreams=[upstream],
         table=AddressTable([(f"{ELSEWHERE}/32", asked_from, "")] if asked_from else []),
         secrets=Secrets.of(_KEYRING),
         custom=custom,
+        inbound=inbound,
     )
 
 
@@ -238,32 +256,49 @@ def source_of(case: Case) -> str:
     return ELSEWHERE if case.asked_from else "127.0.0.1"
 
 
-def play_case(case: Case, snapshot: Snapshot, client: Client, limits: Limits | None = None) -> Script:
-    """Play a case's request and answer through a real Exchange."""
+def play_case(case: Case, snapshot: Snapshot, client: Client, limits: Limits | None = None) -> list[Script]:
+    """Play a case through real Exchanges: its webhooks, then its request and the answer."""
     (tenant,) = snapshot.tenants.values()
-    head = _request_block(case, client)
-    exchange = Exchange(
-        Env(snapshot, limits or Limits(), lambda: 0.0),
-        "case",
-        parse_request_head(head, LIMITS),
-        Peer(source_of(case)),
-        NOON if case.at is None else case.at,
-        "http",
-    )
+    policy, env = tenant.policy(), Env(snapshot, limits or Limits(), lambda: 0.0)
+    at, entered = NOON if case.at is None else case.at, list[Entry]()
+    played: list[Script] = []
+    for number, (hook, route) in enumerate(zip(case.webhooks, routes_in(snapshot, case), strict=True)):
+        now = moment(case, number, at)
+        known = standings_of(case.registry, policy, snapshot, entered)
+        script = Script(body=hook.body, standings=known, addresses=(case.address or ADDRESS,), answer=THANKS)
+        played.append(
+            _played(env, f"webhook-{number}", block(hook, route, now), source_of(case), now, script)
+        )
+        entered += script.entered
     script = Script(
         body=case.request.body,
-        standings=standings_of(case.registry, tenant.policy(), snapshot),
-        reached=reached_of(case.registry, tenant.policy(), snapshot),
+        standings=standings_of(case.registry, policy, snapshot, entered),
+        reached=reached_of(case.registry, policy, snapshot),
         addresses=(case.address or ADDRESS,),
         answer=_answer(case.response, case.request.method) if case.response else None,
         answer_body=case.response.body if case.response else b"",
         ends=tuple(accumulate(map(len, case.response.chunks))) if case.response else (),
     )
-    return play(exchange.run(), script)
+    return [*played, _played(env, "case", _request_block(case, client), source_of(case), at, script)]
 
 
-def outcome_of(script: Script) -> Outcome:
-    """What came out, from the last record, the released bytes and the request that was sent."""
+def routes_in(snapshot: Snapshot, case: Case) -> list[Route]:
+    """The routes of a case's webhooks, as its snapshot has them."""
+    inbox = snapshot.inbox
+    found = [inbox and inbox.find(b"", b"/in/%d" % number) for number in range(len(case.webhooks))]
+    return [arrival.route for arrival in found if arrival and arrival.route]
+
+
+def _played(env: Env, name: str, head: bytes, source: str, now: float, script: Script) -> Script:
+    asked = parse_request_head(head, LIMITS)
+    return play(Exchange(env, name, asked, Peer(source), now, "http").run(), script)
+
+
+def outcome_of(script: Script, heard: Sequence[Script] = (), names: Mapping[str, str] = NOBODY) -> Outcome:
+    """What came out, from the last record, the released bytes and the request that was sent.
+
+    `heard`: of the webhooks before. `names`: what pseudonyms are replaced by.
+    """
     head, body = script.released
     record = script.records[-1]
     headers = _pairs(head)
@@ -280,7 +315,20 @@ def outcome_of(script: Script) -> Outcome:
         upstream_request=_sent(script.sent),
         masked=int(counted.get("hushgate-masked", 0)),
         dropped=int(counted.get("hushgate-dropped", 0)),
+        heard=tuple(_heard(each, names) for each in heard),
+        record=Logged(
+            operation=record.operation,
+            client=record.client,
+            fields=record.fields,
+            subjects=tuple(names.get(subject, subject) for subject in record.subjects),
+        ),
     )
+
+
+def _heard(script: Script, names: Mapping[str, str]) -> Heard:
+    entries = [replace(entry, subject=names.get(entry.subject, entry.subject)) for entry in script.entered]
+    last = script.records[-1]
+    return Heard(status=int(script.released[0][9:12]), reason=last.reason, entries=tuple(entries))
 
 
 def _request_block(case: Case, client: Client) -> bytes:

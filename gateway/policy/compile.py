@@ -46,6 +46,7 @@ from gateway.policy.restoring import Grant, Restoring
 from gateway.policy.spotting import Spotting
 from gateway.policy.unnamed import unnamed
 from gateway.policy.websockets import talk_of
+from gateway.policy.written import written
 from gateway.residency.judge import Gate
 from gateway.residency.law import expand
 from gateway.residency.locate import AddressTable
@@ -114,7 +115,6 @@ def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
     considered = tuple(_consider(rule, it, policy) for rule in policy.rules)
     live = [rule for rule, c in zip(policy.rules, considered, strict=True) if c.applies]
     access = [rule for rule in live if rule.access]
-    denied = tuple(rule.id for rule in access if rule.mode == "enforce")
     url = urlsplit(it.upstream.url)
     reside = residing(policy, ground.table, it, live, lambda wanted: compiler.lean(it.operation, wanted))
     compiler = _Sides(ground, it, _masks(it, live), reside.permission)
@@ -132,7 +132,7 @@ def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
         name=it.name,
         acts=it.operation.act,
         channel=it.operation.channel,
-        denial=Denial("access_denied", denied) if denied else None,
+        denial=_denial(access),
         request=compiler.side("request", it.operation.request, read=bool(reside.content)),
         response=compiler.side("response", it.operation.response, read=leaves_out),
         links=compiler.linker,
@@ -148,7 +148,13 @@ def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
         lookups=policy.lookups if it.operation.lookup else None,
         expires=(now // DAY + 1) * DAY,
         pass_unjudged=policy.pass_unjudged,
+        written=written(it.operation),
     )
+
+
+def _denial(access: list[Rule]) -> Denial | None:
+    denied = tuple(rule.id for rule in access if rule.mode == "enforce")
+    return Denial("access_denied", denied) if denied else None
 
 
 _KINDS = ("operator", "contact", "residency", "access", "seal", "records", "only")

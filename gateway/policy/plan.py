@@ -14,6 +14,7 @@ from gateway.contacts.rules import Check
 from gateway.masking.unnamed import Unnamed
 from gateway.model import Channel, Client, Direction, Operation, Upstream
 from gateway.policy.residing import Residing
+from gateway.policy.written import Written
 from gateway.residency.judge import Explanation, Gate
 
 if TYPE_CHECKING:  # it is made of programs, whose makers know plans
@@ -173,6 +174,8 @@ class Plan:
     expires: float
     pass_unjudged: bool = False
     """Whether contacts pass as a stranger's while the registry does not answer."""
+    written: Written | None = None
+    """What its edits may be called by; None where it edits nothing."""
     talk: Talk | None = None
     """Of a WebSocket: what is done with its messages."""
 

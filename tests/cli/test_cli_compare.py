@@ -3,7 +3,19 @@
 import pytest
 
 from gateway.cli.compare import differences
-from gateway.exchange.case import Expectation, Outcome, Sent, SentExpectation
+from gateway.contacts.model import Entry
+from gateway.exchange.case import (
+    CaseWebhook,
+    EntryExpectation,
+    Expectation,
+    Heard,
+    Logged,
+    Outcome,
+    RecordExpectation,
+    Sent,
+    SentExpectation,
+    WebhookExpectation,
+)
 
 GOT = Outcome(
     effect="allow",
@@ -79,3 +91,54 @@ def test_an_answer_that_is_not_json_is_shown_short() -> None:
         Expectation(effect="allow", json="{}"), Outcome(effect="allow", status=200, body=b"<" * 500)
     )
     assert len(found) < 150
+
+
+STOP = Entry(id="e", subject="phone +331", act="suppressed", at=1.0, source="stop:twilio")
+ENTERED = Heard(status=204, reason="", entries=(STOP,))
+
+
+@pytest.mark.parametrize(
+    ("expected", "words"),
+    [
+        (WebhookExpectation(status=204, reason="", entries=(EntryExpectation(act="suppressed"),)), ""),
+        (WebhookExpectation(entries=(EntryExpectation(act="suppressed", subject=("phone", "+331")),)), ""),
+        (WebhookExpectation(status=403), "webhook 1: status: expected 403, got 204"),
+        (WebhookExpectation(reason="webhook_unverified"), "expected webhook_unverified, got none"),
+        (WebhookExpectation(entries=()), "webhook 1: entries: expected 0, got 1: suppressed"),
+        (
+            WebhookExpectation(entries=(EntryExpectation(act="lifted"),)),
+            "webhook 1: entry 1: act: expected lifted, got suppressed",
+        ),
+        (
+            WebhookExpectation(entries=(EntryExpectation(act="suppressed", subject=("phone", "+332")),)),
+            "entry 1: subject: expected phone +332, got phone +331",
+        ),
+        (
+            WebhookExpectation(entries=(EntryExpectation(act="suppressed", purpose="marketing"),)),
+            "entry 1: purpose: expected marketing, got none",
+        ),
+    ],
+)
+def test_what_webhooks_became_is_compared(expected: WebhookExpectation, words: str) -> None:
+    hook = CaseWebhook(provider="twilio", path="", expect=expected)
+    got = Outcome(effect="allow", status=200, heard=(ENTERED,))
+    assert words in "".join(differences(Expectation(effect="allow"), got, (hook,)))
+    assert bool(words) == bool(differences(Expectation(effect="allow"), got, (hook,)))
+
+
+@pytest.mark.parametrize(
+    ("expected", "words"),
+    [
+        (RecordExpectation(operation="contacts.update", client="desk", fields=("b", "a")), ""),
+        (RecordExpectation(subjects=(("record", "7"),)), ""),
+        (RecordExpectation(fields=()), "record: fields: expected none, got a, b"),
+        (RecordExpectation(client="dialer"), "record: client: expected dialer, got desk"),
+        (RecordExpectation(subjects=()), "record: subjects: expected none, got record 7"),
+    ],
+)
+def test_what_the_log_says_is_compared(expected: RecordExpectation, words: str) -> None:
+    logged = Logged(operation="contacts.update", client="desk", fields=("a", "b"), subjects=("record 7",))
+    found = differences(
+        Expectation(effect="allow", record=expected), Outcome(effect="allow", status=200, record=logged)
+    )
+    assert found == ([words] if words else [])

@@ -107,6 +107,18 @@ def test_a_body_may_be_any_bytes() -> None:
     assert case.request.headers == (("Content-Type", "application/octet-stream"),)
 
 
+def test_what_came_in_before_is_read() -> None:
+    hook = b"""webhooks:
+  - {provider: twilio, path: /sms?x=1, form: {Body: STOP}, department: north, client: d, forged: true,
+     expect: {status: 403, reason: webhook_unverified, entries: [{act: suppressed, subject: {phone: "1"}}]}}
+"""
+    (read,) = load_case(SMALL + hook, "x").webhooks
+    assert (read.provider, read.path, read.body, read.forged) == ("twilio", "/sms?x=1", b"Body=STOP", True)
+    assert (read.department, read.client, read.expect.status) == ("north", "d", 403)
+    (entry,) = read.expect.entries or ()
+    assert (entry.act, entry.subject, entry.channel) == ("suppressed", ("phone", "1"), None)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -128,6 +140,9 @@ def test_a_body_may_be_any_bytes() -> None:
         (b"name: x", b"name: x\nat: 2026-04-01 10:00", "offset"),
         (b"name: x", b"name: x\nregistry: [{subject: {phone: 1, email: 2}, suppress: {}}]", "exactly one of"),
         (b"client: c\n", b"", "the required key 'client'"),
+        (b"name: x", b"name: x\nwebhooks: [{provider: t, form: {a: b}, body: x}]", "one of body, json, form"),
+        (b"name: x", b"name: x\nwebhooks: [{provider: t, expect: {entries: [{act: stop}]}}]", "'stop'"),
+        (b"effect: allow", b"effect: allow, record: {}", "at least one of"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(old: bytes, new: bytes, words: str) -> None:

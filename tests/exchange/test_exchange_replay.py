@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway.errors import InternalError, StoreError
-from gateway.exchange.case import Case, CaseRequest, CaseResponse, Expectation, Known
+from gateway.exchange.case import Case, CaseRequest, CaseResponse, CaseWebhook, Expectation, Known
 from gateway.exchange.commands import Append
 from gateway.exchange.replay import Script, run_case, upstream_for
 from gateway.policy.packfile import read_pack
@@ -53,6 +53,9 @@ def test_a_case_without_an_answer_is_an_upstream_that_is_away() -> None:
         {"client": "nobody"},
         {"upstream": "nothing"},
         {"registry": (Known(kind="phone", value="no number"),)},
+        {"webhooks": (CaseWebhook(provider="nobody", path=""),)},
+        {"webhooks": (CaseWebhook(provider="crm", path="", client="nobody"),)},
+        {"webhooks": (CaseWebhook(provider="crm", path="", headers=(("Content-Type", "x/y"),), body=b"x"),)},
     ],
 )
 def test_a_case_that_names_what_is_not_there_is_a_mistake(changes: dict[str, object]) -> None:
