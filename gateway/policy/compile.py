@@ -132,7 +132,7 @@ def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
         name=it.name,
         acts=it.operation.act,
         channel=it.operation.channel,
-        denial=_denial(access),
+        denial=Denial.by(access),
         request=compiler.side("request", it.operation.request, read=bool(reside.content)),
         response=compiler.side("response", it.operation.response, read=leaves_out),
         links=compiler.linker,
@@ -150,11 +150,6 @@ def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
         pass_unjudged=policy.pass_unjudged,
         written=written(it.operation),
     )
-
-
-def _denial(access: list[Rule]) -> Denial | None:
-    denied = tuple(rule.id for rule in access if rule.mode == "enforce")
-    return Denial("access_denied", denied) if denied else None
 
 
 _KINDS = ("operator", "contact", "residency", "access", "seal", "records", "only")

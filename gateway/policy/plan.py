@@ -3,7 +3,7 @@
 The hot path runs plans and never looks at a policy.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from gateway.codecs.program import Program
 from gateway.contacts.alone import RecordCheck
 from gateway.contacts.rules import Check
 from gateway.masking.unnamed import Unnamed
-from gateway.model import Channel, Client, Direction, Operation, Upstream
+from gateway.model import Channel, Client, Direction, Operation, Rule, Upstream
 from gateway.policy.residing import Residing
 from gateway.policy.written import Written
 from gateway.residency.judge import Explanation, Gate
@@ -87,6 +87,12 @@ class Denial:
 
     reason: str
     rules: tuple[str, ...]
+
+    @classmethod
+    def by(cls, access: Sequence[Rule]) -> "Denial | None":
+        """What access rules that apply come to."""
+        denied = tuple(rule.id for rule in access if rule.mode == "enforce")
+        return cls("access_denied", denied) if denied else None
 
 
 @dataclass(frozen=True, slots=True)
