@@ -25,6 +25,10 @@ from gateway.recipients import Destination, Subprocessor
 from gateway.transfers import Confirmation, Confirmed
 from gateway.transfers import LawOf as LawOf
 from gateway.transfers import Residency as Residency
+from gateway.views import Mask as Mask
+from gateway.views import RevealIn as RevealIn
+from gateway.views import View as View
+from gateway.views import WriteBack as WriteBack
 
 Channel = Literal["call", "sms", "mms", "whatsapp", "email", "chat", "social", "push"]
 Mode = Literal["enforce", "shadow"]
@@ -32,8 +36,6 @@ Direction = Literal["request", "response"]
 OnRefusal = Literal["refuse", "drop", "hold", "hide", "strip"]
 UnknownSubject = Literal["refuse", "pass"]
 Whom = Literal["suppressed", "objected", "restricted", "erased"]
-RevealIn = Literal["mapped", "anywhere"]
-WriteBack = Literal["refuse", "strip", "restore"]
 Unmapped = Literal["redact", "detect", "pass"]
 Requirement = Literal[
     "no_suppression",
@@ -179,39 +181,6 @@ class Client(Struct):
     san: str | None = None
     networks: tuple[str, ...] = ()
     contacts: Literal["read", "write"] | None = None
-
-
-class Mask(Struct):
-    """One masking operator with its parameters; `op` is a key of masking.table.OPERATORS.
-
-    `keep_first`/`keep_last` (partial): characters shown. `keep` (truncate): characters shown. `width`
-    (age_band): years. `decimals` (coordinates): digits after the point. `days` (date_shift): the most a date
-    is moved. `text` (fixed): what is shown instead.
-    """
-
-    op: str
-    keep_first: int = 0
-    keep_last: int = 0
-    keep: int = 0
-    width: int = 0
-    decimals: int = 0
-    days: int = 0
-    text: str = ""
-
-
-class View(Struct):
-    """What a role may see: categories shown, categories shown masked, and how the rest is hidden.
-
-    `reveal` are categories whose tokens the role may send back to be restored; `reveal_in` says whether only
-    in fields of their category. `write_back` says what happens to masks in a body that writes.
-    """
-
-    show: tuple[str, ...] = ()
-    mask: dict[str, Mask] = {}
-    hide_with: Mask = Mask(op="redact")
-    reveal: tuple[str, ...] = ()
-    reveal_in: RevealIn = "mapped"
-    write_back: WriteBack = "refuse"
 
 
 class Scope(Struct):

@@ -22,7 +22,8 @@ DESCRIPTION = """\
 Reads a deployment file with the rules and packs it names, or a folder of rule files, or one rule file, and
 prints each mistake as file:line:column, what was found, what was expected and the nearest valid word. Secrets
 are not read: a file can be checked where they are not. Infringing instructions are found too: transfers on a
-basis that is void today. Prints nothing and ends with 0 when all is well."""
+basis that is void today, special categories shown for marketing. Prints nothing and ends with 0 when all is
+well; what this machine lacks for interception is told on standard error."""
 
 
 def register(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
@@ -65,13 +66,14 @@ def run(args: argparse.Namespace) -> int:
         broken = any(problem.file == str(config) for problem in problems)
         if broken and not args.rules and beside.is_dir():
             problems += check_paths(None, beside, args.plugins, progress.update)
-    addresses = _addresses(config) if config and not problems else ()
+    addresses, here = _machine(config) if config and not problems else ((), ())
     soon: list[Problem] = []
     if not problems:
         folder = args.rules or rules or rules_of(args.path)
         today = datetime.fromtimestamp(clock.now(), UTC).date()
         problems, soon = instructions(folder, today, args.within, _confirmations(config))
     sys.stderr.write("".join(f"soon: {problem}\n" for problem in soon))
+    sys.stderr.write("".join(f"here: {problem}\n" for problem in here))
     problems += addresses
     print(as_json(problems) if args.json else as_text(problems), end="")
     return exits.CONFIG if problems else exits.OK
@@ -106,10 +108,11 @@ def _confirmations(config: Path | None) -> "tuple[Confirmation, ...]":
     return told(load_config(config, None)).confirmations if config else ()
 
 
-def _addresses(config: Path) -> tuple[Problem, ...]:
-    """What is wrong with the lists and databases of addresses a deployment names."""
-    from gateway import clock
+def _machine(config: Path) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+    """What is wrong with the lists and databases of addresses a deployment names; and what this machine lacks
+    for interception."""
     from gateway.config import load_config
-    from gateway.service.geo import mistakes
+    from gateway.service import geo, interception
 
-    return mistakes(load_config(config, None).geo, clock.today())
+    read = load_config(config, None)
+    return geo.mistakes(read.geo, clock.today()), interception.wanting(read)

@@ -71,9 +71,8 @@ def instructions(
         said = tuple(each for each in since if each.tenant == policy.tenant)
         policy = replace(policy, confirmations=said)
         for each in infringing(policy, on, within):
-            expected = "a basis that is in force, or a confirmation with a reason"
-            found = f"rule {each.rule!r}: {each.found}"
-            (soon if each.ending else now).append(Problem(str(file), each.line, 1, found, expected))
+            found = f"{each.rule!r}: {each.found}"
+            (soon if each.ending else now).append(Problem(str(file), each.line, 1, found, each.mend))
     return now, soon
 
 

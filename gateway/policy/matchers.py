@@ -121,6 +121,12 @@ _TESTS: tuple[tuple[str, Callable[[Scope, Situation], bool]], ...] = (
 )
 
 
+def in_force(rule: Rule, on: date) -> bool:
+    """Whether a rule's own dates cover a day."""
+    began = rule.since is None or date.fromisoformat(rule.since) <= on
+    return began and (rule.until is None or on < date.fromisoformat(rule.until))
+
+
 def obstacle(rule: Rule, it: Situation, given: tuple[str, ...]) -> str | None:
     """Why `rule` does not apply in this situation, or None when it does. `given`: tenant consents given."""
     if rule.since and it.today < date.fromisoformat(rule.since):

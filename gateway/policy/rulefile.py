@@ -20,20 +20,17 @@ from gateway.model import (
     Client,
     Instruction,
     LawOf,
-    Mask,
     Policy,
-    RevealIn,
     Rule,
     Unmapped,
-    View,
-    WriteBack,
 )
 from gateway.policy.catalogue import Catalogue
 from gateway.policy.narrowing import many
-from gateway.policy.operators import EXPECTED, OPERATOR, PLAIN, plugin_name
+from gateway.policy.operators import EXPECTED, PLAIN, plugin_name
 from gateway.policy.recipientkind import DESTINATION, SUBPROCESSOR
 from gateway.policy.rulekinds import RULE
-from gateway.policy.taxonomy import CATEGORY, COUNTRY, USE
+from gateway.policy.taxonomy import COUNTRY, USE
+from gateway.policy.viewfile import VIEW
 from gateway.strict.checks import Refers, Unique, scalars, select
 from gateway.strict.document import Node, describe, read
 from gateway.strict.kinds import Number, Word, mapped, one_of
@@ -109,53 +106,6 @@ CLIENT: Final = Table(
     _client,
     some=("key", "mtls", "network"),
     doc="An application of the tenant. Every means of identification that is given must hold.",
-)
-
-
-def _view(
-    hide_with: Mask,
-    reveal_in: RevealIn,
-    write_back: WriteBack,
-    show: tuple[str, ...] = (),
-    mask: dict[str, Mask] | None = None,
-    reveal: tuple[str, ...] = (),
-) -> View | Fault:
-    both = set(show) & set(mask or ())
-    if both:
-        return Fault("mask", f"{min(both)!r} both shown and masked", "each category in one place")
-    return View(
-        show=show,
-        mask=mask or {},
-        hide_with=hide_with,
-        reveal=reveal,
-        reveal_in=reveal_in,
-        write_back=write_back,
-    )
-
-
-VIEW: Final = Table(
-    "view",
-    (
-        Key("show", ListOf(CATEGORY, least=0, one=True), "Data categories shown as they are."),
-        Key("mask", MapOf(CATEGORY, OPERATOR), "Data categories shown masked, and how."),
-        Key("hide_with", OPERATOR, "How everything else is hidden.", default="redact"),
-        Key("reveal", many(CATEGORY), "Data categories whose tokens are restored when they are sent back."),
-        Key(
-            "reveal_in",
-            one_of(*get_args(RevealIn)),
-            "Where tokens are restored: in fields that hold their category, or in any value.",
-            default="mapped",
-        ),
-        Key(
-            "write_back",
-            one_of(*get_args(WriteBack)),
-            "What happens to masks in a body that writes: refused, or taken out of it; `restore` also gives "
-            "tokens that the view shows their value back in fields of their category.",
-            default="refuse",
-        ),
-    ),
-    _view,
-    doc="What a role may see of a person. What a view does not name is hidden.",
 )
 
 

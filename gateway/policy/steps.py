@@ -11,11 +11,21 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from gateway.audit.record import Record
-from gateway.model import Policy, Rule, Struct
-from gateway.policy.infringing import basis_of, confirmed, relies, text_of, voids
+from gateway.model import Policy, Rule, Struct, View
+from gateway.policy.fields import VIEW
+from gateway.policy.infringing import (
+    Infringement,
+    allowed,
+    basis_of,
+    confirmed,
+    exposed,
+    relies,
+    text_of,
+    voids,
+)
 from gateway.recipients import Decision, Subprocessor
 from gateway.residency.recipients import opens, state
-from gateway.transfers import Confirmation
+from gateway.transfers import Confirmation, Confirmed
 
 SOUND: Final = "sound"
 """Of an instruction that the law does not speak against."""
@@ -45,21 +55,32 @@ class Standing(Struct):
 def standings(policy: Policy, on: date) -> tuple[Standing, ...]:
     """Of every rule that relies on something that may be void, and of every line of the list."""
     rules = [_rule(rule, policy, on) for rule in policy.rules if relies(rule)]
-    return (*rules, *(_recipient(line, policy, on) for line in policy.subprocessors or ()))
+    views = [_view(role, policy, on) for role in policy.views]
+    return (*rules, *views, *(_recipient(line, policy, on) for line in policy.subprocessors or ()))
 
 
 def _rule(rule: Rule, policy: Policy, on: date) -> Standing:
-    found = voids(rule, policy, on)
-    said = confirmed(rule, policy, on)
-    where = " in the rule file" if rule.confirmed else ""
+    return _instruction(rule.id, rule, voids(rule, policy, on), confirmed(rule, policy, on), policy)
+
+
+def _view(role: str, policy: Policy, on: date) -> Standing:
+    found = exposed(role, policy, on)
+    said = allowed(found[0], policy) if found else None
+    return _instruction(VIEW + role, policy.views[role], found, said, policy)
+
+
+def _instruction(
+    name: str, it: Rule | View, found: tuple[Infringement, ...], said: Confirmed | None, policy: Policy
+) -> Standing:
+    where = " in the rule file" if it.confirmed else ""
     told = f"confirmed{where} by {said.by} on {said.date}: {said.reason}" if said else ""
     return Standing(
         tenant=policy.tenant,
         kind="rule",
-        name=rule.id,
+        name=name,
         state=SOUND if not found else "confirmed" if said else "suspended",
         told=told or "; ".join(each.found for each in found),
-        text=text_of(rule),
+        text=text_of(it),
         basis=basis_of(found) if found else "",
         version=policy.version,
     )

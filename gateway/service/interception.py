@@ -46,22 +46,41 @@ class Minting:
 
 def check(config: Config) -> None:
     """What interception needs is there. Raises ConfigError."""
-    if all(listener.plane != "intercept" for listener in config.listeners):
-        return
-    lacks = None
-    if find_spec("mitmproxy") is None:
-        lacks = "plane 'intercept' without mitmproxy", "the extra: pip install 'hushgate[intercept]'"
-    elif config.certificates is None:
-        lacks = "plane 'intercept' without 'certificates'", "the folder that `hushgate ca init` made"
-    elif not _may_be_called_back():
-        lacks = (
-            "plane 'intercept' where no memory may be written and executed",
-            "a system that permits it (systemd: MemoryDenyWriteExecute=no, as in deploy/intercept.conf)",
-        )
-    else:
+    if lacks := wanting(config):
+        raise ConfigError(lacks)
+    if config.certificates is not None and _intercepts(config):
         Minting(config.certificates)
-    if lacks:
-        raise ConfigError((Problem(config.file, 1, 1, *lacks),))
+
+
+def wanting(config: Config) -> tuple[Problem, ...]:
+    """What this machine lacks for it; another may have it. No key is read."""
+    if not _intercepts(config):
+        return ()
+    lacks = []
+    if find_spec("mitmproxy") is None:
+        lacks.append(("plane 'intercept' without mitmproxy", "the extra: pip install 'hushgate[intercept]'"))
+    elif not _may_be_called_back():
+        lacks.append(
+            (
+                "plane 'intercept' where no memory may be written and executed",
+                "a system that permits it (systemd: MemoryDenyWriteExecute=no, as in deploy/intercept.conf)",
+            )
+        )
+    return tuple(Problem(config.file, 1, 1, *each) for each in lacks) + _authority(config.certificates)
+
+
+def _authority(certificates: Certificates | None) -> tuple[Problem, ...]:
+    """What is wrong with the root in the authority's folder."""
+    try:
+        if certificates is not None:
+            authority.root_of(Path(certificates.dir))
+    except ConfigError as error:
+        return error.problems
+    return ()
+
+
+def _intercepts(config: Config) -> bool:
+    return any(listener.plane == "intercept" for listener in config.listeners)
 
 
 def _may_be_called_back() -> bool:
