@@ -32,14 +32,12 @@ from gateway.model import (
     Unmapped,
     Unread,
     Upstream,
-    View,
-    covers,
 )
 from gateway.policy.callbacks import Callbacks
 from gateway.policy.carriers import bodies, every, flat, headers
 from gateway.policy.cursors import sealing
 from gateway.policy.fields import VIEW, Treatment, treatment
-from gateway.policy.infringing import closed
+from gateway.policy.infringing import granting
 from gateway.policy.linking import Linker, LinkMasker, Programs
 from gateway.policy.matchers import Situation, obstacle, personal
 from gateway.policy.plan import Considered, Denial, Opaque, Plan, Side
@@ -231,7 +229,7 @@ class _Sides:
         self._regions = (ground.policy.country,) if ground.policy.country else ()
         self._consents = ground.policy.consents
         self._view = ground.policy.views[it.client.role]
-        self._closed = closed(ground.policy, it.client, it.purposes, it.today)
+        self._granting = granting(ground.policy, it.client, it.purposes, it.today)
         self._role = it.client.role
         self._enforced = tuple(rule for rule in masks if rule.mode == "enforce")
         self._all = masks
@@ -387,12 +385,9 @@ class _Sides:
         return build(mask, category, *given, on=self._on, country=self._country)
 
     def _treat(self, category: str, direction: Direction, rules: tuple[Rule, ...]) -> Treatment:
-        view = self._view if direction == "response" else None
-        if view and any(covers(each, category) for each in self._closed):
-            view = View(hide_with=view.hide_with)
+        view = self._granting(category) if direction == "response" else None
         made = treatment(category, direction, view, rules)
-        named = tuple(f"view:{self._role}" if r == VIEW else r for r in made.rules)
-        return Treatment(made.mask, named)
+        return Treatment(made.mask, tuple(VIEW + self._role if r == VIEW else r for r in made.rules))
 
     def _opaque(self, unread: Unread, direction: Direction) -> Opaque:
         """Shown only to who may see all of the category, and with the consent that the data map asks for."""

@@ -6,7 +6,7 @@ is changed, or confirmed with a reason: in the rule file, or by a confirmation t
 was then and about what was void of it then. A view goes by the name `view:<role>`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from hashlib import sha256
@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.model import Client, Policy, Rule, View
+from gateway.model import Client, Policy, Rule, View, covers
 from gateway.policy.fields import VIEW
 from gateway.policy.matchers import in_force
 from gateway.policy.sensitive import MARKETING, markets, readers, shown, touches
@@ -111,6 +111,13 @@ def closed(policy: Policy, client: Client, purposes: tuple[str, ...], on: date) 
     if not markets(purposes) or not (found := exposed(client.role, policy, on)):
         return ()
     return () if allowed(found[0], policy) else shown(policy, client, on)
+
+
+def granting(policy: Policy, client: Client, purposes: tuple[str, ...], on: date) -> Callable[[str], View]:
+    """By category: the client's view, or one that grants nothing and hides in the same way."""
+    view, hidden = policy.views[client.role], closed(policy, client, purposes, on)
+    shut = View(hide_with=view.hide_with)
+    return lambda category: shut if any(covers(each, category) for each in hidden) else view
 
 
 def text_of(rule: Rule | View) -> str:
