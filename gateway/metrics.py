@@ -141,10 +141,17 @@ class Metrics:
         """Add up what `observe` was given since."""
         observed, self._observed = self._observed, []
         exchanges: dict[Exchanged, int] = {}
+        masked: dict[str, int] = {}
         for record in observed:
             key = _exchanged(record)
             exchanges[key] = exchanges.get(key, 0) + 1
+            for category, number in record.masked.items():
+                masked[category] = masked.get(category, 0) + number
             self._count(record)
+        for category, number in masked.items():
+            self.add("hushgate_masked_values", category, by=number)
+        self._time("hushgate_added_seconds", [record.added_us / 1e6 for record in observed])
+        self._time("hushgate_total_seconds", [record.total_us / 1e6 for record in observed])
         for (provider, operation, status, effect, reason, tenant, rules, shadow), n in exchanges.items():
             self.add("hushgate_requests", provider, operation, str(status), by=n)
             self.add("hushgate_decisions", effect, reason, by=n)
@@ -154,8 +161,7 @@ class Metrics:
                 self.add("hushgate_rule_hits", tenant, rule, "shadow", by=n)
 
     def _count(self, record: Record) -> None:
-        for category, number in record.masked.items():
-            self.add("hushgate_masked_values", category, by=number)
+        """What few exchanges have."""
         if record.unmapped:
             self.add("hushgate_unmapped_values", by=record.unmapped)
         if record.note == UNJUDGED:
@@ -164,15 +170,16 @@ class Metrics:
             self.add("hushgate_dropped_recipients", by=record.dropped)
         if record.evidence.endswith(AGAINST):
             self.add("hushgate_location_contradictions")
-        self._time("hushgate_added_seconds", record.added_us / 1e6)
-        self._time("hushgate_total_seconds", record.total_us / 1e6)
 
-    def _time(self, name: str, seconds: float) -> None:
+    def _time(self, name: str, seconds: list[float]) -> None:
         row = self.histograms.get(name)
         if row is None:
+            if not seconds:
+                return
             row = self.histograms[name] = [0.0] * (len(BUCKETS) + 2)
-        row[bisect_left(BUCKETS, seconds)] += 1
-        row[-1] += seconds
+        for each in seconds:
+            row[bisect_left(BUCKETS, each)] += 1
+            row[-1] += each
 
     def fold(self, name: str, label: int) -> None:
         """Stop telling a metric apart by one of its labels (by position), which then is `*`."""

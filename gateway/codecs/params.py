@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import quote_plus, unquote_to_bytes
 
-from gateway.codecs import nested
+from gateway.codecs import nested, scanning
 from gateway.codecs.owners import bound, named
 from gateway.codecs.program import REMOVED, Found, Limits, Pattern, Program, Tally, by_steps
 from gateway.codecs.steps import Compiled, compiled
@@ -34,6 +34,14 @@ class PairsCodec:
         """Split and decode. Raises PayloadError."""
         if len(body) > limits.max_body:
             raise PayloadError("body_too_large", "longer than the limit", self._place)
+        if scanning.pairs is not None:
+            found = scanning.pairs(body, limits.max_fields)
+            if found is not None:
+                return found
+        return self.parse_by_rule(body, limits)
+
+    def parse_by_rule(self, body: bytes, limits: Limits) -> list[Pair]:
+        """What parse does with a body within the limit, in Python alone."""
         if _odd(body):
             raise self._refusal("a broken escape, a control character or `;`")
         if body.count(b"&") >= limits.max_fields:

@@ -13,25 +13,27 @@ Met = Sequence[tuple[int, str]]
 """(slot index, value as it stands in traffic)."""
 
 
-def name(
-    subjects: dict[str, None],
-    pseudonymise: Pseudonymise,
-    country: str | None,
-    kinds: tuple[SubjectKind, ...],
-    met: Met,
-) -> None:
-    """Add the pseudonyms of those met to `subjects`, in their order.
+Name = Callable[[dict[str, None], tuple[SubjectKind, ...], Met], None]
+"""Adds the pseudonyms of those met to a dict, in their order; the kinds are those of the slots."""
+
+
+def namer(pseudonymise: Pseudonymise, country: str | None) -> Name:
+    """What names people under a tenant's key.
 
     A value that has no canonical form is known by its own text, in lower case without outer white space.
     A compiled pseudonymiser does the usual spellings itself and asks here for the others.
     """
     slow = partial(_name, pseudonymise, country)
     native: Any = getattr(pseudonymise, "native", None)
-    if native is not None and met.__class__ is list:
-        native.name(subjects, met, kinds, shapes(), slow)
-        return
-    for slot, value in met:
-        subjects[slow(kinds[slot], value)] = None
+
+    def name(subjects: dict[str, None], kinds: tuple[SubjectKind, ...], met: Met) -> None:
+        if native is not None and met.__class__ is list:
+            native.name(subjects, met, kinds, shapes(), slow)
+            return
+        for slot, value in met:
+            subjects[slow(kinds[slot], value)] = None
+
+    return name
 
 
 def sender(kind: SubjectKind, value: str, country: str | None) -> str:

@@ -10,13 +10,12 @@ act's Send after its intent. tests/exchange holds this as an assertion on the li
 
 from collections.abc import Generator, Sequence
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any
 
 from gateway.audit.record import Phase
 from gateway.errors import HushgateError, PayloadError, StoreError
 from gateway.exchange.alone import enforced, sifted
-from gateway.exchange.answering import OURS, Answer, Outgrown, Withheld, empty, read, unread
+from gateway.exchange.answering import Answer, Outgrown, Withheld, empty, read, unread
 from gateway.exchange.asking import Asked, ask
 from gateway.exchange.clicking import click
 from gateway.exchange.commands import (
@@ -32,37 +31,29 @@ from gateway.exchange.connecting import connect
 from gateway.exchange.echoing import looks
 from gateway.exchange.environment import Env
 from gateway.exchange.facts import Facts
-from gateway.exchange.finding import KEY, PURPOSE, Addressed, address
+from gateway.exchange.finding import Addressed, address
 from gateway.exchange.inbound import receive
 from gateway.exchange.joining import link
 from gateway.exchange.learning import learn, tells
 from gateway.exchange.outcome import problem
+from gateway.exchange.outgoing import IDEMPOTENT, VIA, request_head
 from gateway.exchange.parts import Part
 from gateway.exchange.recording import recorded
 from gateway.exchange.refused import Refused
 from gateway.exchange.rewrapping import read_parts
 from gateway.exchange.settling import admit, settle
 from gateway.exchange.signalling import heard
+from gateway.exchange.straight import straight, straight_on
 from gateway.exchange.streaming import Passage, Way, short, stream, way_of
 from gateway.exchange.switching import SWITCHED, offer_of, switch
 from gateway.exchange.unwrapping import Asking, ask_parts
 from gateway.exchange.uploading import Upload
-from gateway.http1.encode import forward, request_line
 from gateway.http1.head import RequestHead, ResponseHead
 from gateway.policy.identity import Peer
 from gateway.policy.plan import Plan
 from gateway.residency.judge import Gate
 
 __all__ = ("IDEMPOTENT", "VIA", "Env", "Exchange")
-
-VIA = (b"Via", b"1.1 hushgate")
-UPGRADE = ((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
-IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
-"""RFC 9110 9.2.2."""
-
-_CONDITIONS = frozenset((b"range", b"if-range", b"if-none-match", b"if-modified-since"))
-_FORWARD_DROP = OURS | {KEY, PURPOSE, b"host", b"content-length", b"expect"}
-_READABLE_CODINGS = (b"gzip", b"deflate", b"br", b"zstd", b"identity")
 
 
 class Exchange:
@@ -159,16 +150,17 @@ class Exchange:
 
     def _steps(self, head: RequestHead) -> Generator[Command, Any, None]:
         facts = self.facts
-        addressed = address(facts, self._env.snapshot, head)
-        plan = facts.plan = addressed.plan
-        if plan.shadow:
-            facts.shadow.update(dict.fromkeys(plan.shadow))
+        addressed = self._addressed(head)
+        plan = addressed.plan
         if plan.denial:
             raise Refused(plan.denial.reason, rules=plan.denial.rules)
         admit(facts, plan)
         if addressed.routed:
-            facts.rules.update(dict.fromkeys(addressed.routed))
-            facts.said = f"routed from {addressed.came}"
+            facts.routed(addressed.routed, addressed.came)
+        if plan.plain and straight(plan, head):
+            got: ResponseHead = yield from straight_on(facts, addressed, head)
+            yield from self._release(plan, got, ())
+            return
         offer = offer_of(plan, head, able=self._env.switches)
         if plan.lookups is not None:
             self._env.lookups.take(plan.tenant, plan.client.id, plan.lookups, facts.started)
@@ -183,9 +175,9 @@ class Exchange:
         if plan.acts:
             yield from recorded(facts.record("intent", 0))
             facts.intended = True
-        request = self._request_head(head, plan, asked, looks(facts, plan) or bool(parts), offer)
+        looked = looks(facts, plan) or bool(parts)
+        request = request_head(head, plan, asked, looked=looked, offer=offer)
         retry = head.method in IDEMPOTENT and (asked.body is not None or not (head.chunked or head.length))
-        got: ResponseHead
         facts.forwarded = True
         if asked.upload is None:
             got = yield Send(request, asked.body, retry, upgrade=offer is not None)
@@ -195,6 +187,15 @@ class Exchange:
             yield from switch(facts, self._env, plan, offer, got)
         else:
             yield from self._release(plan, got, parts)
+
+    def _addressed(self, head: RequestHead) -> Addressed:
+        """What the request is. Raises Refused, PayloadError."""
+        facts = self.facts
+        addressed = address(facts, self._env.snapshot, head)
+        plan = facts.plan = addressed.plan
+        if plan.shadow:
+            facts.shadow.update(dict.fromkeys(plan.shadow))
+        return addressed
 
     def _ask(
         self, head: RequestHead, addressed: Addressed
@@ -206,28 +207,6 @@ class Exchange:
             return made, ()
         it = Asking(self.facts, env.snapshot, env.lookups, addressed, shape, env.limits)
         return (yield from ask_parts(it, head))
-
-    def _request_head(
-        self, head: RequestHead, plan: Plan, asked: Asked, looked: bool, offer: bytes | None
-    ) -> bytes:
-        upstream = plan.upstream
-        drop = _dropped(upstream.credential_header if upstream.credential else "", looked)
-        headers: list[tuple[bytes, bytes]] = []
-        if looked:
-            headers.append((b"Accept-Encoding", _readable(head.get(b"accept-encoding"))))
-        if upstream.credential:
-            headers.append((upstream.credential_header.encode(), upstream.credential.encode()))
-        if head.chunked or head.length is not None:
-            headers.append(_framing(head, asked))
-        headers.append(VIA)
-        if offer is not None:
-            drop |= {b"sec-websocket-extensions"}
-            headers += UPGRADE
-            if offer:
-                headers.append((b"Sec-WebSocket-Extensions", offer))
-        target = asked.path + b"?" + asked.query if asked.query else asked.path
-        line = request_line(head.method, plan.base_path + target)
-        return forward(line, asked.headers, drop, headers, [(b"Host", plan.authority)])
 
     def _release(self, plan: Plan, got: ResponseHead, parts: Sequence[Part]) -> Generator[Command, Any, None]:
         facts = self.facts
@@ -323,27 +302,3 @@ def _uploaded(send: Send, upload: Upload) -> Generator[Command, Any, ResponseHea
         raise
     finally:
         upload.settle()
-
-
-def _framing(head: RequestHead, asked: Asked) -> tuple[bytes, bytes]:
-    """How the body is sent: as long as it is now, or as the caller framed it."""
-    if asked.body is not None:
-        return b"Content-Length", b"%d" % len(asked.body)
-    if head.length is None or asked.upload is not None:
-        return b"Transfer-Encoding", b"chunked"
-    return b"Content-Length", b"%d" % head.length
-
-
-@lru_cache(maxsize=256)
-def _dropped(credential_header: str, looked: bool) -> frozenset[bytes]:
-    """Fields of the caller's that do not go on, by the header of the upstream's own credential ("": none)."""
-    replaced = {credential_header.lower().encode()} if credential_header else frozenset[bytes]()
-    return _FORWARD_DROP | replaced | (_CONDITIONS | {b"accept-encoding"} if looked else frozenset[bytes]())
-
-
-@lru_cache(maxsize=256)
-def _readable(accepted: bytes | None) -> bytes:
-    """The codings both the caller and this gateway read; a refused identity is not offered to anybody."""
-    offered = [part.strip() for part in (accepted or b"").lower().split(b",")]
-    kept = [part for part in offered if part.partition(b";")[0].strip() in _READABLE_CODINGS]
-    return b", ".join(kept) or b"identity"

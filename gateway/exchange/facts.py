@@ -142,6 +142,11 @@ class Facts:
         if counts:
             _add(self.restored, counts)
 
+    def routed(self, rules: tuple[str, ...], came: str) -> None:
+        """Another upstream is asked than the one that was meant."""
+        self.rules.update(dict.fromkeys(rules))
+        self.said = f"routed from {came}"
+
     def part(self) -> "Facts":
         """Those of one of the calls in an envelope; for `absorb`."""
         made = Facts(self.id, self.head, self.peer, self.now, self.tick, self.scheme)

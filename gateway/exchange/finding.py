@@ -1,8 +1,8 @@
 """What a request is: whose, for which upstream and operation, under which plan. Pure; remembers per snapshot.
 
 Applications ask the same few things over and over, so the answer is kept by all it depends on: but never for
-paths that name people. Only what was allowed to get this far is kept, and a plan's end
-(midnight, a reload) ends it.
+paths that name people. Of paths that end in one parameter all that does not depend on it is kept. Only what
+was allowed to get this far is kept, and a plan's end (midnight, a reload) ends it.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from gateway.codecs.params import PATH
 from gateway.exchange.facts import Facts
 from gateway.exchange.refused import Refused
-from gateway.exchange.restoring import restored_path
+from gateway.exchange.restoring import restored_path, suspicious
 from gateway.http1.head import RequestHead
 from gateway.policy.identity import Identity
 from gateway.policy.plan import Plan
@@ -23,6 +23,10 @@ from gateway.policy.snapshot import Snapshot, states_allowed
 _NOTHING: Mapping[str, int] = MappingProxyType({})
 KEY = b"hushgate-key"
 PURPOSE = b"hushgate-purpose"
+
+
+MAX_LAST = 64
+"""bytes of a last segment that is read at a glance"""
 
 
 class Addressed(NamedTuple):
@@ -39,22 +43,72 @@ class Addressed(NamedTuple):
     came: str = ""
 
 
+class _Family(NamedTuple):
+    """Requests that differ in the last segment of their path alone, which is a parameter.
+
+    `front`: what the upstream is asked for before it. `others`: what is no parameter there. `slots`: those of
+    the program of paths that it is the value of.
+    """
+
+    identity: Identity
+    plan: Plan
+    seen: Mapping[str, int]
+    front: bytes
+    name: str
+    others: frozenset[str]
+    slots: tuple[int, ...]
+
+    def member(self, snapshot: Snapshot, last: bytes) -> Addressed | None:
+        """What a request is whose path ends in this; None where that takes a closer look."""
+        path, plan = self.front + last, self.plan
+        if not last.isalnum() or len(last) > MAX_LAST or suspicious(path):
+            return None
+        value = last.decode("ascii")
+        if value in self.others:
+            return None
+        subjects: dict[str, None] = {}
+        if plan.request.path is not None and self.slots:
+            met = [(slot, value) for slot in self.slots]
+            snapshot.remember(subjects, plan.tenant, plan.country, plan.request.path, met)
+        return Addressed(self.identity, plan, path, {self.name: value}, subjects, self.seen)
+
+
 def address(facts: Facts, snapshot: Snapshot, head: RequestHead) -> Addressed:
     """Find it, and fill in what `facts` can say of it. Raises Refused, PayloadError (an ambiguous path)."""
     if facts.identity is not None:
         return _find(facts, snapshot, head, facts.identity)
-    key = head.get(KEY)
+    key, path = head.get(KEY), head.path
     digest = sha256(key).digest() if key is not None else None
-    asked = (digest, facts.peer, head.host, head.method, head.path, head.get(PURPOSE))
+    cut = path.rfind(b"/") + 1
+    asked = (digest, facts.peer, head.host, head.method, head.get(PURPOSE), path[:cut], path[cut:])
     known = snapshot.addressed.get(asked)
+    if known is None:
+        known = snapshot.addressed.get(asked[:-1])
+        if isinstance(known, _Family) and known.plan.expires > facts.now:
+            known = known.member(snapshot, path[cut:])
     if isinstance(known, Addressed) and known.plan.expires > facts.now:
         facts.identity = known.identity
         facts.pack = snapshot.packs[known.plan.upstream.provider]
         return known
     made = _find(facts, snapshot, head, _identity(facts, snapshot, key, digest))
-    if made.plan.request.path is None and head.path.endswith(made.path):
-        snapshot.keep(asked, made)
+    if path.endswith(made.path):
+        if made.plan.request.path is None:
+            snapshot.keep(asked, made)
+        elif (family := _family(snapshot, path[:cut], made)) is not None and not facts.peer.intercepted:
+            snapshot.keep(asked[:-1], family)
     return made
+
+
+def _family(snapshot: Snapshot, front: bytes, made: Addressed) -> _Family | None:
+    """What can be kept of a request whose path begins so and names people; None: nothing."""
+    plan, program = made.plan, made.plan.request.path
+    others = snapshot.family(plan.upstream.provider, plan.operation)
+    if others is None or program is None or made.routed or b"%" in front or snapshot.routes.divides(front):
+        return None
+    [name] = made.params
+    slots = tuple(slot for slot, _ in PATH.met(made.params, program)[0])
+    own = made.path[: made.path.rfind(b"/") + 1]
+    return _Family(made.identity, plan, made.seen, own, name, others, slots)
 
 
 def _identity(facts: Facts, snapshot: Snapshot, key: bytes | None, digest: bytes | None) -> Identity:

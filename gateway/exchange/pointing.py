@@ -43,8 +43,11 @@ def way_of(facts: Facts) -> Way | None:
 
 def side_of(facts: Facts, plan: Plan) -> Side:
     """The answer's side of the plan, its links led back by the way this caller came."""
-    side = plan.response
-    return plan.links.side(side, way_of(facts)) if side.links else side
+    side, head = plan.response, facts.head
+    if not side.links or facts.scheme is None or head is None:
+        return side
+    came = facts.scheme, head.host, head.index.get(b"x-forwarded-proto")
+    return plan.links.known(came) or plan.links.side(side, came, way_of(facts))
 
 
 def leads(head: ResponseHead) -> bool:

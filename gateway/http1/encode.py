@@ -44,8 +44,8 @@ def forward(
     line: bytes,
     headers: Headers,
     drop: frozenset[bytes] = _NOTHING,
-    extra: Headers | tuple[()] = (),
-    first: Headers | tuple[()] = (),
+    extra: kernel.Pairs = (),
+    first: kernel.Pairs = (),
 ) -> bytes:
     """The head of a message that travels on: `line`, `first`, what is end-to-end of `headers`, `extra`.
 
@@ -63,8 +63,8 @@ def forward_by_rule(
     line: bytes,
     headers: Headers,
     drop: frozenset[bytes] = _NOTHING,
-    extra: Headers | tuple[()] = (),
-    first: Headers | tuple[()] = (),
+    extra: kernel.Pairs = (),
+    first: kernel.Pairs = (),
 ) -> bytes:
     """What forward does, for every head and in Python alone."""
     return _head(line, [*first, *end_to_end(headers, drop), *extra])

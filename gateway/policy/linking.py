@@ -38,6 +38,10 @@ class Way(NamedTuple):
     short: bool = False
 
 
+Came = tuple[str, bytes, bytes | None]
+"""Scheme, host, and `X-Forwarded-Proto`, as they came."""
+
+
 class Led(NamedTuple):
     """A link as it may be shown (None: not at all), why not, and the rules behind that. `away`: it leads to a
     host that is no upstream."""
@@ -71,17 +75,19 @@ class Linker:
     unmapped: Masker | None
     detect: Masker
     _known: dict[str, Programs] = field(default_factory=dict)
-    _sides: dict[Way, Side] = field(default_factory=dict)
+    _sides: dict[Came, Side] = field(default_factory=dict)
 
-    def side(self, side: Side, way: Way | None) -> Side:
-        """The answer's side of the plan, its links led back by this way."""
+    def known(self, came: Came) -> Side | None:
+        """What `side` made for callers who come like this."""
+        return self._sides.get(came)
+
+    def side(self, side: Side, came: Came, way: Way | None) -> Side:
+        """The answer's side of the plan, its links led back by this way: that of who comes like this."""
         if way is None or not side.links:
             return side
-        made = self._sides.get(way)
-        if made is None:
-            if len(self._sides) >= MAX_WAYS:
-                self._sides.clear()
-            made = self._sides[way] = side.changed(lambda program: _by(program, way))
+        if len(self._sides) >= MAX_WAYS:
+            self._sides.clear()
+        made = self._sides[came] = side.changed(lambda program: _by(program, way))
         return made
 
     def lead(self, text: str, way: Way | None, rest: Masker | None) -> Led:

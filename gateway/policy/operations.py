@@ -45,6 +45,21 @@ class OperationIndex:
             return None
         return found[0], dict(zip(found[1], values, strict=True))
 
+    def family(self, operation: Operation) -> frozenset[str] | None:
+        """What the last segment of its path cannot be, where any other text there is its parameter.
+
+        None where that is not its only parameter, or not the whole segment.
+        """
+        place = self._root
+        *fixed, last = split_template(operation.path)
+        for segment in fixed:
+            below = place.literals.get(segment.prefix)
+            if segment.name is not None or below is None:
+                return None
+            place = below
+        whole = last.name is not None and not (last.prefix or last.suffix)
+        return frozenset(place.literals) if whole and len(place.params) == 1 else None
+
     def leads(self, path: bytes) -> tuple[Operation, dict[str, str]] | None:
         """The operation a link leads to: by GET, else the first by any method. Raises PayloadError."""
         methods, values = self._find(path)

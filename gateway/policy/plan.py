@@ -6,7 +6,7 @@ The hot path runs plans and never looks at a policy.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.codecs.program import Program
 from gateway.contacts.alone import RecordCheck
@@ -136,6 +136,18 @@ class Talk:
     receives: Direct
 
 
+class Added(NamedTuple):
+    """What requests are sent with: fields of the caller's that do not go on, and those that stand for them.
+
+    `alone` are all `fields` of a request without a body.
+    """
+
+    drop: frozenset[bytes]
+    fields: tuple[tuple[bytes, bytes], ...]
+    alone: tuple[tuple[bytes, bytes], ...]
+    host: tuple[tuple[bytes, bytes], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is done with one operation of one client. `expires`: next UTC midnight, epoch seconds."""
@@ -184,6 +196,22 @@ class Plan:
     """What its edits may be called by; None where it edits nothing."""
     talk: Talk | None = None
     """Of a WebSocket: what is done with its messages."""
+    added: dict[tuple[bool, bytes | None], Added] = field(
+        init=False, default_factory=dict, compare=False, repr=False
+    )
+    """Kept by exchange.outgoing: whether answers are read, and the codings a request accepts."""
+    plain: bool = field(init=False, compare=False, repr=False)
+    """Whether requests without a body or a query are sent as they come to where they may go, and no more."""
+
+    def __post_init__(self) -> None:
+        asked, residing = self.request, self.residing
+        plain = not (
+            self.denial or self.shadow or self.acts or self.channel or self.records or self.contact
+            or self.talk or self.operation.composite or self.restoring.uses
+            or asked.body or asked.headers or (asked.path and asked.path.masks)
+            or residing.callers or residing.agreed or residing.content
+        )  # fmt: skip
+        object.__setattr__(self, "plain", plain and self.lookups is None)
 
     @property
     def stands(self) -> Explanation:

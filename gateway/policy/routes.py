@@ -41,6 +41,10 @@ class Routes:
                     return _allowed(upstreams, path[len(prefix) :] or b"/", tenant)
         return None
 
+    def divides(self, front: bytes) -> bool:
+        """Whether what follows these first segments of a path can lead to another upstream."""
+        return any(prefix.startswith(front) for each in self._prefixes.values() for prefix, _ in each)
+
 
 def _first_segment(path: bytes) -> bytes:
     end = path.find(b"/", 1)

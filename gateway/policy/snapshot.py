@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import dataclass
 
 from gateway.codecs.program import Program
-from gateway.contacts.naming import Met, Pseudonymise, name
+from gateway.contacts.naming import Met, Name, Pseudonymise, namer
 from gateway.hooks import OptOut
 from gateway.keys import Keyring
 from gateway.masking.custom import NOTHING_CUSTOM, Custom
@@ -94,6 +94,7 @@ class Snapshot:
         self._reach = Reach(self.packs, self.upstreams, self._operations)
         self._grounds: dict[str, Ground] = {}
         self._pseudonymisers: dict[str, Pseudonymise] = {}
+        self._namers: dict[tuple[str, str | None], Name] = {}
         self._tokens: dict[str, Tokens] = {}
         self._issuing = shared()
         self.addressed: dict[Hashable, object] = {}
@@ -109,6 +110,10 @@ class Snapshot:
     def operation(self, provider: str, method: str, path: bytes) -> tuple[Operation, dict[str, str]] | None:
         """The operation a method and path of a provider stand for, with its path parameters, or None."""
         return self._operations[provider].match(method, path)
+
+    def family(self, provider: str, operation: Operation) -> frozenset[str] | None:
+        """See OperationIndex.family."""
+        return self._operations[provider].family(operation)
 
     def warm(self, now: float) -> None:
         """Compile one client's plan of every operation, so that what all plans share is there before traffic.
@@ -180,7 +185,10 @@ class Snapshot:
         self, subjects: dict[str, None], tenant: str, country: str | None, program: Program, met: Met
     ) -> None:
         """Add the pseudonyms of (slot, value as it stands in traffic) to `subjects`."""
-        name(subjects, self.pseudonymiser(tenant), country, program.kinds, met)
+        name = self._namers.get((tenant, country))
+        if name is None:
+            name = self._namers[tenant, country] = namer(self.pseudonymiser(tenant), country)
+        name(subjects, program.kinds, met)
 
     def plan(
         self, identity: Identity, purpose: str | None, operation: Operation, upstream: Upstream, now: float

@@ -14,7 +14,7 @@ from gateway.codecs.codings.coding import FRAME, FREE_FRAMES
 from gateway.codecs.encodings import CODINGS, FREE, MAX_STACKED, decode, encode
 from gateway.codecs.program import Limits
 from gateway.errors import PayloadError
-from gateway.exchange.exchange import _READABLE_CODINGS
+from gateway.exchange.outgoing import _READABLE_CODINGS
 from tests.codecs.coded import HELLO, READ, SKIPPABLE, UNREADABLE, ZS, ZSTD
 
 LIMITS = Limits()

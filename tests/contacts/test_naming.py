@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway import keys
-from gateway.contacts.naming import Pseudonymise, name
+from gateway.contacts.naming import Pseudonymise, namer
 from gateway.contacts.normalise import normalise, shapes
 from gateway.model import SubjectKind
 from gateway.native import load
@@ -50,7 +50,7 @@ def plainly(pseudonymise: Pseudonymise, met: list[tuple[int, str]]) -> dict[str,
 def test_the_same_as_one_by_one(met: list[tuple[int, str]]) -> None:
     pseudonymise = keys.Keyring(bytes(range(32))).pseudonymiser("acme")
     named: dict[str, None] = {}
-    name(named, pseudonymise, "FR", KINDS, met)
+    namer(pseudonymise, "FR")(named, KINDS, met)
     assert list(named) == list(plainly(pseudonymise, met))
 
 
