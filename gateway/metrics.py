@@ -40,6 +40,11 @@ METRICS: Mapping[str, Metric] = {
         "Values that look personal at paths no data map names, in sampled answers",
     ),
     "hushgate_dropped_recipients": Metric("counter", (), "Recipients and records left out"),
+    "hushgate_websocket_messages": Metric(
+        "counter",
+        ("direction", "effect"),
+        "Messages of WebSockets, sent and received, let through, left out (drop), or the end of one",
+    ),
     "hushgate_location_contradictions": Metric(
         "counter", (), "Exchanges with an address that does not stand, or is not run, as declared"
     ),

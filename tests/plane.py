@@ -309,10 +309,11 @@ def read_answer(sock: socket.socket) -> bytes:
         if not more:
             return data
         data += more
-    return _finish(sock, data)
+    return finished(sock, data)
 
 
-def _finish(sock: socket.socket, data: bytes) -> bytes:
+def finished(sock: socket.socket, data: bytes) -> bytes:
+    """An answer whose head has come, with its body."""
     head, _, body = data.partition(b"\r\n\r\n")
     fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
     if b"content-length" in fields:

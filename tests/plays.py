@@ -20,6 +20,8 @@ from tests.world import RULES as WORLD
 
 ROOT = Path(__file__).resolve().parent.parent
 HERE = "127.0.0.1"
+TALKS = ROOT / "tests" / "vectors" / "talks"
+"""Cases with WebSockets, with their rules and their pack."""
 EXPORT = b"""
 provider: exports
 title: Answers of records
@@ -35,7 +37,7 @@ operations:
   - {id: search, call: POST /search, response: {json: {$: {type: person}}}}
 """
 PACKS: Mapping[str, Pack] = {
-    **{pack.provider: pack for pack in load_packs([ROOT / "plugins"]).packs},
+    **{pack.provider: pack for pack in load_packs([ROOT / "plugins", TALKS / "packs"]).packs},
     "crm": read_pack(PACK, "crm/pack.yaml"),
     "exports": read_pack(EXPORT, "exports/pack.yaml"),
 }
@@ -65,12 +67,12 @@ class Play:
         return next(client for client in self.policy.clients if client.id == self.case.client)
 
 
-def golden() -> Iterator[Play]:
-    """The shipped cases."""
+def golden(rules: Path = ROOT / "rules") -> Iterator[Play]:
+    """The shipped cases, or those of another folder of rules."""
     policies: dict[str, Policy] = {}
-    for tenant, case in load_cases(ROOT / "rules"):
+    for tenant, case in load_cases(rules):
         if tenant not in policies:
-            policies[tenant] = read_rules((ROOT / "rules" / f"{tenant}.yaml").read_bytes(), f"{tenant}.yaml")
+            policies[tenant] = read_rules((rules / f"{tenant}.yaml").read_bytes(), f"{tenant}.yaml")
         yield Play(policies[tenant], msgspec.structs.replace(case, address=case.address or HERE))
 
 

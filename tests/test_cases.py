@@ -8,6 +8,7 @@ from gateway.cli.main import main
 from gateway.cli.test import execute, load_cases, runner
 from gateway.exchange.case import Case
 from gateway.policy.rulefile import read_rules
+from tests.plays import TALKS
 
 ROOT = Path(__file__).resolve().parent.parent
 RULES = ROOT / "rules"
@@ -23,6 +24,10 @@ def cases() -> list[tuple[str, Case]]:
 def test_every_case_holds(cases: list[tuple[str, Case]]) -> None:
     results = list(execute(cases, runner(RULES, [PLUGINS], cases)))
     assert {r.case.file: r.differences for r in results if r.differences} == {}
+
+
+def test_every_case_with_a_websocket_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["test", str(TALKS / "rules"), "--plugins", str(TALKS / "packs")]) == 0, capsys.readouterr()
 
 
 def test_the_verb_says_so(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,13 +19,16 @@ from gateway.exchange import replay
 from gateway.exchange.case import Case, CaseResponse
 from gateway.exchange.casehooks import block, moment, routes_of
 from gateway.exchange.caseregistry import reached_of, standings_of
+from gateway.exchange.script import Script, freed
 from gateway.http1.encode import chunk, last_chunk, response_head
 from gateway.model import Client
 from gateway.model import Upstream as UpstreamModel
 from gateway.policy.snapshot import Snapshot
 from gateway.webhooks.seen import Seen as WebhooksSeen
-from tests.plane import Gate, Upstream, read_answer
-from tests.plays import HERE, PACKS, Play, golden, streams, world
+from tests.plane import Gate, finished, read_answer
+from tests.plays import HERE, PACKS, TALKS, Play, golden, streams, world
+from tests.talkplays import Switching, head_of, hold
+from tests.wspeers import Wire
 
 CUT = b"(here the connection broke off)"
 
@@ -48,7 +51,8 @@ class Seen:
 
 def plain(records: Sequence[Record]) -> list[Record]:
     """Records but for times, and but for what was met of an answer that broke off: that is what had come."""
-    made = [msgspec.structs.replace(record, added_us=0, total_us=0) for record in records]
+    begun = min((record.at for record in records), default=0.0)
+    made = [msgspec.structs.replace(record, at=begun, added_us=0, total_us=0) for record in records]
     if len(made) > 1 and (made[-2].phase, made[-1].effect) == ("stream", "error"):
         nothing = {"seen": {}, "masked": {}, "paths": {}, "subjects": (), "rules": (), "response_bytes": 0}
         made[-1] = msgspec.structs.replace(made[-1], **nothing)
@@ -72,12 +76,14 @@ class Replay:
         return Seen(_released(script), _sent(script), plain(records), heard)
 
 
-def _released(script: replay.Script) -> bytes:
-    return b"".join(script.released)
+def _released(script: Script) -> bytes:
+    said = script.conversation.receives.passed if script.conversation else b""
+    return b"".join(script.released) + said
 
 
-def _sent(script: replay.Script) -> bytes:
-    return script.sent.head + (script.sent.body or b"") if script.sent else b""
+def _sent(script: Script) -> bytes:
+    said = script.conversation.sends.passed if script.conversation else b""
+    return script.sent.head + (script.sent.body or b"") + said if script.sent else b""
 
 
 def snapshot_of(it: Play, upstream: UpstreamModel) -> Snapshot:
@@ -105,7 +111,7 @@ class Memory:
         return [self.known.get(pseudonym, UNKNOWN) for pseudonym in pseudonyms]
 
     def reserve(self, tenant: str, wanted: Sequence[Reservation], now: float) -> list[float | None]:
-        return [replay.freed(each, self.reached.get(each.subject, ()), now) for each in wanted]
+        return [freed(each, self.reached.get(each.subject, ()), now) for each in wanted]
 
     def release(self, tenant: str, ids: Sequence[str]) -> None:
         pass
@@ -131,7 +137,8 @@ class Reverse:
     def __enter__(self) -> Self:
         self._memory = Memory()
         self._reply = b""
-        self._upstream = Upstream(lambda _: self._reply, "0.0.0.0").__enter__()
+        self._upstream = Switching(lambda _: self._reply, "0.0.0.0")
+        self._upstream.__enter__()
         self._gate = self._made().__enter__()
         return self
 
@@ -157,6 +164,7 @@ class Reverse:
         memory.known = memory.refold(())
         memory.reached = reached_of(case.registry, it.policy, snapshot)
         memory.records, self._upstream.requests[:] = [], []
+        self._told = b""
         self._gate.loop.run(_in_force(self._gate, snapshot, it.limits))
         at = replay.NOON if case.at is None else case.at
         heard = b"".join(self._hear(it, snapshot, number, at) for number in range(len(case.webhooks)))
@@ -166,7 +174,7 @@ class Reverse:
         caller = self._ask(case, it.client)
         return Seen(
             _unframed(caller).replace(b"Connection: close\r\n", b""),
-            b"".join(self._upstream.requests),
+            b"".join(self._upstream.requests) + self._told,
             plain(memory.records),
             heard,
         )
@@ -183,7 +191,21 @@ class Reverse:
     def _ask(self, case: Case, client: Client) -> bytes:
         with self._gate.connect() as sock:
             sock.sendall(replay._request_block(case, client) + case.request.body)
+            return self._read(sock, case)
+
+    def _read(self, sock: socket.socket, case: Case) -> bytes:
+        """The answer; of a WebSocket all that is said after it."""
+        if case.websocket is None:
             return _read(sock, case.request.method)
+        head = head_of(sock)
+        asked = self._upstream.requests and self._reply.startswith(b"HTTP/1.1 101 ")
+        provider = self._upstream.taken() if asked else None
+        if provider is None or not head.startswith(b"HTTP/1.1 101 "):
+            if provider is not None:
+                provider.sock.close()
+            return finished(sock, head)
+        heard, self._told = hold(Wire(sock), provider, case.websocket)
+        return head + heard
 
     def seen_as(self, seen: Seen) -> Seen:
         """What is expected, in the words of the protocol spoken to the caller."""
@@ -201,7 +223,7 @@ class Intercept(Reverse):
     def _ask(self, case: Case, client: Client) -> bytes:
         with self._gate.tls(key=replay._key(client)) as sock:  # type: ignore[attr-defined]  # a Proxy
             sock.sendall(self._block(case, client) + case.request.body)
-            return _read(sock, case.request.method)
+            return self._read(sock, case)
 
     def _hear(self, it: Play, snapshot: Snapshot, number: int, at: float) -> bytes:
         """No webhook comes by way of a proxy: another worker took it, and entered what it means."""
@@ -255,6 +277,8 @@ async def _in_force(gate: Gate, snapshot: Snapshot, limits: Limits) -> None:
 
 def _answered(case: Case) -> bytes:
     response = case.response or CaseResponse(status=200)
+    if case.websocket is not None:
+        return (replay.answer_of(case) or b"") + response.body
     headers = [(name.encode(), value.encode()) for name, value in response.headers]
     if response.chunks:
         head = response_head(response.status, b"", [*headers, (b"Transfer-Encoding", b"chunked")])
@@ -283,20 +307,14 @@ def _cut(got: Seen, expected: Seen) -> bool:
 
 
 def _read(sock: socket.socket, method: str) -> bytes:
-    if method != "HEAD":
-        return read_answer(sock)
-    got = b""
-    while not got.endswith(b"\r\n\r\n"):
-        more = sock.recv(1)
-        assert more, got
-        got += more
-    return got
+    return head_of(sock) if method == "HEAD" else read_answer(sock)
 
 
 PLANES: Mapping[str, type[Reverse]] = {"reverse": Reverse, "intercept": Intercept, "intercept, HTTP/2": Http2}
 """Every plane but replay; a later one adds a row."""
 
 PLAYS = [*golden(), *world(), *streams()]
+TALKING = list(golden(TALKS / "rules"))
 
 
 @pytest.fixture(scope="module", params=PLANES)
@@ -309,6 +327,17 @@ def plane(request: pytest.FixtureRequest) -> Iterator[Reverse]:
 
 @pytest.mark.parametrize("it", PLAYS, ids=lambda it: f"{it.policy.tenant}: {it.case.name}")
 def test_the_same_case_gives_the_same(it: Play, plane: Reverse) -> None:
+    agree(it, plane)
+
+
+@pytest.mark.parametrize("plane", ["reverse", "intercept"], indirect=True)
+@pytest.mark.parametrize("it", TALKING, ids=lambda it: it.case.name)
+def test_the_same_websocket_gives_the_same(it: Play, plane: Reverse) -> None:
+    agree(it, plane)
+
+
+def agree(it: Play, plane: Reverse) -> None:
+    """Decision, bytes and records are those of a replay."""
     case = it.case
     declared = replay.upstream_for(PACKS[case.upstream], case.address, case.region, case.operator)
     upstream = msgspec.structs.replace(declared, url=f"http://{HERE}:{plane.port}")

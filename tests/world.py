@@ -24,7 +24,8 @@ from gateway.errors import HushgateError
 from gateway.exchange.commands import Command
 from gateway.exchange.exchange import Env, Exchange
 from gateway.exchange.lookups import Lookups
-from gateway.exchange.replay import NOON, Script, play
+from gateway.exchange.replay import NOON
+from gateway.exchange.script import Script, play
 from gateway.http1.encode import response_head
 from gateway.http1.head import LIMITS, parse_request_head, parse_response_head
 from gateway.keys import Keyring

@@ -34,8 +34,8 @@ def answers(data: DataMap, allowed: Allowed, seeds: Seeds) -> Iterator[Answer]:
     for variant, body in BODIES.items():
         if body is not json and getattr(data, body.carrier):
             yield _answer(variant, body, data, Sower(allowed, seeds, INSIDE))
-    for unread in data.opaque:
-        yield _unread(unread, Sower(allowed, seeds, INSIDE))
+    for each in data.opaque:
+        yield unread(each, Sower(allowed, seeds, INSIDE))
 
 
 def _answer(variant: str, made: Body, data: DataMap, sower: Sower, *, status: int = 200) -> Answer:
@@ -49,14 +49,14 @@ def _answer(variant: str, made: Body, data: DataMap, sower: Sower, *, status: in
     return Answer(variant, status, (*headers, length), body, plain, tuple(sower.planted))
 
 
-def _unread(unread: Unread, sower: Sower) -> Answer:
+def unread(each: Unread, sower: Sower) -> Answer:
     """Bytes that nobody reads, with a text in them: seen by who may see all of the category, or by nobody."""
-    kind = unread.types[0].replace("*", "x-canary")
+    kind = each.types[0].replace("*", "x-canary")
     seed = sower.seeds.text()
-    hidden = unread.refuse or not sower.allowed.whole(unread.category)
+    hidden = each.refuse or not sower.allowed.whole(each.category)
     body = b"\x00\xff" + seed.value.encode()
     headers = ((b"Content-Type", kind.encode()), (b"Content-Length", b"%d" % len(body)))
-    return Answer("opaque", 200, headers, body, body, (Planted(seed, kind, unread.category, hidden),))
+    return Answer("opaque", 200, headers, body, body, (Planted(seed, kind, each.category, hidden),))
 
 
 def _heads(sower: Sower, data: DataMap) -> Iterator[tuple[bytes, bytes]]:

@@ -17,9 +17,12 @@ from gateway.canary.asks import Ask
 from gateway.canary.leaks import Haystack, found
 from gateway.codecs.template import split_template
 from gateway.contacts.model import Consent, Reservation, Standing
-from gateway.exchange.commands import Acquire, Command
+from gateway.exchange.case import CaseMessage
+from gateway.exchange.casetalk import ASKED
+from gateway.exchange.commands import Acquire, Command, Lookup
 from gateway.exchange.exchange import Env, Exchange
-from gateway.exchange.replay import Script
+from gateway.exchange.script import Script
+from gateway.exchange.switching import SWITCHED
 from gateway.http1.encode import request_head, response_head
 from gateway.http1.head import LIMITS, parse_request_head, parse_response_head
 from gateway.metrics import Metrics
@@ -99,6 +102,8 @@ class _Script(Script):
         if isinstance(command, Acquire):
             self.commands.append(command)
             return ADDRESS
+        if isinstance(command, Lookup):  # within a WebSocket: elsewhere the registry is asked
+            return [_AGREED] * len(command.pseudonyms)
         return Script.answer_to(self, command)
 
 
@@ -164,20 +169,25 @@ def play(env: Env, target: Target, ask: Ask, answer: Answer, now: float) -> Rele
     Of `env` only plans, limits and clock are used: what it counts and remembers is of live traffic.
     """
     script, log = _script(target, ask, answer), _Log()
-    exchange = _exchange(Env(env.snapshot.apart(), env.limits, env.tick), target, ask, now)
+    exchange = _exchange(Env(env.snapshot.apart(), env.limits, env.tick, switches=True), target, ask, now)
     services = Services(log, _Registry(), Metrics(), _never)
     Driver(cast("Hands", _Hands(script)), services).start(exchange)
     reason = log.records[-1].reason if log.records else "internal_error"
     plan = exchange.facts.plan
     if not reason and (plan is None or plan.upstream.name != target.upstream.name):
         reason = "unknown_upstream"  # another one stands before it on the same route
-    return Released(reason, *script.released, tuple(log.records))
+    head, body = script.released
+    if script.conversation is not None:
+        body = script.conversation.receives.passed
+    return Released(reason, head, body, (*log.records, *script.records))
 
 
 def _exchange(env: Env, target: Target, ask: Ask, now: float) -> Exchange:
     headers = [(b"Host", (target.upstream.host or "canary.invalid").encode()), (b"Accept-Encoding", b"gzip")]
     if target.purpose is not None:
         headers.append((b"Hushgate-Purpose", target.purpose.encode()))
+    if target.operation.websocket is not None:
+        headers += ASKED
     if ask.body:
         headers += [(b"Content-Type", ask.type), (b"Content-Length", b"%d" % len(ask.body))]
     path = (target.upstream.prefix or "").rstrip("/") + _path(target.operation)
@@ -201,6 +211,8 @@ def _path(operation: Operation) -> str:
 def _script(target: Target, ask: Ask, answer: Answer) -> Script:
     head = response_head(answer.status, b"", [*answer.headers])
     parsed = parse_response_head(head, target.operation.method, LIMITS)
+    if answer.status == SWITCHED:
+        return _Script(answer=parsed, messages=(CaseMessage(sends=False, wire=answer.body),))
     return _Script(body=ask.body, answer=parsed, answer_body=answer.body)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from gateway.canary.allowed import Allowed
 from gateway.canary.answers import Answer, answers
 from gateway.canary.asks import Ask, ask_of
+from gateway.canary.messages import messages
 from gateway.canary.play import Played, Target, judged, play
 from gateway.canary.seeds import Seeds
 from gateway.exchange.exchange import Env
@@ -32,7 +33,7 @@ def _of_tenant(snapshot: Snapshot, tenant: Tenant) -> Iterator[Target]:
             if upstream.tenants and tenant.name not in upstream.tenants:
                 continue
             for operation in snapshot.packs[upstream.provider].operations:
-                if operation.method in METHODS and operation.websocket is None:
+                if operation.method in METHODS:
                     yield from (Target(identity, upstream, operation, purpose) for purpose in purposes)
 
 
@@ -44,7 +45,9 @@ def sown(snapshot: Snapshot, target: Target, now: float, salt: str) -> tuple[Ask
     it = situation(client, target.purpose, upstream.provider, target.operation, upstream, now)
     seeds = Seeds(salt)
     ask = ask_of(target.operation, seeds)
-    return ask, list(answers(target.operation.response, Allowed.of(policy, it), seeds))
+    allowed, talk = Allowed.of(policy, it), target.operation.websocket
+    told = messages(talk, allowed, seeds) if talk is not None else ()
+    return ask, [*answers(target.operation.response, allowed, seeds), *told]
 
 
 def check(env: Env, target: Target, now: float, salt: str) -> list[Played]:

@@ -1,17 +1,21 @@
 """What differs between what a case expects and what came out, as lines a person can read. Pure."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from urllib.parse import parse_qsl
 
 from gateway.contacts.model import Entry
 from gateway.exchange.case import (
+    CaseMessage,
     CaseWebhook,
     EntryExpectation,
     Expectation,
     Heard,
     Logged,
+    MessageExpectation,
     Outcome,
+    Passed,
     RecordExpectation,
     Sent,
     SentExpectation,
@@ -28,6 +32,7 @@ def differences(expected: Expectation, got: Outcome, webhooks: tuple[CaseWebhook
         *_body("body", expected.json, expected.body, got.body),
         *_sent(expected.upstream_request, got.upstream_request),
         *_logged(expected.record, got.record),
+        *_messages(expected.messages, got.messages),
     ]
 
 
@@ -70,12 +75,14 @@ def _logged(wanted: RecordExpectation | None, got: Logged) -> Iterator[str]:
 
 
 def _values(expected: Expectation, got: Outcome) -> Iterator[str]:
-    for name in ("effect", "status", "reason", "masked", "dropped"):
+    for name in ("effect", "status", "reason", "masked", "dropped", "close"):
         wanted, found = getattr(expected, name), getattr(got, name)
         if wanted is not None and wanted != found:
             yield f"{name}: expected {wanted}, got {found or 'none' if name == 'reason' else found}"
     if expected.rules is not None and set(expected.rules) != set(got.rules):
         yield f"rules: expected {_listed(expected.rules)}, got {_listed(got.rules)}"
+    if expected.records is not None and expected.records != got.records:
+        yield f"records: expected {', '.join(expected.records)}, got {', '.join(got.records)}"
 
 
 def _listed(names: tuple[str, ...]) -> str:
@@ -129,3 +136,21 @@ def _parsed(body: bytes) -> tuple[tuple[str, str], ...]:
 
 def _fields(pairs: tuple[tuple[str, str], ...]) -> str:
     return "\n".join(f"{name}={value}" for name, value in pairs)
+
+
+def _messages(expected: Iterable[CaseMessage], got: Iterable[Passed]) -> Iterator[str]:
+    """What of the messages of a WebSocket is not as expected; nothing passes of those after its end."""
+    for number, (message, passed) in enumerate(zip_longest(expected, got, fillvalue=Passed()), 1):
+        if isinstance(message, CaseMessage) and isinstance(passed, Passed):
+            where = f"message {number}"
+            if message.passes is not None:
+                yield from _passes(where, message.passes, passed)
+            if message.masked is not None and message.masked != passed.masked:
+                yield f"{where}: expected masked {message.masked}, got {passed.masked}"
+
+
+def _passes(where: str, expected: MessageExpectation, got: Passed) -> Iterator[str]:
+    if expected.wire is not None and expected.wire != got.wire:
+        yield f"{where}: expected {expected.wire.hex() or 'nothing'}, got {got.wire.hex() or 'nothing'}"
+    text = None if expected.payload is None else expected.payload.decode("utf-8", "backslashreplace")
+    yield from _body(where, expected.json, text, got.payload)

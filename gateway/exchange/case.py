@@ -103,8 +103,38 @@ class RecordExpectation(Struct):
     subjects: tuple[tuple[SubjectKind, str], ...] | None = None
 
 
+class MessageExpectation(Struct):
+    """What the other side of a WebSocket must get of a message: JSON text, a payload, or bytes of frames."""
+
+    json: str | None = None
+    payload: bytes | None = None
+    wire: bytes | None = None
+
+
+class CaseMessage(Struct):
+    """What one side of a WebSocket says, in frames (an application's are masked), and what must pass."""
+
+    sends: bool
+    """by the application"""
+    wire: bytes
+    passes: MessageExpectation | None = None
+    masked: int | None = None
+
+
+class Passed(Struct):
+    """What passed of a message: frames, what they say, and how many values of it were masked."""
+
+    wire: bytes = b""
+    payload: bytes = b""
+    masked: int = 0
+
+
 class Expectation(Struct):
-    """What must come out; what is None is not looked at. `json` is JSON text, `rules` is a set."""
+    """What must come out; what is None is not looked at. `json` is JSON text, `rules` is a set.
+
+    Of a WebSocket: `close` is the code it ended with, `records` the phases of what is on record, in order,
+    `messages` what is expected of each.
+    """
 
     effect: Effect
     status: int | None = None
@@ -116,6 +146,9 @@ class Expectation(Struct):
     masked: int | None = None
     dropped: int | None = None
     record: RecordExpectation | None = None
+    close: int | None = None
+    records: tuple[str, ...] | None = None
+    messages: tuple[CaseMessage, ...] = ()
 
 
 class Case(Struct):
@@ -142,6 +175,8 @@ class Case(Struct):
     operator: str | None = None
     asked_from: str | None = None
     response: CaseResponse | None = None
+    websocket: tuple[CaseMessage, ...] | None = None
+    """what both sides say once it is open, one after the other"""
 
 
 class Sent(Struct):
@@ -182,6 +217,9 @@ class Outcome(Struct):
     upstream_request: Sent | None = None
     masked: int = 0
     dropped: int = 0
+    close: int = 0
+    records: tuple[str, ...] = ()
+    messages: tuple[Passed, ...] = ()
     heard: tuple[Heard, ...] = ()
     """One for each webhook that came in before."""
     record: Logged = Logged()

@@ -1,9 +1,11 @@
 """`rules/<tenant>/cases/*.yaml` -> Case: the format of rule cases as one schema. Pure."""
 
-from base64 import b64decode
-from typing import Final
+from typing import Any, Final, get_args
 from urllib.parse import urlencode
 
+from msgspec.structs import replace
+
+from gateway.audit.record import Phase
 from gateway.errors import REASONS
 from gateway.exchange.case import (
     Case,
@@ -18,30 +20,24 @@ from gateway.exchange.case import (
 )
 from gateway.exchange.casejson import JsonText
 from gateway.exchange.caseknown import ACT, CHANNEL, KNOWN, MOMENT, SUBJECT
+from gateway.exchange.casetalk import ANY_TEXT, BASE64, MESSAGE
 from gateway.policy.taxonomy import OPERATOR_NAME, REGION
 from gateway.strict.document import read
-from gateway.strict.kinds import FLAG, Number, Word, mapped, one_of
+from gateway.strict.kinds import FLAG, Number, mapped, one_of
 from gateway.strict.report import Report
 from gateway.strict.shapes import ByShape, Document, Fault, Key, ListOf, MapOf, Table
 from gateway.strict.words import ADDRESS, HEADER, NAME, TEXT, pattern
 
 _STATUS: Final = Number(200, 599)
+_ANSWERED: Final = Number(101, 599)
 _COUNT: Final = Number(0, 1_000_000)
-_BODY: Final = Word("a text", lambda text: text)
 
 
-def _bytes(text: str) -> bytes | None:
-    try:
-        return b64decode("".join(text.split()), validate=True)
-    except ValueError:
-        return None
-
-
-_BYTES_KEY: Final = Key("base64", Word("bytes in base64", _bytes), "The body's bytes, in base64.")
+_BYTES_KEY: Final = Key("base64", BASE64, "The body's bytes, in base64.")
 _PATH: Final = pattern("a path that begins with '/', query included", r"/[\x21-\x7e]*")
 _METHOD: Final = one_of("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _HEADERS: Final = MapOf(HEADER, TEXT)
-_FORM: Final = MapOf(_BODY, ListOf(_BODY, one=True, unique=False))
+_FORM: Final = MapOf(ANY_TEXT, ListOf(ANY_TEXT, one=True, unique=False))
 _REASON: Final = mapped({reason: reason for reason in REASONS}, expected="a reason of refusal")
 
 Pairs = tuple[tuple[str, str], ...]
@@ -145,7 +141,7 @@ _REQUEST: Final = Table(
             required=True,
         ),
         Key("headers", _HEADERS, "Header fields beside the client's own."),
-        Key("body", _BODY, "The body as text."),
+        Key("body", ANY_TEXT, "The body as text."),
         Key("json", JsonText(), "The body as a JSON document."),
         Key("form", _FORM, "The body as form fields."),
         _BYTES_KEY,
@@ -155,14 +151,14 @@ _REQUEST: Final = Table(
 _RESPONSE: Final = Table(
     "the response",
     (
-        Key("status", _STATUS, "Status of the upstream's answer.", required=True),
+        Key("status", _ANSWERED, "Status of the upstream's answer; 101 opens a WebSocket.", required=True),
         Key("headers", _HEADERS, "Header fields."),
-        Key("body", _BODY, "The body as text."),
+        Key("body", ANY_TEXT, "The body as text."),
         Key("json", JsonText(), "The body as a JSON document."),
         _BYTES_KEY,
         Key(
             "chunks",
-            ListOf(_BODY, unique=False),
+            ListOf(ANY_TEXT, unique=False),
             "The body as texts that come one after another, its length untold.",
         ),
     ),
@@ -196,7 +192,7 @@ _WEBHOOK: Final = Table(
         Key("provider", NAME, "Who sends it. It is signed as that provider signs.", required=True),
         Key("path", _PATH, "What stands behind the prefix of its route, query included."),
         Key("headers", _HEADERS, "Header fields beside the signature."),
-        Key("body", _BODY, "The body as text."),
+        Key("body", ANY_TEXT, "The body as text."),
         Key("json", JsonText(), "The body as a JSON document."),
         Key("form", _FORM, "The body as form fields."),
         Key("client", NAME, "The application it is meant for; that of the case if left out."),
@@ -223,7 +219,7 @@ _SENT: Final = Table(
         Key("path", _PATH, "Its path and query."),
         Key("json", JsonText(), "Its body as JSON, compared exactly; the order of members does not count."),
         Key("form", _FORM, "Its form fields, in order."),
-        Key("body", _BODY, "Its body, byte for byte."),
+        Key("body", ANY_TEXT, "Its body, byte for byte."),
     ),
     _sent,
     some=("path", "json", "form", "body"),
@@ -233,10 +229,10 @@ _EXPECT: Final = Table(
     "the expectation",
     (
         Key("effect", one_of("allow", "refuse", "error"), "The decision.", required=True),
-        Key("status", _STATUS, "Status of the answer to the application."),
+        Key("status", _ANSWERED, "Status of the answer to the application."),
         Key("reason", _REASON, "Why it was refused."),
         Key("rules", ListOf(TEXT, least=0), "Ids of the views and rules that determined it, in any order."),
-        Key("body", _BODY, "The answer's body, byte for byte."),
+        Key("body", ANY_TEXT, "The answer's body, byte for byte."),
         Key(
             "json",
             JsonText(),
@@ -244,7 +240,14 @@ _EXPECT: Final = Table(
         ),
         Key("upstream_request", ByShape(_NOTHING, _SENT), "What was sent upstream, or `nothing`."),
         Key("masked", _COUNT, "How many values were masked."),
-        Key("dropped", _COUNT, "How many recipients were left out."),
+        Key("dropped", _COUNT, "How many recipients, or records, were left out."),
+        Key("close", Number(1000, 4999), "The code a WebSocket ended with."),
+        Key(
+            "records",
+            ListOf(one_of(*get_args(Phase)), unique=False),
+            "What is on record of it, in order: of a WebSocket `intent`, `stream`, a `message` for each that "
+            "holds something, `outcome`.",
+        ),
         Key("record", _LOGGED, "What the access log says of it."),
     ),
     _expectation,
@@ -263,16 +266,38 @@ _KEYS: Final = (
     Key("operator", OPERATOR_NAME, "Who runs it; whom the pack names if left out."),
     Key("from", REGION, "Where the client asks from; nobody knows if left out.", to="asked_from"),
     Key("response", _RESPONSE, "What the upstream answers."),
+    Key(
+        "websocket",
+        ListOf(MESSAGE, least=0),
+        "What both sides of the WebSocket say that the call opens, one by one. The fields of a handshake are "
+        "added to the request, where `response` is left out the answer agrees, and a Close ends "
+        "it where no message is one.",
+    ),
     Key("expect", _EXPECT, "What must come out.", required=True),
 )
 
 
-CASE: Final = Table("case", _KEYS, lambda **values: Case(file="", **values))
+def _case(file: str, values: dict[str, Any]) -> Case | Fault:
+    case = Case(file=file, **values)
+    if case.websocket is None:
+        switched = case.response is not None and case.response.status < _STATUS.least
+        no = Fault("response", "a status below 200 without 'websocket'", "'websocket'")
+        return no if switched else case
+    if case.request.method != "GET":
+        return Fault("websocket", "'websocket' of another call than a GET", "a GET")
+    return replace(case, expect=replace(case.expect, messages=case.websocket))
+
+
+def _table(file: str) -> Table[Case]:
+    return Table("a rule case", _KEYS, lambda **values: _case(file, values))
+
+
+CASE: Final = _table("")
 
 
 def schema(file: str) -> Document[Case]:
     """The schema of one case file."""
-    return Document(Table("a rule case", _KEYS, lambda **values: Case(file=file, **values)))
+    return Document(_table(file))
 
 
 def load_case(data: bytes, file: str) -> Case:

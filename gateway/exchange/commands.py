@@ -6,7 +6,7 @@ Nobody changes a command; that is not enforced, because several are made for eve
 costs four times as much to make.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -227,6 +227,11 @@ class Lane(Protocol):
     @property
     def closed(self) -> bool:
         """Whether no frame may follow."""
+        ...
+
+    def told(self) -> Mapping[str, int]:
+        """How many messages were let through (allow), left out (drop) or ended it (refuse, error) since
+        this was last asked."""
         ...
 
     def run(self) -> "Generator[Command, Any, HushgateError | None]":

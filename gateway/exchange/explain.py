@@ -7,7 +7,8 @@ from msgspec import to_builtins
 
 from gateway.exchange.case import Outcome
 from gateway.exchange.exchange import Exchange
-from gateway.exchange.replay import Script, outcome_of
+from gateway.exchange.replay import outcome_of
+from gateway.exchange.script import Script
 from gateway.model import Location
 from gateway.policy.matchers import personal
 from gateway.policy.plan import Considered, Plan

@@ -105,6 +105,8 @@ class OneWay:
         """What was passed: whole messages, and their payload as it came."""
         self.spent = 0.0
         """Seconds of the gateway's own."""
+        self._left_out = 0
+        self._told: dict[str, int] = {}
 
     def run(self) -> Generator[Command, Any, HushgateError | None]:
         """Until its end."""
@@ -115,8 +117,18 @@ class OneWay:
                     break
                 yield from self._through(data)
         except HushgateError as error:
+            self._tell("refuse" if isinstance(error, Refused) else "error", 1)
             return self.called(error)
         return None
+
+    def told(self) -> Mapping[str, int]:
+        """What became of messages (allow, drop, refuse, error) since this was last asked."""
+        told, self._told = self._told, {}
+        return told
+
+    def _tell(self, effect: str, count: int) -> None:
+        if count:
+            self._told[effect] = self._told.get(effect, 0) + count
 
     def called(self, error: HushgateError) -> HushgateError:
         """The error as it is recorded."""
@@ -176,6 +188,7 @@ class OneWay:
         batch.plan = spoken.plan
         made = yield from self.decide(batch, spoken, first.kind, plain)
         written = None if made is None else self._written(first, made)
+        self._left_out += made is None
         self._count(batch, len(payload), True)
         return written
 
@@ -233,7 +246,10 @@ class OneWay:
         told = batch.seen or batch.masked or batch.restored or batch.subjects or batch.rules or batch.shadow
         if told or batch.unmapped or batch.withheld:
             yield from recorded(batch.record("message", 101))
-        self.messages += getattr(batch, self.counter)
+        count, left_out, self._left_out = getattr(batch, self.counter), self._left_out, 0
+        self._tell("allow", count - left_out)
+        self._tell("drop", left_out)
+        self.messages += count
         self.bytes += getattr(batch, self.size)
         facts.more += len(batch.subjects)
         batch.subjects.clear()

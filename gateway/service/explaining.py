@@ -22,7 +22,7 @@ from gateway.errors import InternalError
 from gateway.exchange.commands import Acquire, Command, Lookup
 from gateway.exchange.exchange import Env, Exchange
 from gateway.exchange.explain import Explanation, explain
-from gateway.exchange.replay import Script, play
+from gateway.exchange.script import Script, play
 from gateway.http1.head import parse_request_head, parse_response_head
 from gateway.policy.identity import Identity, Peer
 from gateway.policy.snapshot import Snapshot
@@ -54,7 +54,7 @@ def explain_request(config: Config, head: bytes, body: bytes, client: str | None
     """Play a request. `client` (`tenant/client`) asks as that client, whatever the request says."""
     snapshot = boot.load(config).snapshot()
     parsed = parse_request_head(head, config.head_limits)
-    env = Env(snapshot, config.limits, lambda: 0.0)
+    env = Env(snapshot, config.limits, lambda: 0.0, switches=True)
     exchange = Exchange(env, "explained", parsed, Peer("127.0.0.1"), clock.now())
     if client:
         exchange.facts.identity = _named(snapshot, client)

@@ -20,12 +20,14 @@ from gateway.canary.sower import NOTE
 from gateway.codecs.json import JsonCodec
 from gateway.codecs.params import HEADERS
 from gateway.codecs.program import Limits, Program, Tally
+from gateway.exchange import talking
 from gateway.exchange.exchange import Env
 from gateway.exchange.facts import Facts
 from gateway.exchange.replay import NOON
 from gateway.model import DataMap, Field, Mask, View
 from gateway.policy.fields import Treatment
 from tests.world import PACK, RULES, World
+from tests.wspeers import LIVE
 
 EXTRA = b"""\
   - {id: export, call: GET /export, response: {csv: {mail: user.contact.email, name: user.name, '*': user}}}
@@ -265,3 +267,24 @@ def test_values_inside_values_are_planted_too() -> None:
     hidden = {each.place: each.hidden for each in first.planted}
     assert hidden["who.mail"] is False
     assert hidden[NOTE] is True
+
+
+# ---- messages of WebSockets -----------------------------------------------------------------------------
+
+
+def test_messages_of_every_kind_are_read_and_passed() -> None:
+    results = [one for one in played(env(pack=LIVE), role="support") if one.target.operation.websocket]
+    assert leaks(results) == []
+    held = {(one.target.operation.id, one.variant): one.hidden for one in results if one.result == "held"}
+    assert held["live", "message canary"] > 5 and held["words", "words"] > 0
+    assert {("live", "message plain"), ("kinds", "message hello"), ("raw", "message")} <= set(held)
+    assert held["live", "json"] > 0, "the answer of a provider that does not agree"
+    [binary] = [one for one in results if one.variant == "opaque"]
+    assert (binary.result, binary.reason) == ("refused", "access_denied")
+
+
+def test_a_message_that_is_not_masked_is_a_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(talking, "masked", lambda *given: given[4])
+    found = leaks(played(env(pack=LIVE), role="support"))
+    assert {leak.variant for leak in found} == {"message canary", "words"}
+    assert {leak.where for leak in found} == {"body"}

@@ -1,16 +1,21 @@
 """What differs between a case's expectation and its outcome."""
 
+from typing import Any
+
 import pytest
 
 from gateway.cli.compare import differences
 from gateway.contacts.model import Entry
 from gateway.exchange.case import (
+    CaseMessage,
     CaseWebhook,
     EntryExpectation,
     Expectation,
     Heard,
     Logged,
+    MessageExpectation,
     Outcome,
+    Passed,
     RecordExpectation,
     Sent,
     SentExpectation,
@@ -142,3 +147,37 @@ def test_what_the_log_says_is_compared(expected: RecordExpectation, words: str) 
         Expectation(effect="allow", record=expected), Outcome(effect="allow", status=200, record=logged)
     )
     assert found == ([words] if words else [])
+
+
+TOLD = Passed(wire=bytes.fromhex("81027b7d"), payload=b"{}", masked=1)
+
+
+def message(masked: int | None = None, **passes: Any) -> CaseMessage:
+    return CaseMessage(sends=True, wire=b"x", passes=MessageExpectation(**passes), masked=masked)
+
+
+@pytest.mark.parametrize(
+    ("expected", "words"),
+    [
+        ((message(json="[]"),), ["message 1:\n", "-[]"]),
+        ((message(payload=b"{ }"),), ["message 1:\n"]),
+        ((message(wire=b""),), ["message 1: expected nothing, got 81027b7d"]),
+        ((message(masked=0),), ["message 1: expected masked 0, got 1"]),
+        ((message(), message(wire=b"\x81\x00")), ["message 2: expected 8100, got nothing"]),
+        ((message(json="{}", payload=b"{}", wire=TOLD.wire, masked=1), message(wire=b"")), []),
+    ],
+)
+def test_each_difference_of_a_message_is_named(expected: tuple[CaseMessage, ...], words: list[str]) -> None:
+    got = Outcome(effect="allow", status=101, messages=(TOLD,))
+    found = differences(Expectation(effect="allow", messages=expected), got)
+    assert len(found) == bool(words)
+    assert all(word in found[0] for word in words)
+
+
+def test_what_is_on_record_and_the_code_are_compared() -> None:
+    got = Outcome(effect="allow", status=101, close=1000, records=("intent", "stream", "outcome"))
+    found = differences(Expectation(effect="allow", close=1008, records=("refusal",)), got)
+    assert found == [
+        "close: expected 1008, got 1000",
+        "records: expected refusal, got intent, stream, outcome",
+    ]

@@ -7,7 +7,7 @@ import pytest
 from gateway.contacts.model import Entry, Suppression
 from gateway.errors import HushgateError, PayloadError, StoreError, UpstreamError
 from gateway.exchange.commands import Acquire, Append, Collect, Command, GiveBack, Lookup, Reserve, Send
-from gateway.exchange.replay import freed
+from gateway.exchange.script import freed
 from tests.exchange.batches import HEAD, VIEWS
 from tests.world import PACK, Played, World, json_answer
 

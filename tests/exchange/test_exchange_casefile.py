@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.contacts.model import Consent, Suppression
 from gateway.errors import ConfigError
-from gateway.exchange.case import CaseResponse, Known, SentExpectation
+from gateway.exchange.case import CaseResponse, Known, MessageExpectation, SentExpectation
 from gateway.exchange.casefile import load_case
 from gateway.exchange.casejson import canonical
 
@@ -192,3 +192,51 @@ def test_canonical_tells_apart(one: str, other: str) -> None:
 @pytest.mark.parametrize("text", ["", "NaN", "{", "[" * 100_000, "01"])
 def test_what_is_not_json_has_no_canonical_form(text: str) -> None:
     assert canonical(text) is None
+
+
+# ---- WebSockets -----------------------------------------------------------------------------------------
+
+TALK = b"""
+name: x
+client: c
+upstream: hubspot
+request: {method: GET, path: /feed}
+websocket:
+  - {says: application, json: {a: 1.10}, passes: nothing, masked: 0}
+  - {says: provider, base64: AP8A, passes: {frames: 82 03 00 ff 00}}
+  - {says: provider, body: hi, passes: {body: hi}}
+expect: {effect: allow, status: 101, close: 1000, records: [intent, stream, outcome]}
+"""
+
+
+def test_the_messages_of_a_websocket_are_read() -> None:
+    case = load_case(TALK, "x.yaml")
+    assert case.websocket == case.expect.messages and case.websocket is not None
+    sent, binary, text = case.websocket
+    assert (sent.sends, sent.masked) == (True, 0)
+    assert (sent.wire[:2], len(sent.wire)) == (b"\x81\x8b", 6 + 11), "masked"
+    assert sent.passes == MessageExpectation(wire=b"")
+    assert (binary.wire, binary.passes) == (b"\x82\x03\x00\xff\x00", MessageExpectation(wire=binary.wire))
+    assert (text.wire, text.passes) == (b"\x81\x02hi", MessageExpectation(payload=b"hi"))
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "words"),
+    [
+        (b"method: GET", b"method: POST", "'websocket' of another call than a GET"),
+        (b"body: hi, passes", b"body: hi, frames: ff, passes", "frames"),
+        (b"says: application, json: {a: 1.10}", b"says: application", "json"),
+        (b"82 03 00 ff 00", b"82 0", "bytes in hex"),
+        (b"says: provider, body", b"says: nobody, body", "nobody"),
+        (b"close: 1000", b"close: 999", "from 1000 to 4999"),
+    ],
+)
+def test_mistakes_in_messages(written: bytes, instead: bytes, words: str) -> None:
+    assert written in TALK
+    with pytest.raises(ConfigError, match=words):
+        load_case(TALK.replace(written, instead), "x.yaml")
+
+
+def test_only_a_websocket_is_switched_to() -> None:
+    with pytest.raises(ConfigError, match="below 200 without 'websocket'"):
+        load_case(SMALL + b"response: {status: 101}\n", "x.yaml")

@@ -7,7 +7,8 @@ import pytest
 from gateway.errors import InternalError, StoreError
 from gateway.exchange.case import Case, CaseRequest, CaseResponse, CaseWebhook, Expectation, Known
 from gateway.exchange.commands import Append
-from gateway.exchange.replay import Script, run_case, upstream_for
+from gateway.exchange.replay import run_case, upstream_for
+from gateway.exchange.script import Script
 from gateway.policy.packfile import read_pack
 from gateway.policy.rulefile import read_rules
 from tests.world import PACK, RULES

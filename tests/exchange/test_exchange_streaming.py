@@ -28,7 +28,8 @@ from gateway.exchange.commands import (
     Write,
 )
 from gateway.exchange.exchange import Env, Exchange
-from gateway.exchange.replay import NOON, Script, play
+from gateway.exchange.replay import NOON
+from gateway.exchange.script import Script, play
 from gateway.exchange.streaming import MAX_SUBJECTS, WHOLE
 from gateway.http1.encode import request_head, response_head
 from gateway.http1.head import LIMITS, parse_request_head, parse_response_head

@@ -8,7 +8,8 @@ from gateway.codecs.program import Limits
 from gateway.errors import StoreError
 from gateway.exchange.commands import Acquire, Append, Collect, Release, Send
 from gateway.exchange.exchange import Env, Exchange
-from gateway.exchange.replay import NOON, Script, play
+from gateway.exchange.replay import NOON
+from gateway.exchange.script import Script, play
 from gateway.http1.encode import request_head, response_head
 from gateway.http1.head import LIMITS, parse_request_head, parse_response_head
 from gateway.policy.identity import Peer

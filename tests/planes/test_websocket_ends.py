@@ -19,6 +19,7 @@ from tests.wspeers import said, told
 TOKENS = RULES.replace(
     "user.demographic.date_of_birth: year}}", "user.contact.email: token}, reveal: user.contact}"
 )
+MESSAGES = "hushgate_websocket_messages"
 WITHHELD = "rules:\n  - {id: alone, records: {}, on_refusal: drop}\n"
 
 
@@ -202,4 +203,6 @@ def test_who_is_to_be_left_alone_is_left_out(plane: str) -> None:
         ended(app, provider, 1008)
         last = house.last(app)
         assert (last.reason, last.dropped, last.received, last.sent) == ("record_withheld", 2, 3, 0)
+        counted = {key[1:]: n for key, n in house.gate.metrics.counts.items() if key[0] == MESSAGES}
+        assert counted == {("received", "allow"): 1, ("received", "drop"): 2, ("sent", "refuse"): 1}
         assert last.rules and "alone" in last.rules

@@ -25,8 +25,10 @@ class Side:
 
     __slots__ = (
         "_ask",
+        "_direction",
         "_ended",
         "_give",
+        "_metrics",
         "_parts",
         "_talk",
         "_waiting",
@@ -37,7 +39,12 @@ class Side:
     )
 
     def __init__(
-        self, talk: "Talk", lane: Lane, ask: Callable[[bool], None], give: Callable[[bytes], bool]
+        self,
+        talk: "Talk",
+        direction: str,
+        lane: Lane,
+        ask: Callable[[bool], None],
+        give: Callable[[bytes], bool],
     ) -> None:
         self._talk = talk
         self._ask = ask
@@ -48,13 +55,16 @@ class Side:
         self._writing = False
         self.lane = lane
         self.over = False
-        self.driver = LaneDriver(self, talk.turn.driver.services)
+        services = talk.turn.driver.services
+        self._direction, self._metrics = direction, services.metrics
+        self.driver = LaneDriver(self, services)
 
     # ---- the lane's side ----------------------------------------
 
     def receive(self, command: Receive) -> Any:
         """What has come."""
         del command
+        self.count()
         if self._parts:
             parts, self._parts = self._parts, []
             return b"".join(parts)
@@ -75,7 +85,13 @@ class Side:
     def ended(self, error: HushgateError | None) -> None:
         """The lane has ended."""
         self.over = True
+        self.count()
         self._talk.lane_ended(self, error)
+
+    def count(self) -> None:
+        """What became of messages since."""
+        for effect, count in self.lane.told().items():
+            self._metrics.add("hushgate_websocket_messages", self._direction, effect, by=count)
 
     # ---- the wire's side ----------------------------------------
 
@@ -114,8 +130,8 @@ class Talk:
         self.over = False
         self._command = command
         self._free = True
-        self.sends = Side(self, command.sends, turn.ask_caller, self._to_upstream)
-        self.receives = Side(self, command.receives, turn.ask_upstream, self._to_caller)
+        self.sends = Side(self, "sent", command.sends, turn.ask_caller, self._to_upstream)
+        self.receives = Side(self, "received", command.receives, turn.ask_upstream, self._to_caller)
 
     def begin(self) -> None:
         """Answer, and step both directions."""
@@ -149,8 +165,9 @@ class Talk:
         if self.over:
             return False
         self.over = True
-        self.sends.driver.stop()
-        self.receives.driver.stop()
+        for side in (self.sends, self.receives):
+            side.driver.stop()
+            side.count()
         return True
 
     def drain(self) -> None:
