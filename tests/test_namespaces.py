@@ -36,7 +36,7 @@ async def noted(scope, receive, send):
             file.write(f"{scope['method']} {scope['client'][0]}\\n")
     await apps[dict(scope["headers"])[b"host"]](scope, receive, send)
 uvicorn.Server(uvicorn.Config(noted, log_level="error", lifespan="off",
-    ssl_certfile="provider.pem", ssl_keyfile="provider.pem")).run(sockets=[sock])
+    timeout_keep_alive=75, ssl_certfile="provider.pem", ssl_keyfile="provider.pem")).run(sockets=[sock])
 """
 """The providers: their sandboxes, with a certificate of their names, noting who called."""
 

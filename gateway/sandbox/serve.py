@@ -4,12 +4,15 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
+from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
 PATIENCE = 10.0
 """Seconds a server thread may take to stop."""
+IDLE: Final = 75
+"""seconds that a connection may be idle, as with most providers: longer than a gateway keeps one"""
 
 
 class _Server(uvicorn.Server):
@@ -18,7 +21,13 @@ class _Server(uvicorn.Server):
     def __init__(self, app: ASGIApp, ready: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
-                app, log_level="error", access_log=False, lifespan="off", ws="none", loop="asyncio"
+                app,
+                log_level="error",
+                access_log=False,
+                lifespan="off",
+                ws="none",
+                loop="asyncio",
+                timeout_keep_alive=IDLE,
             )
         )
         self._ready = ready

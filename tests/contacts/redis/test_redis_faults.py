@@ -74,7 +74,7 @@ def test_what_was_acknowledged_outlives_a_killed_server(server: Server) -> None:
     over = threading.Event()
 
     async def write() -> None:
-        registry, number = RedisRegistry(shared(server), patience=PATIENCE), 0
+        registry, number = RedisRegistry(shared(server, timeout=PATIENCE), patience=PATIENCE), 0
         while not over.is_set():
             names = [f"{number}-{part}" for part in range(5)]
             assert await registry.enter(T, [entry(name, f"p{name}") for name in names]) in (0, 5)
