@@ -10,6 +10,7 @@ from typing import Any, Final
 from gateway.codecs.program import REMOVED, Masker, PerPerson
 from gateway.masking.detect import finder_of, is_card
 from gateway.masking.detectors.budget import Budget
+from gateway.masking.detectors.finder import CARD, only_cards
 from gateway.masking.detectors.hit import CATEGORIES, Hit
 from gateway.masking.guards import Compared
 from gateway.masking.operators import REDACTED
@@ -17,8 +18,6 @@ from gateway.masking.table import stricter
 from gateway.model import Direction, Mask, Rule, covers
 from gateway.policy.linking import LinkMasker
 
-CARD: Final = "card"
-"""The only kind that a number is taken for."""
 _SPECIAL: Final = (PerPerson, Compared, LinkMasker)
 """Maskers that others look into: what they let through is a date, or asked for by name, or a link."""
 
@@ -46,7 +45,7 @@ class Spotting:
             masks = [mask for rule, mask in asking if any(covers(each, category) for each in rule.mask)]
             if masks:
                 self._maskers[kind] = build(reduce(stricter, masks), category)
-        self._find = finder_of(regions).find
+        self._find = only_cards if self._maskers.keys() == {CARD} else finder_of(regions).find
 
     def __bool__(self) -> bool:
         return bool(self._maskers)
@@ -62,7 +61,7 @@ class Spotting:
         if value.__class__ is str:
             return value if value.isalpha() else self._text(value)
         if value is None or value is REMOVED or value.__class__ is bool or CARD not in self._maskers:
-            return value
+            return value  # a number is taken for a card number and nothing else
         return self._maskers[CARD](value) if is_card(value) else value
 
     def _text(self, text: str) -> Any:

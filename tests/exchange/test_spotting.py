@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from gateway.codecs.program import REMOVED
 from gateway.errors import ConfigError
+from gateway.masking.detect import finder_of
+from gateway.masking.detectors.budget import Budget
 from gateway.masking.detectors.card import luhn
+from gateway.masking.detectors.finder import only_cards
 from gateway.masking.operators import make_partial, redact, taken_out
 from gateway.model import Mask, Rule, Scope
 from gateway.policy.rulefile import read_rules
@@ -138,6 +141,12 @@ def test_other_kinds_are_left() -> None:
     assert spotting(("user.financial.credit_card",), redact).masked(f"a@b.fr {IBAN}") == f"a@b.fr {IBAN}"
     assert not spotting((), redact) and spotting((), redact).masked(CARD) == CARD
     assert ALL.masked(None) is None and ALL.masked(True) is True and ALL.masked(REMOVED) is REMOVED
+
+
+@given(st.text("4211 -\u00a0٤ab@.", max_size=40))
+def test_cards_alone_are_those_that_are_found_among_all(text: str) -> None:
+    among_all = [hit for hit in finder_of(("FR",)).find(text) if hit.kind == "card"]
+    assert only_cards(text, Budget()) == among_all
 
 
 @given(st.text("0123456789 -x.", max_size=30), st.integers(10**11, 10**15 - 1), st.text("ab ,.", max_size=9))

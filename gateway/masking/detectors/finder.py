@@ -33,6 +33,7 @@ _uuid = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
 _foreign = re.compile(r"(?![0-9])\d").search
 UUID_SIZE: Final = 36
 MIN_CARD: Final = 13
+CARD: Final = "card"
 
 
 class Finder:
@@ -76,13 +77,13 @@ class Finder:
                 hits.append(Hit(0, len(text), "phone"))
             _take(hits, "national_id", self._ids, text, budget)
             if len(text) >= MIN_CARD:
-                _take(hits, "card", cards, text, budget)
+                _take(hits, CARD, cards, text, budget)
 
     def _numbers(self, hits: list[Hit], text: str, budget: Budget) -> None:
         _take(hits, "phone", self._phones.find, text, budget)
         _take(hits, "national_id", self._ids, text, budget)
         if len(text) >= MIN_CARD:
-            _take(hits, "card", cards, text, budget)
+            _take(hits, CARD, cards, text, budget)
             _take(hits, "iban", ibans, text, budget)
 
     def _has_chain(self, text: str) -> bool:
@@ -90,6 +91,14 @@ class Finder:
         if self._chained(text) is None:
             return False
         return "-" not in text or self._chained(_iso("|", text)) is not None
+
+
+def only_cards(text: str, budget: Budget) -> list[Hit]:
+    """What a Finder finds of card numbers, in a fraction of its time."""
+    hits: list[Hit] = []
+    if len(text) >= MIN_CARD and _any(text) and not (len(text) == UUID_SIZE and _uuid(text)):
+        _take(hits, CARD, cards, _in_ascii(text) if not text.isascii() and _foreign(text) else text, budget)
+    return hits
 
 
 def _in_ascii(text: str) -> str:
