@@ -47,7 +47,7 @@ class Callers:
         @lru_cache(maxsize=_MEMO)
         def judge(address: str) -> CallerFound:
             parsed = parse(address.partition("%")[0])
-            rows = table.find(parsed) if parsed is not None else ()
+            rows = table.find(parsed, today) if parsed is not None else ()
             failed = [
                 check
                 for check, places in bound

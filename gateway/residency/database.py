@@ -11,17 +11,20 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Final, Protocol
 
+from gateway.errors import PayloadError
 from gateway.residency.addresses import Address
 from gateway.residency.evidence import Known
 from gateway.residency.law import COUNTRIES
 from gateway.residency.operators import by_system
+
+DAMAGED: Final = Known(damaged=True)
 
 
 class Reader(Protocol):
     """As much of maxminddb's as is used."""
 
     def get(self, ip_address: Address) -> object:
-        """The record of an address, None when there is none."""
+        """The record of an address, None when there is none. Raises PayloadError where it cannot be read."""
 
 
 class Database:
@@ -37,9 +40,13 @@ class Database:
 
     def about(self, address: Address) -> Known:
         """See Source. A country that ISO 3166 does not know is none."""
-        operator = by_system().get(_system(_record(self._systems, address)))
+        try:
+            place, system = _record(self._countries, address), _record(self._systems, address)
+        except PayloadError:
+            return DAMAGED
+        operator = by_system().get(_system(system))
         return Known(
-            country=_country(_record(self._countries, address)),
+            country=_country(place),
             operator=operator.name if operator else "",
             anycast=operator is not None and operator.anycast,
         )

@@ -11,8 +11,8 @@
 Of the first four the strongest that speaks is asked, for country and operator each. Whose addresses are used
 all over the world is asked of all: of such an address an estimate names no country. What is declared counts
 beside it: where both agree it is one place, where they do not it is two, and data must be allowed to go to
-either. What is too old does not speak, and nor does any weaker one in its place: where the address is is then
-not known.
+either. What is too old or damaged does not speak, and nor does any weaker one in its place: where the address
+is is then not known.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,13 +29,15 @@ Evidence = Literal["network", "published", "database", "snapshot", "declared"]
 class Known(Struct):
     """What one source says of an address; "" where it does not say.
 
-    `region` is the operator's own word for the place; `anycast`: it is one of many places.
+    `region` is the operator's own word for the place; `anycast`: it is one of many places; `damaged`: what it
+    says cannot be read.
     """
 
     country: str = ""
     operator: str = ""
     region: str = ""
     anycast: bool = False
+    damaged: bool = False
 
 
 NOTHING: Final = Known()
@@ -81,10 +83,10 @@ def weighed(sources: Sequence[Source], address: Address, on: date | None = None)
     """What the strongest sources say, the strongest first in `sources`; None when none says anything.
 
     Country and operator may be from different ones; `evidence` is that of the country, if it is known. On a
-    day `on` which a source is too old for, None for every address it speaks of.
+    day `on` which a source is too old for, None for every address it speaks of, as where one is damaged.
     """
     said = [(source, source.about(address)) for source in sources]
-    if on is not None and any(on >= source.until and known != NOTHING for source, known in said):
+    if any(silenced(source, known, on) for source, known in said):
         return None
     anycast = any(known.anycast for _, known in said)
     country = operator = region = ""
@@ -98,3 +100,8 @@ def weighed(sources: Sequence[Source], address: Address, on: date | None = None)
     if evidence is None:
         return None
     return Location(country=country, operator=operator, evidence=evidence, region=region)
+
+
+def silenced(source: Source, known: Known, on: date | None) -> bool:
+    """Whether a source knows of an address and is not believed: it is damaged, or too old on the day."""
+    return known.damaged or (on is not None and on >= source.until and known != NOTHING)

@@ -163,7 +163,7 @@ class Gate:
     def literal(self, text: str) -> Explanation:
         """The same, of an address that is no upstream's: by what is known of it alone."""
         address = parse(text)
-        return self._judge(() if address is None else self._table.find(address))
+        return self._judge(() if address is None else self._table.find(address, self._today))
 
     @classmethod
     def every(cls, gates: "Sequence[Gate]") -> "Gate":

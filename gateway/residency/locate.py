@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from gateway.errors import ConfigError, Problem
 from gateway.model import AGAINST, Location, Upstream
 from gateway.residency.addresses import Address, is_routable, parse
-from gateway.residency.evidence import NOTHING, Source, weighed
+from gateway.residency.evidence import Source, silenced, weighed
 from gateway.residency.law import FRAMEWORKS, WORDS, expand, inside
 
 Row = tuple[str, str, str]
@@ -93,10 +93,10 @@ class AddressTable:
         return () if known is None else (known,)
 
     def stale(self, address: Address, on: date) -> bool:
-        """Whether what is known of the address is too old to be used on a day."""
+        """Whether what is known of the address is too old to be used on a day, or cannot be read."""
         if self._rows(address) or not is_routable(address):
             return False
-        return any(on >= source.until and source.about(address) != NOTHING for source in self._sources)
+        return any(silenced(source, source.about(address), on) for source in self._sources)
 
     def _rows(self, address: Address) -> tuple[Location, ...]:
         number = int(address)

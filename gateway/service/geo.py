@@ -3,19 +3,18 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
-import maxminddb
-
 from gateway.deployment import Geo
-from gateway.errors import ConfigError, HushgateError, Problem
+from gateway.errors import ConfigError, HushgateError, PayloadError, Problem
 from gateway.residency.database import Database
 from gateway.residency.evidence import Estimate, Evidence, Source
 from gateway.residency.lists import Lists
 from gateway.residency.published import Published, load
 from gateway.residency.snapshot import builtin
+from gateway.service.geodatabase import Reading
 
 ENDING: Final = ".list"
 """Of kept lists."""
@@ -51,12 +50,12 @@ def opened(geo: Geo, today: date) -> Opened:
     problems: list[Problem] = []
     limit = timedelta(days=math.ceil(geo.refuse / _DAY))
     lists = _lists(geo.published, problems)
-    readers = [_reader(file, problems) if file else None for file in (geo.country, geo.asn)]
+    readers = [_reading(file, today, problems) if file else None for file in (geo.country, geo.asn)]
     if problems:
         raise ConfigError(tuple(problems))
     sources: list[Source] = [Lists(lists, limit.days)] if lists else []
     files = [_kept(each, today) for each in lists]
-    built = [_built(reader) for reader in readers if reader]
+    built = [reader.built for reader in readers if reader]
     if built:
         sources.append(Database(readers[0], readers[1], min(built) + limit))
         named = [file for file in (geo.country, geo.asn) if file]
@@ -99,17 +98,12 @@ def _lists(folder: str | None, problems: list[Problem]) -> list[Published]:
     return found
 
 
-def _reader(file: str, problems: list[Problem]) -> maxminddb.Reader | None:
+def _reading(file: str, today: date, problems: list[Problem]) -> Reading | None:
     try:
-        return maxminddb.open_database(file, maxminddb.MODE_MMAP)
-    except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
-        what = error.strerror if isinstance(error, OSError) else "no such database"
-        problems.append(Problem(file, 1, 1, what or "it cannot be read", "a database (MMDB)"))
+        return Reading(file, today)
+    except PayloadError as error:
+        problems.append(Problem(file, 1, 1, error.detail, "a database (MMDB)"))
         return None
-
-
-def _built(reader: maxminddb.Reader) -> date:
-    return datetime.fromtimestamp(reader.metadata().build_epoch, UTC).date()
 
 
 def _kept(each: Published, today: date) -> File:
