@@ -39,7 +39,7 @@ def parse(text: str) -> Address | None:
     return _unwrap(address)
 
 
-_CLOSED: Final = tuple(
+CLOSED: Final = tuple(
     ipaddress.IPv4Network(block)
     for block in (
         *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16"),
@@ -48,8 +48,8 @@ _CLOSED: Final = tuple(
     )
 )
 """Every IPv4 block that is not the public Internet's, in order; Azure's metadata service only looks as if."""
-_FIRST: Final = tuple(int(block[0]) for block in _CLOSED)
-_LAST: Final = tuple(int(block[-1]) for block in _CLOSED)
+_FIRST: Final = tuple(int(block[0]) for block in CLOSED)
+_LAST: Final = tuple(int(block[-1]) for block in CLOSED)
 
 
 def _unwrap(address: Address) -> Address | None:

@@ -6,7 +6,7 @@
 | Google                | cloud.json (with scopes) and goog.json (everything, without)                   |
 | Azure                 | ServiceTags_Public_*.json: the tags `AzureCloud.<region>`                      |
 | Oracle                | public_ip_ranges.json                                                          |
-| any other, by file name | a geofeed (RFC 8805), such as OVH.csv, Scaleway.csv, DigitalOcean.csv        |
+| any other, by file name | a geofeed (RFC 8805), such as DigitalOcean.csv, Linode.csv, or one of your own |
 
 Every block must be written without host bits and be on the public Internet. A block twice with different
 places has none; a region that `regions.json` does not know has none either, and is told.

@@ -79,24 +79,39 @@ def _content(name: str) -> bytes:
 
 
 def _asked(url: str) -> tuple[bytes, str]:
-    """A body, or where a redirect leads. The environment's proxies are not asked."""
+    """A whole body, or where a redirect leads. The environment's proxies are not asked."""
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname:
         raise UpstreamError("upstream_untrusted", "it leads away from https")
     context = ssl.create_default_context()
     connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=TIMEOUT, context=context)
     try:
-        connection.request("GET", parts.path + (f"?{parts.query}" if parts.query else ""))
+        connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
         answer = connection.getresponse()
         if answer.status in (301, 302, 303, 307, 308):
             return b"", answer.headers.get("Location", "")
         if answer.status != http.client.OK:
             raise UpstreamError("upstream_invalid", f"it answered {answer.status}")
-        return answer.read(LARGEST + 1), ""
+        return _whole(answer), ""
+    except ssl.SSLCertVerificationError as error:  # which is a ValueError too
+        raise UpstreamError("upstream_untrusted", f"its certificate: {error.verify_message}") from error
     except (http.client.HTTPException, ValueError) as error:
         raise UpstreamError("upstream_invalid", "it does not speak HTTP") from error
     finally:
         connection.close()
+
+
+def _whole(answer: http.client.HTTPResponse) -> bytes:
+    """All of a body, which tells where it ends. Raises HTTPException where it breaks off."""
+    told = answer.length
+    if told is None and not answer.chunked:
+        raise UpstreamError("upstream_invalid", "it does not tell how long its answer is")
+    raw = b"" if told is not None and told > LARGEST else answer.read(LARGEST + 1)
+    if max(len(raw), told or 0) > LARGEST:
+        raise PayloadError("body_too_large", f"more than {LARGEST >> 20} MiB")
+    if told is not None and len(raw) != told:  # read() itself says so of chunks alone
+        raise UpstreamError("upstream_invalid", f"it broke off after {len(raw)} of {told} bytes")
+    return raw
 
 
 def file_of(found: Published, folder: Path) -> Path:
@@ -120,3 +135,8 @@ def _replace(found: Published, folder: Path, *, force: bool) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)  # the name too is on disk
+    finally:
+        os.close(handle)

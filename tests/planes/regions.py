@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from gateway.model import Upstream as UpstreamModel
 from tests.plane import Gate, Reply, Upstream
 from tests.planes.reverses import PASS
+from tests.world import PACK
 
 Networks = tuple[tuple[str, str, str], ...]
 
@@ -25,6 +26,7 @@ ALLOWED = ("127.0.1.1", "127.0.1.2")
 FORBIDDEN = ("127.0.2.1", "127.0.2.2", "127.0.3.1", "::1")
 DISGUISED = ("::ffff:127.0.2.1", "::ffff:7f00:202", "::ffff:127.0.3.1", "::ffff:7f00:301")
 """The same in other spellings, as a resolver could give them."""
+LINKS = PASS + "rules:\n  - {id: stay, residency: {data: user, regions: [FR], links: true}}\n"
 STAY = PASS + "rules:\n  - {id: stay, residency: {data: user, regions: [FR]}}\n"
 
 
@@ -90,6 +92,7 @@ def gate_to(
     host: str = "api.crm.test",
     rules: str = STAY,
     networks: Networks = NETWORKS,
+    pack: bytes = PACK,
     **changes: Any,
 ) -> Gate:
     """A gateway whose upstream is declared to be in France, under the rule that data stays there."""
@@ -97,7 +100,7 @@ def gate_to(
     def change(upstream: UpstreamModel) -> UpstreamModel:
         return replace(upstream, url=f"http://{host}:{place.port}", **changes)
 
-    return Gate(None, rules=rules, networks=networks, change=change)
+    return Gate(None, rules=rules, networks=networks, pack=pack, change=change)
 
 
 class Hostile:

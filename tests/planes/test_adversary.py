@@ -18,6 +18,7 @@ from tests.planes.regions import (
     ALLOWED,
     DISGUISED,
     FORBIDDEN,
+    LINKS,
     STAY,
     Hostile,
     Regions,
@@ -26,6 +27,7 @@ from tests.planes.regions import (
     regions,
 )
 from tests.planes.reverses import CONTACT, PASS
+from tests.world import PACK
 
 READ = request("GET", "/crm/contacts/7")
 OK = answer(CONTACT)
@@ -203,18 +205,52 @@ BODIES = (
     {"email": "ana@example.com", "media": [["{url}", {"redirect_uri": "{url}"}]], "next": "{url}"},
     {"email": "ana@example.com", "as_text": '{{"url": "{url}"}}', "in_query": "https://x.test/?to={url}"},
 )
-"""Callbacks that the provider could call. Here: the gateway itself calls none of them. Where a rule refuses
-what leads the provider there, a row says so in `LED`."""
+"""Callbacks that the provider could call."""
 
 
 @pytest.mark.parametrize("body", BODIES)
 def test_callbacks_in_bodies_are_not_called(place: Regions, body: object) -> None:
-    url = f"http://127.0.2.1:{place.port}/hook"
-    text = json.dumps(body).replace("{url}", url).replace(quote("{url}"), quote(url))
+    """By the gateway itself, whether a rule speaks of them or not."""
     with gate_to(place) as gate:
         Hostile(gate, lambda _: [ALLOWED[0]])
-        ask(gate, request("POST", "/crm/contacts", text.encode(), extra="Content-Type: application/json\r\n"))
+        assert ask(gate, led(body, f"http://127.0.2.1:{place.port}/hook")) == 200
         assert place.caught() == set()
+
+
+def led(body: object, url: str) -> bytes:
+    """A request with URLs in its body."""
+    text = json.dumps(body).replace("{url}", url).replace(quote("{url}"), quote(url))
+    return request("POST", "/crm/contacts", text.encode(), extra="Content-Type: application/json\r\n")
+
+
+HOOKS = (
+    "http://127.0.2.1/hook",
+    "http://[::1]/hook",
+    "//127.0.2.1/",
+    "http://2130706945/",
+    "https://x.test/",
+)
+CALLED = PACK.replace(b"created: system.operations", b"created: {is: system.operations, holds: callback}")
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_a_provider_is_not_led_there_by_a_text(place: Regions, body: object) -> None:
+    """Where a rule looks for URLs, at any depth and in texts within texts: the request is not sent."""
+    with gate_to(place, rules=LINKS) as gate:
+        Hostile(gate, lambda _: [ALLOWED[0]])
+        assert ask(gate, led(body, "http://127.0.2.1/hook")) == 451
+        assert ask(gate, led(body, "http://127.0.1.1/hook")) == (451 if "in_query" in str(body) else 200)
+        assert place.requests == ("in_query" not in str(body)) and place.caught() == set()
+
+
+@pytest.mark.parametrize("url", HOOKS)
+def test_a_provider_is_not_led_there_by_a_callback(place: Regions, url: str) -> None:
+    """Where a data map says what a field is, in every spelling."""
+    with gate_to(place, pack=CALLED) as gate:
+        Hostile(gate, lambda _: [ALLOWED[0]])
+        assert ask(gate, led({"created": "{url}"}, url)) == 451
+        assert ask(gate, led({"created": "{url}"}, "http://127.0.1.1/hook")) == 200
+        assert place.requests == 1 and place.caught() == set()
 
 
 # ---- spellings ----------------------------------------------------------------------------------------
