@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import PayloadError
-from gateway.residency.addresses import _CLOSED, is_routable
+from gateway.residency.addresses import CLOSED, is_routable
 from gateway.residency.ranges import Span, ranges
 
 SMALL = st.integers(0, 60)
@@ -59,7 +59,7 @@ def test_the_closed_blocks_are_those_that_python_and_iana_know() -> None:
     """At the ends of every block: what `ipaddress` calls global, less what IANA and Azure keep."""
     special = [ip_network(b) for b in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")]
     ends = {int(end) for block in IPv4Network("0.0.0.0/0").subnets(8) for end in (block[0], block[-1])}
-    for block in (*_CLOSED, *special):
+    for block in (*CLOSED, *special):
         ends |= {int(block[0]), int(block[-1]), int(block[0]) - 1, int(block[-1]) + 1}
     for number in sorted(end for end in ends if 0 <= end < 1 << 32):
         at = IPv4Address(number)
