@@ -26,7 +26,8 @@ geo find [HOST|ADDRESS ...]            what is known of addresses; of those of e
 Lists are AWS's ip-ranges.json, Google's cloud.json and goog.json, Oracle's public_ip_ranges.json, Azure's
 ServiceTags_Public_DATE.json, and geofeeds (RFC 8805) in files named after their operator (DigitalOcean.csv).
 OVH and Scaleway publish none: write one of the blocks you know. A running gateway takes new lists in when it
-reloads (SIGHUP). `find` ends with 1 when an upstream's address is not known to be where it is declared to be."""
+reloads (SIGHUP). `find` ends with 1 when an upstream's address is not known to be where it is declared to
+be."""
 
 
 def register(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
