@@ -38,7 +38,8 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     `fields` names what a write sets (no message to somebody), as far as the pack knows it; the rest is `*`.
     `subjects` are keyed pseudonyms; of a stream the first, and `subjects_more` counts the identifiers met
     after those, the same ones again included. `parts` are the operations of the calls that an envelope holds,
-    in order. `policy` is the SHA-256 of the rule file in force.
+    in order. `bases` are those of transfers on which residency rules let data go there. `policy` is the
+    SHA-256 of the rule file in force.
     """
 
     phase: Phase
@@ -71,6 +72,7 @@ class Record(msgspec.Struct, omit_defaults=True, kw_only=True):
     country: str = ""
     operator: str = ""
     evidence: str = ""
+    bases: tuple[str, ...] = ()
     request_bytes: int = 0
     response_bytes: int = 0
     added_us: int = 0

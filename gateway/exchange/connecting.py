@@ -27,7 +27,7 @@ def acquired(facts: Facts, plan: Plan, gate: Gate) -> Generator[Command, Any, No
         return connected
     facts.address = connected
     judged = gate.explain(connected)
-    facts.location = judged.location
+    facts.location, facts.bases = judged.location, judged.bases
     if judged.shadow:
         facts.shadow.update(dict.fromkeys(judged.shadow))
     return None

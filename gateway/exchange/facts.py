@@ -35,6 +35,7 @@ class Facts:
     # Written out rather than generated: one of these is made for every request.
     __slots__ = (
         "address",
+        "bases",
         "changed",
         "close",
         "closed",
@@ -104,12 +105,12 @@ class Facts:
         self.restored: dict[str, int] = {}
         self.rules: dict[str, None] = {}
         self.shadow: dict[str, None] = {}
-        self.unmapped = self.changed = self.more = 0
+        self.unmapped = self.changed = self.more = self.request_bytes = self.response_bytes = 0
         self.dropped = self.withheld = self.sent = self.received = self.close = 0
         self.leaving: Leaving | None = None
         self.address = self.said = ""
         self.location: Location | None = None
-        self.request_bytes = self.response_bytes = 0
+        self.bases: tuple[str, ...] = ()
         self.waited = 0.0
         self.intended = self.closed = self.forwarded = False
         self.reserved: list[str] = []
@@ -227,6 +228,7 @@ class Facts:
             record.country = self.location.country
             record.operator = self.location.operator
             record.evidence = self.location.evidence
+            record.bases = self.bases
         if self.identity:
             record.tenant = self.identity.tenant
             record.client = self.identity.client.id

@@ -232,6 +232,7 @@ class OneWay:
         facts = self._it.facts
         batch = facts.part()
         batch.plan, batch.address, batch.location = facts.plan, facts.address, facts.location
+        batch.bases = facts.bases
         batch.now = facts.now + batch.started - facts.started
         return batch
 

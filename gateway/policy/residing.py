@@ -60,11 +60,17 @@ def residing[S](
 
 
 def permission(
-    policy: Policy, table: AddressTable, it: Situation, void: frozenset[str] = frozenset()
+    policy: Policy,
+    table: AddressTable,
+    it: Situation,
+    void: frozenset[str] = frozenset(),
+    *,
+    agreed: bool = False,
 ) -> Gate:
-    """Where all that a call may hold can go. `void`: places that count as not adequate."""
+    """Where all that a call may hold can go. `void`: places that count as not adequate. `agreed`: the people
+    in it have consented explicitly."""
     live = [rule for rule in policy.rules if rule.residency and obstacle(rule, it, policy.consents) is None]
-    return _gate(policy, table, it, live, void)
+    return _gate(policy, table, it, live, void, agreed=agreed)
 
 
 def _gate(

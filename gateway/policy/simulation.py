@@ -52,11 +52,13 @@ def simulate(rows: Iterable[Row], before: World, after: World) -> tuple[Change, 
 
 
 def judged(row: Row, world: World) -> tuple[str, tuple[str, ...]]:
-    """(reason or "", rules) of a transfer to where it went, under a world's rules."""
+    """(reason or "", rules) of a transfer to where it went, under a world's rules. What went on the explicit
+    consent of people would have it again."""
     it = _situation(row, world)
     if it is None:
         return GONE, ()
-    gate = permission(world.policies[row.tenant], _NOWHERE, it, frozenset(world.void))
+    agreed = "explicit_consent" in row.basis.split("+")
+    gate = permission(world.policies[row.tenant], _NOWHERE, it, frozenset(world.void), agreed=agreed)
     found = gate.declared(row.country, row.operator)
     return found.reason, found.rules
 

@@ -181,7 +181,7 @@ class Gate:
             if judged.reason == UNKNOWN or not judged.rules:
                 return judged
             if rules.issuperset(judged.rules) and categories.issuperset(judged.categories):
-                return Explanation("", (), judged.shadow, judged.location)
+                return Explanation("", (), judged.shadow, judged.location, bases=judged.bases)
             return judged
 
         other.explain = explain

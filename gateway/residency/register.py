@@ -4,13 +4,12 @@ It holds names, counts and times; nothing of a person, not even a pseudonym.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Final
 
 import msgspec
 
-from gateway.audit.record import Record
 from gateway.model import Struct
 from gateway.residency.law import FRAMEWORKS, expand, inside
 
@@ -20,20 +19,41 @@ _COUNTED: Final = frozenset(("read", "outcome"))
 Key = tuple[str | tuple[str, ...], ...]
 
 
+class Observed(msgspec.Struct, frozen=True, gc=False):
+    """What the register takes from a line of the access log (audit.record.Record), of all that is in it."""
+
+    phase: str
+    time: datetime
+    prev: str
+    tenant: str = "-"
+    client: str = "-"
+    purposes: tuple[str, ...] = ()
+    provider: str = "-"
+    upstream: str = "-"
+    operation: str = "-"
+    seen: dict[str, int] = {}
+    address: str = ""
+    country: str = ""
+    operator: str = ""
+    bases: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+
+
 class Row(Struct):
-    """One kind of transfer. `first` and `last` are seconds since the epoch; `values` counts those of the
+    """One kind of transfer. `basis` is what residency rules let it go on (several with `+`), else what the
+    law allows by itself. `first` and `last` are seconds since the epoch; `values` counts those of the
     category in both directions; `refused` are exchanges that were not let through: nothing was sent."""
 
     tenant: str
     client: str
     purposes: tuple[str, ...]
-    category: str
     provider: str
     upstream: str
     operation: str
     operator: str
     country: str
     basis: str
+    category: str
     first: float
     last: float
     exchanges: int = 0
@@ -52,47 +72,40 @@ class _Sum:
         self.rules: dict[str, None] = {}
 
 
-_KEY: Final = Row.__struct_fields__[:10]
+_WHOM: Final = Row.__struct_fields__[:9]
+"""What is the same for all categories of an exchange."""
 
 
 class Register:
-    """Rows by what tells them apart; records are added to them."""
+    """Rows by what tells them apart; lines of the log are added to them."""
 
     __slots__ = ("_rows",)
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
-        self._rows: dict[Key, _Sum] = {}
+        self._rows: dict[Key, dict[str, _Sum]] = {}
         for row in rows:
-            kept = self._rows[tuple(getattr(row, name) for name in _KEY)] = _Sum(row.first, row.last)
+            key = tuple(getattr(row, name) for name in _WHOM)
+            kept = self._rows.setdefault(key, {})[row.category] = _Sum(row.first, row.last)
             kept.exchanges, kept.values, kept.refused = row.exchanges, row.values, row.refused
             kept.rules.update(dict.fromkeys(row.rules))
 
-    def add(self, record: Record) -> None:
-        """Count one record. What never came to a destination is no transfer, nor a refused one."""
-        refused = record.phase == "refusal"
-        if not (refused or record.phase in _COUNTED) or not record.address:
+    def add(self, it: Observed) -> None:
+        """Count one line. What never came to a destination is no transfer, nor a refused one."""
+        refused = it.phase == "refusal"
+        if not (refused or it.phase in _COUNTED) or not it.address:
             return
-        basis = basis_of(record.country, _day(record.at))
-        for category, number in (record.seen or {NOTHING: 0}).items():
-            key = (
-                record.tenant,
-                record.client,
-                record.purposes,
-                category,
-                record.provider,
-                record.upstream,
-                record.operation,
-                record.operator,
-                record.country,
-                basis,
-            )
-            kept = self._rows.get(key)
+        at = it.time.timestamp()
+        basis = "+".join(it.bases) or basis_of(it.country, it.time.date())
+        whom = (it.tenant, it.client, it.purposes, it.provider, it.upstream, it.operation)
+        sums = self._rows.setdefault((*whom, it.operator, it.country, basis), {})
+        for category, number in (it.seen or {NOTHING: 0}).items():
+            kept = sums.get(category)
             if kept is None:
-                kept = self._rows[key] = _Sum(record.at, record.at)
-            kept.first, kept.last = min(kept.first, record.at), max(kept.last, record.at)
+                kept = sums[category] = _Sum(at, at)
+            kept.first, kept.last = min(kept.first, at), max(kept.last, at)
             if refused:
                 kept.refused += 1
-                kept.rules.update(dict.fromkeys(record.rules))
+                kept.rules.update(dict.fromkeys(it.rules))
             else:
                 kept.exchanges += 1
                 kept.values += number
@@ -100,19 +113,18 @@ class Register:
     def rows(self, tenant: str | None = None) -> tuple[Row, ...]:
         """All of them, or a tenant's, in order of their names."""
         return tuple(
-            _row(key, kept) for key, kept in sorted(self._rows.items()) if tenant is None or key[0] == tenant
+            _row(key, category, kept)
+            for key, sums in sorted(self._rows.items())
+            if tenant is None or key[0] == tenant
+            for category, kept in sorted(sums.items())
         )
 
 
-def _row(key: Key, kept: _Sum) -> Row:
-    members: dict[str, object] = dict(zip(_KEY, key, strict=True))
-    members |= {"first": kept.first, "last": kept.last, "rules": tuple(kept.rules)}
+def _row(key: Key, category: str, kept: _Sum) -> Row:
+    members: dict[str, object] = dict(zip(_WHOM, key, strict=True))
+    members |= {"category": category, "first": kept.first, "last": kept.last, "rules": tuple(kept.rules)}
     members |= {"exchanges": kept.exchanges, "values": kept.values, "refused": kept.refused}
     return msgspec.convert(members, Row)
-
-
-def _day(at: float) -> date:
-    return datetime.fromtimestamp(at, UTC).date()
 
 
 @lru_cache(maxsize=4096)

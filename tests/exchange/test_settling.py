@@ -60,7 +60,9 @@ def test_a_refusal_names_rule_region_and_category_and_no_value() -> None:
 def test_bases(basis: str, status: int) -> None:
     rule = f"{{id: eea, residency: {{data: user, regions: [EEA], bases: [{{{basis}}}]}}}}"
     it = world(rule, more="consents: [america]\n")
-    assert it.ask("GET", "/crm/contacts/7", client="admin").status == status
+    played = it.ask("GET", "/crm/contacts/7", client="admin")
+    assert played.status == status
+    assert played.records[0].bases == ((basis.partition(":")[0],) if status == 200 else ())
 
 
 def test_the_law_is_that_of_the_tenant() -> None:
@@ -94,6 +96,7 @@ def test_the_person_consents_explicitly(consents: tuple[Consent, ...], status: i
     played = it.ask("GET", "/crm/contacts/7", client="admin")
     assert played.status == status
     assert played.kinds.count(Lookup) == 1
+    assert played.records[0].bases == (("explicit_consent",) if status == 200 else ())
 
 
 def test_nobody_in_the_request_is_nobody_who_consents() -> None:
