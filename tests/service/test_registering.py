@@ -27,7 +27,7 @@ def write(folder: Path, count: int, segment_bytes: int = 1_000_000) -> None:
         0,
         "written",
         call_soon=lambda work: work(),
-        run_blocking=lambda work, done: (work(), done()),
+        run_blocking=lambda _work, _done: None,
         segment_bytes=segment_bytes,
     )
     for _ in range(count):
