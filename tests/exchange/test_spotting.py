@@ -17,6 +17,7 @@ from gateway.masking.operators import make_partial, redact, taken_out
 from gateway.model import Mask, Rule, Scope
 from gateway.policy.rulefile import read_rules
 from gateway.policy.spotting import Spotting
+from tests.exchange.test_uploading import lines, send
 from tests.world import PACK, RULES, World, json_answer
 
 CARD, IBAN = "4242 4242 4242 4242", "DE89370400440532013000"
@@ -158,3 +159,18 @@ def test_no_card_number_is_left_in_any_text(before: str, number: int, after: str
     check = next(d for d in "0123456789" if luhn(digits[:15] + d))
     shown = ALL.masked(f"{before}, {digits[:15]}{check}, {after}")
     assert digits[:15] not in shown and shown.endswith(after)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("text/csv", b"name,note\r\n" + b"Ana,x\r\n" * 900 + b"4242 4242 4242 4242,n 4242424242424242\r\n"),
+        ("application/x-ndjson", lines(200) + b'{"name": "4242424242424242", "x": [4242424242424242]}\n'),
+    ],
+)
+def test_a_body_that_is_sent_on_as_it_is_read_is_looked_through_too(kind: str, body: bytes) -> None:
+    played = send(body, kind, rules=f"{RULES}rules: [{NO_CARDS}]\n")
+    sent = played.script.uploaded
+    assert played.script.whole and b"4242424242424242" not in sent and b"4242 4242" not in sent
+    assert sent.count(b"*4242") == body.replace(b" 4", b"4").count(b"4242424242424242")
+    assert "no-cards" in played.records[-1].rules
