@@ -8,10 +8,13 @@ import gateway.exchange.asking
 import gateway.exchange.contacting
 import gateway.exchange.exchange
 import gateway.exchange.finding
+import gateway.exchange.outgoing
+import gateway.exchange.straight
 import gateway.planes.reverse.caller
 import gateway.planes.reverse.upstream
 import gateway.policy.compile
 import gateway.policy.snapshot
+from gateway.codecs import scanning
 from gateway.codecs.params import HEADERS, PATH, QUERY
 from gateway.codecs.program import Codec
 from gateway.codecs.table import CODECS
@@ -80,7 +83,9 @@ def operator_row(op: str) -> Row:
 
 contacting = gateway.exchange.contacting
 asking, answering = gateway.exchange.asking, gateway.exchange.answering
-exchange, finding = gateway.exchange.exchange, gateway.exchange.finding
+outgoing, finding = gateway.exchange.outgoing, gateway.exchange.finding
+plain = outgoing if scanning.clear is None else gateway.exchange.straight
+"""What sends a plain read."""
 
 COMMAND_ROWS = {
     "Collect": Row(
@@ -178,8 +183,11 @@ STEPS = [
     step("content type of a request", asking, "reader_for", MAIL),
     step("encoding of a request", asking, "decode", MAIL),
     step("encoding of a request sent", asking, "encode", MAIL),
-    step("request line", exchange, "request_line"),
-    step("request fields", exchange, "forward"),
+    step("request line", plain, "request_line"),
+    step("request fields", plain, "forward"),
+    step("request line of an act", outgoing, "request_line", MAIL),
+    step("request fields of an act", outgoing, "forward", MAIL),
+    step("which way", gateway.exchange.exchange, "straight"),
     step("content type of an answer", answering, "reader_for", sent=True),
     step("encoding of an answer", answering, "decode", ZIPPED, sent=True),
     step("encoding of an answer sent", answering, "encode", ZIPPED, sent=True),

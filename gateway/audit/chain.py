@@ -6,15 +6,17 @@ first. So `head -n 1 FILE | tr -d '\\n' | sha256sum` checks a link without any o
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
 from gateway.audit.record import Record
 from gateway.errors import InternalError, StoreError
+from gateway.native import load
 
 GENESIS = "0" * 64
 """What the first line of a chain has for `prev`."""
@@ -24,6 +26,7 @@ _HEAD = re.compile(
     rb'"time":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z)",'
 )
 _BLOCK = 65_536
+_kernel: Any = load("mackernel")
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -53,6 +56,24 @@ class Link(msgspec.Struct, frozen=True):
     def after(self, line: bytes) -> "Link":
         """The link after that line."""
         return Link(self.seq + 1, digest(line))
+
+
+def chained(link: Link, bodies: Sequence[bytes]) -> tuple[bytes, Link]:
+    """Lines around what `encode` gave, each with its newline, and the link after them."""
+    if _kernel is not None:
+        data, prev = _kernel.chain(link.seq, link.prev, bodies)
+        return data, Link(link.seq + len(bodies), prev)
+    return chained_by_rule(link, bodies)
+
+
+def chained_by_rule(link: Link, bodies: Sequence[bytes]) -> tuple[bytes, Link]:
+    """What chained does, in Python alone."""
+    lines = []
+    for body in bodies:
+        line = link.line(body)
+        link = link.after(line)
+        lines.append(line + b"\n")
+    return b"".join(lines), link
 
 
 def digest(line: bytes) -> str:

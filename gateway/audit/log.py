@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Literal
 
 from gateway import clock
-from gateway.audit.chain import Link, encoder
+from gateway.audit.chain import Link, chained, encoder
 from gateway.audit.files import Files, OsFiles
 from gateway.audit.names import chain_name
 from gateway.audit.record import Accepted, Phase, Record
@@ -176,15 +176,10 @@ class FileLog:
         if not self._healthy:
             note = f"the log was unavailable, {self._refused} records refused"
             bodies.insert(0, self._encode(self._own("recovered", note, self._link.seq)))
-        link, lines = self._link, []
-        for body in bodies:
-            line = link.line(body)
-            link = link.after(line)
-            lines.append(line)
-        lines.append(b"")
+        data, link = chained(self._link, bodies)
         day = int(self._now() // _DAY)
         rotate = self._segments.good >= self._limit or (day != self._day and self._segments.good > 0)
-        self._batch = _Batch(b"\n".join(lines), link, waiting, day, rotate)
+        self._batch = _Batch(data, link, waiting, day, rotate)
         return self._batch
 
     def _finish(self, batch: _Batch) -> None:

@@ -1,6 +1,7 @@
 """What one exchange has established so far; the record is made from it. Pure."""
 
 from collections.abc import Callable, Mapping
+from copy import copy
 
 from gateway.audit.record import Phase, Record
 from gateway.codecs.program import Program, Tally
@@ -13,6 +14,7 @@ from gateway.policy.plan import Plan
 
 Tick = Callable[[], float]
 """A monotonic clock, in seconds."""
+_BLANK = Record(phase="read", id="", at=0.0)
 
 
 class Facts:
@@ -173,73 +175,49 @@ class Facts:
     def record(self, phase: Phase, status: int, *, reason: str = "", rules: tuple[str, ...] = ()) -> Record:
         """The audit record as things stand."""
         total = self.tick() - self.started
-        record = Record(
-            phase=phase,
-            id=self.id,
-            at=self.now,
-            effect="allow" if not reason else ("error" if self.intended else "refuse"),
-            reason=reason,
-            status=status,
-            method=self.head.method if self.head else "-",
-            rules=(*self.rules, *(r for r in rules if r not in self.rules)) if rules else tuple(self.rules),
-            shadow=tuple(self.shadow),
-            subjects=tuple(self.subjects),
-            subjects_more=self.more,
-            parts=self.parts,
-            seen=self.seen,
-            masked=self.masked,
-            paths=self.paths,
-            fields=tuple(self.fields),
-            restored=self.restored,
-            unmapped=self.unmapped,
-            dropped=self.dropped + self.withheld,
-            address=self.address,
-            request_bytes=self.request_bytes,
-            response_bytes=self.response_bytes,
-            sent=self.sent,
-            received=self.received,
-            close=self.close,
-            added_us=int((total - self.waited) * 1e6),
-            total_us=int(total * 1e6),
-            note=self.said,
-        )
-        self._say_who(record)
-        # The exchange goes on counting; a record that was handed over must not.
+        record = self._stamped()
+        record.phase, record.id, record.at, record.status = phase, self.id, self.now, status
+        if reason:
+            record.effect, record.reason = "error" if self.intended else "refuse", reason
+        if self.rules or rules:
+            record.rules = (*self.rules, *(r for r in rules if r not in self.rules))
+        if self.shadow:
+            record.shadow = tuple(self.shadow)
+        if self.dropped or self.withheld:
+            record.dropped = self.dropped + self.withheld
+        record.subjects, record.subjects_more, record.parts = tuple(self.subjects), self.more, self.parts
+        record.seen, record.masked, record.paths = self.seen, self.masked, self.paths
+        record.restored, record.unmapped, record.address = self.restored, self.unmapped, self.address
+        record.request_bytes, record.response_bytes = self.request_bytes, self.response_bytes
+        record.sent, record.received, record.close = self.sent, self.received, self.close
+        record.added_us, record.total_us = int((total - self.waited) * 1e6), int(total * 1e6)
+        record.note = self.said
         if phase in ("intent", "stream", "message"):
+            # the exchange goes on counting; a record that was handed over must not
             record.seen, record.masked, record.paths = dict(self.seen), dict(self.masked), dict(self.paths)
             record.restored = dict(self.restored)
         return record
 
     def entry(self, number: int, subject: str, said: str) -> Record:
         """The record of an entry in the contact registry, the `number`th of this exchange."""
-        record = Record(
-            phase="entry",
-            id=f"{self.id}.{number}",
-            at=self.now,
-            method=self.head.method if self.head else "-",
-            subjects=(subject,),
-            note=said,
-        )
-        self._say_who(record)
+        record = self._stamped()
+        record.phase, record.id, record.at = "entry", f"{self.id}.{number}", self.now
+        record.subjects, record.note = (subject,), said
         return record
 
-    def _say_who(self, record: Record) -> None:
-        if self.location:
-            record.country = self.location.country
-            record.operator = self.location.operator
-            record.evidence = self.location.evidence
+    def _stamped(self) -> Record:
+        """A record that says who, and what was asked of whom."""
+        record: Record = copy(_BLANK if self.plan is None else self.plan.stamp)
+        if self.head:
+            record.method = self.head.method
+        at, identity = self.location, self.identity
+        if at:
+            record.country, record.operator, record.evidence = at.country, at.operator, at.evidence
             record.bases = self.bases
-        if self.identity:
-            record.tenant = self.identity.tenant
-            record.client = self.identity.client.id
-            record.role = self.identity.client.role
-        plan = self.plan
-        if plan:
-            record.purposes = plan.purposes
-            record.provider = plan.upstream.provider
-            record.upstream = plan.upstream.name
-            record.operation = plan.operation.id
-            record.policy = plan.version
+        if identity:
+            record.tenant, record.client = identity.tenant, identity.client.id
+            record.role = identity.client.role
+        return record
 
 
 def _add(counts: dict[str, int], more: Mapping[str, int]) -> None:

@@ -6,7 +6,6 @@ was allowed to get this far is kept, and a plan's end (midnight, a reload) ends 
 """
 
 from collections.abc import Mapping
-from hashlib import sha256
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from gateway.exchange.facts import Facts
 from gateway.exchange.refused import Refused
 from gateway.exchange.restoring import restored_path, suspicious
 from gateway.http1.head import RequestHead
+from gateway.keys import digest as digest_of
 from gateway.policy.identity import Identity
 from gateway.policy.plan import Plan
 from gateway.policy.routes import Target
@@ -78,7 +78,7 @@ def address(facts: Facts, snapshot: Snapshot, head: RequestHead) -> Addressed:
     if facts.identity is not None:
         return _find(facts, snapshot, head, facts.identity)
     key, path = head.get(KEY), head.path
-    digest = sha256(key).digest() if key is not None else None
+    digest = digest_of(key) if key is not None else None
     cut = path.rfind(b"/") + 1
     asked = (digest, facts.peer, head.host, head.method, head.get(PURPOSE), path[:cut], path[cut:])
     known = snapshot.addressed.get(asked)

@@ -2,6 +2,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <stdio.h>
 
 #include "sha256.h"
 
@@ -205,6 +206,94 @@ static PyObject *mac_name(Mac *self, PyObject *const *args, Py_ssize_t count)
     Py_RETURN_NONE;
 }
 
+/* ---- plain hashes --------------------------------------------------------------------------------------- */
+
+static PyObject *digest(PyObject *module, PyObject *data)
+{
+    (void)module;
+    if (!PyBytes_CheckExact(data)) {
+        PyErr_SetString(PyExc_TypeError, "digest(data: bytes)");
+        return NULL;
+    }
+    Sha sha;
+    uint8_t made[32];
+    sha_start(&sha);
+    sha_update(&sha, (const uint8_t *)PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data));
+    sha_finish(&sha, made);
+    return PyBytes_FromStringAndSize((const char *)made, sizeof made);
+}
+
+enum { HEX = 64, FRONT = 128 }; /* bytes of a hash as text, and room for what stands before a record */
+
+/* Writes a line, its newline too, and the hash of it over `prev`; returns its end. */
+static char *put_line(char *to, unsigned long long number, char prev[HEX], PyObject *body)
+{
+    static const char SIGNS[] = "0123456789abcdef";
+    char *start = to;
+    Sha sha;
+    uint8_t made[32];
+    to += snprintf(to, FRONT, "{\"seq\":%llu,\"prev\":\"%.64s\",", number, prev);
+    memcpy(to, PyBytes_AS_STRING(body), (size_t)PyBytes_GET_SIZE(body));
+    to += PyBytes_GET_SIZE(body);
+    sha_start(&sha);
+    sha_update(&sha, (const uint8_t *)start, (size_t)(to - start));
+    sha_finish(&sha, made);
+    for (int i = 0; i < 32; i++) {
+        prev[2 * i] = SIGNS[made[i] >> 4];
+        prev[2 * i + 1] = SIGNS[made[i] & 15];
+    }
+    *to++ = '\n';
+    return to;
+}
+
+/* Bytes that lines around these bodies take at most; -1 with an exception. */
+static Py_ssize_t room_of(PyObject *bodies)
+{
+    Py_ssize_t room = 0;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(bodies); i++) {
+        PyObject *body = PyList_GET_ITEM(bodies, i);
+        if (!PyBytes_CheckExact(body) || PyBytes_GET_SIZE(body) > PY_SSIZE_T_MAX - FRONT - 1 - room) {
+            PyErr_SetString(PyExc_TypeError, "chain: bodies are bytes");
+            return -1;
+        }
+        room += PyBytes_GET_SIZE(body) + FRONT + 1;
+    }
+    return room;
+}
+
+/* chain(seq, prev, bodies) -> (lines, hash of the last): what audit/chain.py does line by line. */
+static PyObject *chain(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    (void)module;
+    if (count != 3 || !PyLong_CheckExact(args[0]) || !PyUnicode_Check(args[1]) || !PyList_CheckExact(args[2])
+        || !PyUnicode_IS_COMPACT_ASCII(args[1]) || PyUnicode_GET_LENGTH(args[1]) != HEX) {
+        PyErr_SetString(PyExc_TypeError, "chain(seq: int, prev: 64 characters, bodies: list)");
+        return NULL;
+    }
+    unsigned long long number = PyLong_AsUnsignedLongLong(args[0]);
+    Py_ssize_t room = PyErr_Occurred() ? -1 : room_of(args[2]);
+    if (room < 0)
+        return NULL;
+    char prev[HEX];
+    memcpy(prev, PyUnicode_1BYTE_DATA(args[1]), HEX);
+    PyObject *lines = PyBytes_FromStringAndSize(NULL, room);
+    if (lines == NULL)
+        return NULL;
+    char *to = PyBytes_AS_STRING(lines);
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(args[2]); i++)
+        to = put_line(to, number++, prev, PyList_GET_ITEM(args[2], i));
+    if (_PyBytes_Resize(&lines, to - PyBytes_AS_STRING(lines)) < 0)
+        return NULL;
+    return Py_BuildValue("(Ns#)", lines, prev, (Py_ssize_t)HEX);
+}
+
+static PyMethodDef FUNCTIONS[] = {
+    {"digest", digest, METH_O, "digest(data) -> 32 bytes: SHA-256."},
+    {"chain", (PyCFunction)(void (*)(void))chain, METH_FASTCALL,
+     "chain(seq, prev, bodies) -> (lines, hash): the next lines of an audit chain, each with its newline."},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyMethodDef MAC_METHODS[] = {
     {"name", (PyCFunction)(void (*)(void))mac_name, METH_FASTCALL,
      "name(into, met, kinds, shapes, slow): the pseudonyms of (slot, value) pairs as keys of a dict."},
@@ -224,6 +313,7 @@ static PyTypeObject MAC_TYPE = {
 
 static struct PyModuleDef MODULE = {
     PyModuleDef_HEAD_INIT, .m_name = "mackernel", .m_doc = "Keyed hashes of identifiers.", .m_size = -1,
+    .m_methods = FUNCTIONS,
 };
 
 PyMODINIT_FUNC PyInit_mackernel(void)

@@ -79,6 +79,7 @@ __attribute__((target("sha,sse4.1,ssse3"))) static void sha_compress_x86(uint32_
     __m128i w[4];
     for (int i = 0; i < 4; i++)
         w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(block + 16 * i)), swap);
+#pragma GCC unroll 16
     for (int i = 0; i < 16; i++) {
         if (i >= 4) {
             __m128i next = _mm_sha256msg1_epu32(w[i & 3], w[(i + 1) & 3]);

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
+from gateway.audit.record import Record
 from gateway.codecs.program import Program
 from gateway.contacts.alone import RecordCheck
 from gateway.contacts.rules import Check
@@ -200,6 +201,8 @@ class Plan:
         init=False, default_factory=dict, compare=False, repr=False
     )
     """Kept by exchange.outgoing: whether answers are read, and the codings a request accepts."""
+    stamp: Record = field(init=False, compare=False, repr=False)
+    """What records of its exchanges say of it; the rest of it says nothing."""
     plain: bool = field(init=False, compare=False, repr=False)
     """Whether requests without a body or a query are sent as they come to where they may go, and no more."""
 
@@ -212,6 +215,17 @@ class Plan:
             or residing.callers or residing.agreed or residing.content
         )  # fmt: skip
         object.__setattr__(self, "plain", plain and self.lookups is None)
+        stamp = Record(
+            phase="read",
+            id="",
+            at=0.0,
+            purposes=self.purposes,
+            provider=self.upstream.provider,
+            upstream=self.upstream.name,
+            operation=self.operation.id,
+            policy=self.version,
+        )
+        object.__setattr__(self, "stamp", stamp)
 
     @property
     def stands(self) -> Explanation:
