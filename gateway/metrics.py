@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from gateway.audit.record import UNJUDGED, Record
+from gateway.audit.record import AGEING, UNJUDGED, Record
 from gateway.model import AGAINST
 
 Kind = Literal["counter", "gauge", "histogram"]
@@ -75,6 +75,9 @@ METRICS: Mapping[str, Metric] = {
     ),
     "hushgate_registry_unjudged": Metric(
         "counter", ("tenant",), "Contacts passed unjudged while the registry was away (`registry_away: pass`)"
+    ),
+    "hushgate_lists_ageing": Metric(
+        "counter", ("tenant",), "Contacts that relied on a list which is past `warn_after`, or too old"
     ),
     "hushgate_registry_crowded": Metric(
         "counter", (), "Lookups of subjects with too many links: only what forbids was told"
@@ -171,6 +174,8 @@ class Metrics:
             self.add("hushgate_unmapped_values", by=record.unmapped)
         if record.note == UNJUDGED:
             self.add("hushgate_registry_unjudged", record.tenant)
+        if record.note == AGEING:
+            self.add("hushgate_lists_ageing", record.tenant)
         if record.dropped:
             self.add("hushgate_dropped_recipients", by=record.dropped)
         if record.evidence.endswith(AGAINST):

@@ -19,7 +19,7 @@ from gateway.datamodel import SubjectRole as SubjectRole
 from gateway.datamodel import Unread as Unread
 from gateway.datamodel import WebSocket as WebSocket
 from gateway.hooks import Effect, Hook, OptOut
-from gateway.listlimit import ListLimit
+from gateway.listlimit import ListLimit, Relied
 from gateway.parent import Parent
 from gateway.recipients import Destination, Subprocessor
 from gateway.transfers import Confirmation, Confirmed
@@ -214,7 +214,7 @@ class Contact(Struct):
     `start`/`end` are minutes of the day (an end before the start is one of the next day), `days` the days
     allowed, `timezone` an IANA name or `subject`, `holidays` an ISO 3166 country or `subject` (no contact on
     that country's public holidays) or None. `countries`: only of recipients whose number can be of one of
-    these. `unknown_subject`: whether a record id is reached of which nobody knows whose it is.
+    these. `unknown_subject`: whether a record id is reached of whom nobody knows. `lists` have to be young.
     """
 
     require: Requirement = "no_suppression"
@@ -226,6 +226,7 @@ class Contact(Struct):
     at_most: tuple[Frequency, ...] = ()
     countries: tuple[str, ...] = ()
     unknown_subject: UnknownSubject = "pass"
+    lists: tuple[Relied, ...] = ()
 
 
 class Records(Struct):

@@ -160,7 +160,7 @@ class Reverse:
         snapshot = snapshot_of(it, upstream)
         self._gate.source = replay.source_of(case)
         memory.entered = []
-        memory.refold = lambda entered: standings_of(case.registry, it.policy, snapshot, entered)
+        memory.refold = lambda entered: standings_of(case, it.policy, snapshot, entered)
         memory.known = memory.refold(())
         memory.reached = reached_of(case.registry, it.policy, snapshot)
         memory.records, self._upstream.requests[:] = [], []

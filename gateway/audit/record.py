@@ -22,6 +22,8 @@ Phase = Literal[
 
 UNJUDGED = "registry away"
 """The note of a contact that passed although nobody could be asked about its recipients."""
+AGEING = "a list is ageing"
+"""The note of a contact that relied on a list which is not young any more, or can no longer be relied on."""
 
 
 class Record(msgspec.Struct, omit_defaults=True, kw_only=True):

@@ -13,6 +13,7 @@ from gateway.cli import exits
 from gateway.cli.contactsopen import Desk, UsageError, common, country, desk, existing, scope, use, when
 from gateway.cli.progress import Progress
 from gateway.contacts.model import Books, Entry
+from gateway.contacts.relied import subject
 from gateway.errors import PayloadError
 from gateway.intake.acts import TAKES
 from gateway.intake.ages import aged
@@ -199,7 +200,7 @@ def _noted(told: Told, counts: Counts) -> Entry:
     detail = f"{counts.rows} rows, {counts.new} new, {counts.rejected} rejected"
     return Entry(
         id=f"{told.batch}:list",
-        subject=f"list:{told.name}",
+        subject=subject(told.name),
         act="imported",
         at=told.dated,
         source=f"list:{told.name}",

@@ -8,6 +8,7 @@ from gateway import clock
 from gateway.cli import exits
 from gateway.cli.contactsopen import common, desk
 from gateway.contacts.model import Books, Entry
+from gateway.contacts.relied import subject
 from gateway.intake.ages import DAY, Age, aged
 from gateway.intake.moments import day
 from gateway.model import Policy
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
 
 def latest(books: Books, tenant: str, name: str) -> Entry | None:
     """The newest import of a list, by the list's own date."""
-    return max(books.history(tenant, f"list:{name}"), key=lambda entry: entry.at, default=None)
+    return max(books.history(tenant, subject(name)), key=lambda entry: entry.at, default=None)
 
 
 def _age(name: str, entry: Entry | None, policy: Policy, now: float) -> Age | None:

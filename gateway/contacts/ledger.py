@@ -91,6 +91,7 @@ def _standing(force: list[Entry]) -> Standing:
             (inf if e.until is None else e.until for e in force if e.act == "customer"), default=None
         ),
         zone=zone.detail if zone else None,
+        dated=max((e.at for e in force if e.act == "imported"), default=None),
     )
 
 

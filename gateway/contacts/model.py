@@ -101,6 +101,8 @@ class Standing(Struct):
     customer: float | None = None
     """Until when there is a relationship (infinite: no end is set); None: there is none."""
     zone: str | None = None
+    dated: float | None = None
+    """Of a list (`relied.subject`): when the newest one that was imported was made."""
     linked: bool = False
     """Whether identifiers are linked to this one: of a record, whether it is known whose it is."""
 

@@ -6,11 +6,13 @@ holds for every suppression, objection, restriction and negative consent of a st
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from gateway.contacts import hours
 from gateway.contacts.grounds import ERASED, OBJECTED, RESTRICTED, SUPPRESSED, forbidden, satisfied
 from gateway.contacts.model import Cap, Standing
+from gateway.contacts.relied import Dated, too_old
 from gateway.model import Channel, Contact, Mode, OnRefusal, SubjectKind
 
 REGISTRY_RULE: Final = "registry"
@@ -18,6 +20,7 @@ REGISTRY_RULE: Final = "registry"
 
 WITHOUT_CONSENT: Final = "contact_without_consent"
 OUTSIDE_HOURS: Final = "contact_outside_hours"
+LIST_STALE: Final = "contact_list_stale"
 TOO_OFTEN: Final = "contact_too_often"
 UNKNOWN_RECIPIENT: Final = "contact_unknown_recipient"
 
@@ -28,6 +31,7 @@ _PRIORITY: Final = (
     RESTRICTED,
     SUPPRESSED,
     WITHOUT_CONSENT,
+    LIST_STALE,
     OUTSIDE_HOURS,
 )
 
@@ -82,6 +86,7 @@ class Verdict:
 
 
 ALLOWED: Final = Verdict(True)
+NO_LISTS: Final[Dated] = MappingProxyType({})
 
 
 def judge(
@@ -92,17 +97,19 @@ def judge(
     checks: tuple[Check, ...],
     now: float,
     senders: tuple[str, ...] = (),
+    dated: Dated = NO_LISTS,
 ) -> Verdict:
     """Judge one recipient. `channel` None, `purposes` or `senders` empty mean unknown: the strictest reading.
 
     An erasure, an objection, a restriction, or a suppression that covers channel, purpose and sender refuses
     whatever the rules are (rule id `registry`). How often somebody is reached is not judged here: see `caps`.
+    `dated`: when the lists were made that checks rely on.
     """
     no = forbidden(standing, channel, purposes, senders)
     failed: list[tuple[Check, str]] = []
     shadow: tuple[str, ...] = ()
     for check in checks:
-        reason = _failure(check, subject, standing, channel, purposes, no, now)
+        reason = _failure(check, subject, standing, channel, purposes, no, now, dated)
         if reason and check.mode == "enforce":
             failed.append((check, reason))
         elif reason:
@@ -151,6 +158,7 @@ def _failure(
     purposes: tuple[str, ...],
     no: str,
     now: float,
+    dated: Dated,
 ) -> str:
     """The weightiest reason for which one check fails; empty when it holds."""
     contact = check.contact
@@ -165,6 +173,11 @@ def _failure(
             return no
     elif not satisfied(contact.require, standing, channel, purposes, check.scope_purposes, now):
         return WITHOUT_CONSENT
+    # Whom a newer list names may have agreed all the same: then no list has to be asked.
+    if too_old(contact.lists, dated, now) and not satisfied(
+        "consent", standing, channel, purposes, check.scope_purposes, now
+    ):
+        return LIST_STALE
     if timed and not hours.allowed(contact, _phone(subject), now, standing.zone):
         return OUTSIDE_HOURS
     return ""

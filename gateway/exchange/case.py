@@ -154,6 +154,7 @@ class Expectation(Struct):
 class Case(Struct):
     """One case. `at` is seconds since the epoch; `address` where the upstream's name leads.
 
+    `lists`: when those were made that are imported (name, moment).
     `region` and `operator` are what the deployment declares of the upstream, where that is not what the
     pack says of its first host. `asked_from` is where the deployment's networks say the caller's address is;
     None: of that nothing is known.
@@ -169,6 +170,7 @@ class Case(Struct):
     purpose: str | None = None
     registry: tuple[Known, ...] = ()
     webhooks: tuple[CaseWebhook, ...] = ()
+    lists: tuple[tuple[str, float], ...] = ()
     at: float | None = None
     address: str | None = None
     region: str | None = None

@@ -259,6 +259,7 @@ _KEYS: Final = (
     Key("upstream", NAME, "The provider it asks.", required=True),
     Key("request", _REQUEST, "What it asks.", required=True),
     Key("registry", ListOf(KNOWN), "What is known of the people in it; nobody is known otherwise."),
+    Key("lists", MapOf(NAME, MOMENT), "Lists that are imported, and when each was made."),
     Key("webhooks", ListOf(_WEBHOOK), "What providers sent before, a minute apart, in order."),
     Key("at", MOMENT, "When; 2026-04-01T12:00:00Z if left out."),
     Key("address", ADDRESS, "The IP address that the provider's name leads to."),
@@ -277,8 +278,8 @@ _KEYS: Final = (
 )
 
 
-def _case(file: str, values: dict[str, Any]) -> Case | Fault:
-    case = Case(file=file, **values)
+def _case(file: str, lists: dict[str, float] | None = None, **values: Any) -> Case | Fault:
+    case = Case(file=file, lists=tuple((lists or {}).items()), **values)
     if case.websocket is None:
         switched = case.response is not None and case.response.status < _STATUS.least
         no = Fault("response", "a status below 200 without 'websocket'", "'websocket'")
@@ -289,7 +290,7 @@ def _case(file: str, values: dict[str, Any]) -> Case | Fault:
 
 
 def _table(file: str) -> Table[Case]:
-    return Table("a rule case", _KEYS, lambda **values: _case(file, values))
+    return Table("a rule case", _KEYS, lambda **values: _case(file, **values))
 
 
 CASE: Final = _table("")

@@ -7,34 +7,36 @@ from msgspec.structs import replace
 from gateway.contacts.ledger import fold, joined
 from gateway.contacts.model import UNKNOWN, Entry, Standing
 from gateway.contacts.normalise import normalise
+from gateway.contacts.relied import subject
 from gateway.errors import InternalError
-from gateway.exchange.case import Known
+from gateway.exchange.case import Case, Known
 from gateway.model import Policy, SubjectKind
 from gateway.policy.snapshot import Snapshot
 
 
 def standings_of(
-    known: Sequence[Known], policy: Policy, snapshot: Snapshot, entered: Sequence[Entry] = ()
+    case: Case, policy: Policy, snapshot: Snapshot, entered: Sequence[Entry] = ()
 ) -> dict[str, Standing]:
-    """Standing by pseudonym, with what follows from links and from what was `entered` since.
+    """Standing by pseudonym, with what follows from links and from what was `entered` since; and of lists.
 
     Raises InternalError for who cannot be read.
     """
     added: dict[str, list[Entry]] = {}
     for entry in entered:
         added.setdefault(entry.subject, []).append(entry)
-    own = {subject: fold(entries) for subject, entries in added.items()}
-    for person in known:
+    own = {name: fold(entries) for name, entries in added.items()}
+    for person in case.registry:
         name = named(person.kind, person.value, policy, snapshot)
         own[name] = _own(person, added.get(name, ()))
     links: dict[str, set[str]] = {}
-    for person in known:
+    for person in case.registry:
         name = named(person.kind, person.value, policy, snapshot)
         for each in person.linked:
             other = named(*each, policy, snapshot)
             links.setdefault(name, set()).add(other)
             links.setdefault(other, set()).add(name)
-    return {name: _joined(name, own, links) for name in own.keys() | links.keys()}
+    people = {name: _joined(name, own, links) for name in own.keys() | links.keys()}
+    return people | {subject(name): Standing(dated=at) for name, at in case.lists}
 
 
 def _joined(name: str, own: Mapping[str, Standing], links: Mapping[str, set[str]]) -> Standing:

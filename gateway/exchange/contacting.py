@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, Final
 
-from gateway.audit.record import UNJUDGED
+from gateway.audit.record import AGEING, UNJUDGED
 from gateway.codecs.program import Found
 from gateway.contacts.model import UNKNOWN, Reservation, Standing
 from gateway.contacts.naming import sender
 from gateway.contacts.normalise import normalise
+from gateway.contacts.relied import Dated, ageing, subject
 from gateway.contacts.rules import (
     TOO_OFTEN,
     Check,
@@ -57,7 +58,7 @@ def reach(
     if not recipients:
         raise Refused("contact_unknown_recipient", "no recipient was found where the operation names one")
     facts.reached = tuple(dict.fromkeys(recipient.pseudonym for recipient in recipients))
-    standings = yield from _standings(facts, plan, recipients)
+    standings, dated = yield from _standings(facts, plan, recipients)
     senders = tuple(_senders(plan, carriers))
     refused: list[_Judged] = []
     allowed: list[_Recipient] = []
@@ -65,7 +66,7 @@ def reach(
         facts.subjects[recipient.pseudonym] = None
         checks = plan.contact.get(recipient.channel, ())
         verdict = judge(
-            recipient.subject, standing, recipient.channel, plan.purposes, checks, facts.now, senders
+            recipient.subject, standing, recipient.channel, plan.purposes, checks, facts.now, senders, dated
         )
         facts.shadow.update(dict.fromkeys(verdict.shadow))
         if verdict.allowed:
@@ -99,21 +100,26 @@ def _refusal(verdict: Verdict) -> Refused:
 
 def _standings(
     facts: Facts, plan: Plan, recipients: list[_Recipient]
-) -> Generator[Command, Any, list[Standing]]:
-    """Ask the registry. Raises StoreError, also when it does not answer (a plane's timeout).
+) -> Generator[Command, Any, tuple[list[Standing], Dated]]:
+    """Ask the registry; of lists that rules rely on, too. Raises StoreError, also when it does not answer.
 
     Not where the tenant lets contacts pass then; their records say so.
     """
     try:
-        found: list[Standing] = yield Lookup(plan.tenant, [r.pseudonym for r in recipients])
+        lists = [subject(name) for name in plan.lists]
+        found: list[Standing] = yield Lookup(plan.tenant, [*(r.pseudonym for r in recipients), *lists])
     except HushgateError as error:
         if plan.pass_unjudged:
             facts.said = UNJUDGED
-            return [UNKNOWN] * len(recipients)
+            return [UNKNOWN] * len(recipients), dict.fromkeys(plan.lists, facts.now)
         if isinstance(error, StoreError):
             raise
         raise StoreError("registry_unavailable", "") from error
-    return found
+    people = len(recipients)
+    dated = dict(zip(plan.lists, (each.dated for each in found[people:]), strict=True))
+    if ageing(plan.lists, dated, facts.now):
+        facts.said = AGEING
+    return found[:people], dated
 
 
 # ---- how often ------------------------------------------------------------------------------------------

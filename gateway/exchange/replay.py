@@ -121,7 +121,7 @@ def play_case(case: Case, snapshot: Snapshot, client: Client, limits: Limits | N
     played: list[Script] = []
     for number, (hook, route) in enumerate(zip(case.webhooks, routes_in(snapshot, case), strict=True)):
         now = moment(case, number, at)
-        known = standings_of(case.registry, policy, snapshot, entered)
+        known = standings_of(case, policy, snapshot, entered)
         script = Script(body=hook.body, standings=known, addresses=(case.address or ADDRESS,), answer=THANKS)
         played.append(
             _played(env, f"webhook-{number}", block(hook, route, now), source_of(case), now, script)
@@ -130,7 +130,7 @@ def play_case(case: Case, snapshot: Snapshot, client: Client, limits: Limits | N
     answer = answer_of(case)
     script = Script(
         body=case.request.body,
-        standings=standings_of(case.registry, policy, snapshot, entered),
+        standings=standings_of(case, policy, snapshot, entered),
         reached=reached_of(case.registry, policy, snapshot),
         addresses=(case.address or ADDRESS,),
         answer=None if answer is None else parse_response_head(answer, case.request.method, LIMITS),

@@ -10,6 +10,7 @@ from typing import Final
 
 from gateway.contacts.model import Standing
 from gateway.contacts.normalise import normalise
+from gateway.contacts.relied import subject
 from gateway.contacts.rules import UNKNOWN_RECIPIENT, Check, Subject, Verdict, judge
 from gateway.intake.table import Fault, Row
 from gateway.model import Channel, SubjectKind
@@ -30,6 +31,11 @@ class Campaign:
     at: float
     country: str | None
     kind: SubjectKind | None = None
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """Names of the lists that its checks rely on."""
+        return tuple(dict.fromkeys(each.name for check in self.checks for each in check.contact.lists))
 
 
 @dataclass(slots=True)
@@ -88,16 +94,21 @@ def preview(
                 seen.add(mark)
                 yield one
 
+    dated = _dated(campaign.lists, standings)
+    by = (campaign.channel, campaign.purposes, campaign.checks, campaign.at, (), dated)
     for batch in _batches(asked()):
         known = standings([one.pseudonym for one in batch])
         for one, standing in zip(batch, known, strict=True):
-            verdict = judge(
-                one.subject, standing, campaign.channel, campaign.purposes, campaign.checks, campaign.at
-            )
+            verdict = judge(one.subject, standing, *by)
             _note(found, verdict)
             if not verdict.allowed:
                 skipped(one.line, verdict.reason)
     return found
+
+
+def _dated(lists: tuple[str, ...], standings: Standings) -> dict[str, float | None]:
+    ages = standings([subject(name) for name in lists]) if lists else []
+    return {name: standing.dated for name, standing in zip(lists, ages, strict=True)}
 
 
 def _named(line: int, value: str, campaign: Campaign, pseudonymise: Pseudonymise) -> _Asked | None:

@@ -39,6 +39,7 @@ from gateway.policy.cursors import sealing
 from gateway.policy.fields import VIEW, Treatment, treatment
 from gateway.policy.infringing import granting
 from gateway.policy.linking import Linker, LinkMasker, Programs
+from gateway.policy.listkind import relied
 from gateway.policy.matchers import Situation, obstacle, personal
 from gateway.policy.plan import Considered, Denial, Opaque, Plan, Side
 from gateway.policy.reach import NOWHERE, Reach
@@ -115,7 +116,6 @@ def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
     policy = ground.policy
     considered = tuple(_consider(rule, it, policy) for rule in policy.rules)
     live = [rule for rule, c in zip(policy.rules, considered, strict=True) if c.applies]
-    access = [rule for rule in live if rule.access]
     url = urlsplit(it.upstream.url)
     reside = residing(policy, ground.table, it, live, lambda wanted: compiler.lean(it.operation, wanted))
     compiler = _Sides(ground, it, _masks(it, live), reside.permission)
@@ -133,7 +133,7 @@ def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
         name=it.name,
         acts=it.operation.act,
         channel=it.operation.channel,
-        denial=Denial.by(access),
+        denial=Denial.by(live),
         request=compiler.side("request", it.operation.request, read=bool(reside.content)),
         response=compiler.side("response", it.operation.response, read=leaves_out),
         links=compiler.linker,
@@ -141,9 +141,10 @@ def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
         unnamed=compiler.unnamed(it.operation),
         contact=contact,
         limits=any(check.contact.at_most for checks in contact.values() for check in checks),
+        lists=relied(contact.values()),
         records=records,
         residing=reside,
-        shadow=tuple(rule.id for rule in access if rule.mode == "shadow"),
+        shadow=tuple(rule.id for rule in live if rule.access and rule.mode == "shadow"),
         country=policy.country,
         considered=considered,
         lookups=policy.lookups if it.operation.lookup else None,

@@ -6,13 +6,14 @@ from functools import cache
 from typing import Final, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
+from gateway.listlimit import Relied
 from gateway.model import Contact, Frequency, Requirement, UnknownSubject, Weekday
 from gateway.policy.narrowing import many
 from gateway.policy.taxonomy import COUNTRY
 from gateway.strict.kinds import Word, one_of
 from gateway.strict.report import nearest
 from gateway.strict.shapes import Key
-from gateway.strict.words import HOURS
+from gateway.strict.words import HOURS, NAME
 
 _DAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)
 
@@ -98,6 +99,12 @@ CONDITIONS: Final = (
         "Only recipients whose number can be of one of these countries, or whose country is not known.",
     ),
     Key(
+        "lists",
+        many(NAME),
+        "Lists it relies on (`lists` of the file, or of a preset): while one is older than its `max_age`, or "
+        "was never imported, only those who consented are reached.",
+    ),
+    Key(
         "unknown_subject",
         one_of(*get_args(UnknownSubject)),
         "What becomes of a record id that was never seen with a number or an address.",
@@ -116,6 +123,7 @@ def conditions(
     holidays: str | None = None,
     at_most: tuple[Frequency, ...] = (),
     countries: tuple[str, ...] = (),
+    lists: tuple[str, ...] = (),
 ) -> Contact:
     """The value of those keys."""
     start, end = within or (None, None)
@@ -130,4 +138,5 @@ def conditions(
         at_most=at_most,
         countries=countries,
         unknown_subject=unknown_subject,
+        lists=tuple(Relied(name) for name in lists),
     )

@@ -3,11 +3,14 @@
 Lines are data, not advice: a tenant takes a preset over by naming it, and narrows it as it would any rule.
 """
 
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any, Final
 
+from gateway.listlimit import ListLimit
 from gateway.model import Channel, Contact, Struct
 from gateway.policy.contactkind import CONDITIONS, conditions
+from gateway.policy.listkind import LIST, NO_LIMITS
 from gateway.policy.narrowing import CHANNEL, many
 from gateway.policy.taxonomy import USE
 from gateway.strict.document import read
@@ -37,10 +40,11 @@ class Line(Struct):
 
 
 class Preset(Struct):
-    """The lines of one jurisdiction."""
+    """The lines of one jurisdiction, and how old the lists may be that they rely on."""
 
     title: str
     lines: tuple[Line, ...]
+    lists: Mapping[str, ListLimit] = NO_LIMITS
 
 
 def _line(**written: Any) -> Line:
@@ -71,6 +75,7 @@ _PRESET: Final = Table(
     (
         Key("title", TEXT, "Whose law.", required=True),
         Key("lines", ListOf(_LINE), "Its lines.", required=True),
+        Key("lists", MapOf(NAME, LIST), "How old the lists may be that its lines rely on."),
     ),
     Preset,
 )
@@ -86,6 +91,12 @@ def _presets() -> dict[str, Preset]:
 PRESETS: Final = _presets()
 
 
+LISTS: Final[Mapping[str, ListLimit]] = {
+    name: limit for preset in PRESETS.values() for name, limit in preset.lists.items()
+}
+"""How old the lists may be that laws name."""
+
+
 def revocations() -> tuple[str, ...]:
     """The words of all presets that revoke a consent, each once."""
     return tuple(dict.fromkeys(w for preset in PRESETS.values() for line in preset.lines for w in line.words))
@@ -96,7 +107,10 @@ def page() -> str:
     out = ["# Presets of jurisdictions\n", _INTRODUCTION]
     for name, preset in PRESETS.items():
         out += [f"## `{name}`: {preset.title}\n", *_HEAD]
-        out += [f"| `{it.id}` | {it.says} | {_span(it)} | {it.source} ({it.dated}) |" for it in preset.lines]
+        out += [
+            f"| `{it.id}` | {it.says}{_lists(it)} | {_span(it)} | {it.source} ({it.dated}) |"
+            for it in preset.lines
+        ]
         out.append("")
     return "\n".join(out)
 
@@ -105,8 +119,15 @@ _HEAD: Final = ("| line | says | in force | source |", "| --- | --- | --- | --- 
 _INTRODUCTION: Final = """\
 `contact: {preset: fr-opt-in}` makes a rule of each line, called by the rule's id and the line's: `ID.LINE`. A
 line speaks of marketing to recipients in the countries it names; what narrows the rule narrows its lines.
+A list that a line relies on is imported under that name (`hushgate contacts import --list`);
+while it is older than it may be, or was never imported, nobody is reached but who consented.
 They are data with a source, and no legal advice: whoever takes one over has read it.
 """
+
+
+def _lists(line: Line) -> str:
+    days = [f"`{each.name}` ({LISTS[each.name].max_age / 86_400:.0f} days)" for each in line.contact.lists]
+    return f" Relies on {', '.join(days)}." if days else ""
 
 
 def _span(line: Line) -> str:

@@ -3,7 +3,7 @@
 The hot path runs plans and never looks at a policy.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,6 +12,7 @@ from gateway.audit.record import Record
 from gateway.codecs.program import Program
 from gateway.contacts.alone import RecordCheck
 from gateway.contacts.rules import Check
+from gateway.listlimit import ListLimit
 from gateway.masking.unnamed import Unnamed
 from gateway.model import Channel, Client, Direction, Operation, Rule, Upstream
 from gateway.policy.residing import Residing
@@ -90,9 +91,9 @@ class Denial:
     rules: tuple[str, ...]
 
     @classmethod
-    def by(cls, access: Sequence[Rule]) -> "Denial | None":
+    def by(cls, live: Iterable[Rule]) -> "Denial | None":
         """What access rules that apply come to."""
-        denied = tuple(rule.id for rule in access if rule.mode == "enforce")
+        denied = tuple(rule.id for rule in live if rule.access and rule.mode == "enforce")
         return cls("access_denied", denied) if denied else None
 
 
@@ -180,6 +181,8 @@ class Plan:
     """Checks per channel a recipient can turn out to be on; empty when the operation has no channel."""
     limits: bool
     """Whether any of them limits how often somebody is reached."""
+    lists: Mapping[str, ListLimit]
+    """Lists that checks rely on."""
     records: Mapping[Direction, tuple[RecordCheck, ...]]
     """Checks of the people named in a direction; without any the registry is not asked about them."""
     residing: Residing[Side]

@@ -4,7 +4,7 @@ Tables say what may stand where; builders turn one table's values into one value
 names across the file, with the file's name and with the packs.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import PurePath
@@ -25,6 +25,8 @@ from gateway.model import (
     Unmapped,
 )
 from gateway.policy.catalogue import Catalogue
+from gateway.policy.jurisdictions import LISTS
+from gateway.policy.listkind import LIST, NO_LIMITS, limited
 from gateway.policy.narrowing import many
 from gateway.policy.operators import EXPECTED, PLAIN, plugin_name
 from gateway.policy.recipientkind import DESTINATION, SUBPROCESSOR
@@ -36,7 +38,7 @@ from gateway.strict.document import Node, describe, read
 from gateway.strict.kinds import Number, Word, mapped, one_of
 from gateway.strict.report import Report, listed, nearest
 from gateway.strict.shapes import Document, Fault, Key, ListOf, MapOf, Table
-from gateway.strict.words import CIDR, DATE, DAYS, NAME, TEXT, pattern
+from gateway.strict.words import CIDR, DATE, NAME, TEXT, pattern
 
 INSTRUCTION: Final = Table(
     "instruction",
@@ -109,25 +111,6 @@ CLIENT: Final = Table(
 )
 
 
-def _list_limit(max_age: float, warn_after: float | None = None) -> ListLimit | Fault:
-    if warn_after is not None and warn_after >= max_age:
-        return Fault("warn_after", "a warning that comes too late", "fewer days than 'max_age'")
-    return ListLimit(max_age=max_age, warn_after=0.75 * max_age if warn_after is None else warn_after)
-
-
-LIST: Final = Table(
-    "list",
-    (
-        Key("max_age", DAYS, "From this age on it is not imported any more.", True),
-        Key(
-            "warn_after",
-            DAYS,
-            "From this age on there is a warning; three quarters of `max_age` when left out.",
-        ),
-    ),
-    _list_limit,
-    doc="How old a list of people not to be contacted (a national register, say) may be.",
-)
 OPT_OUT: Final = Table(
     "opt-out",
     (
@@ -159,10 +142,12 @@ def _file(
     rules: tuple[tuple[Rule, ...], ...] = (),
     country: str | None = None,
     law: str | None = None,
+    lists: Mapping[str, ListLimit] = NO_LIMITS,
     **fields: object,
 ) -> _File:
+    made, limits = limited((rule for those in rules for rule in those), lists, LISTS)
     fields |= {"country": country, "law": law or _LAWS.get(country or "", "EU")}
-    return _File({**fields, "rules": tuple(rule for those in rules for rule in those)})
+    return _File({**fields, "rules": made, "lists": limits})
 
 
 ROOT: Final = Table(
@@ -223,6 +208,15 @@ def _in_rules(name: str) -> tuple[str, ...]:
     return (f"rules[].{name}[]", *(f"rules[].{kind}.{name}[]" for kind in _KINDS))
 
 
+def _known_lists(root: Node, report: Report) -> None:
+    """A list whose age nobody limits would never be too old, or always."""
+    known = {node.text for node in scalars(root, ("lists{}",))} | set(LISTS)
+    for node in scalars(root, ("rules[].contact.lists[]",)):
+        if node.text not in known:
+            expected = "one of this file's `lists`, or of a preset"
+            report.add(node, f"unknown list {node.text!r}", expected, nearest(node.text, known))
+
+
 def _same_client(root: Node, report: Report) -> None:
     """Two clients with the same means of identification: every call of either would be ambiguous."""
     seen: dict[tuple[str, ...], int] = {}
@@ -243,6 +237,7 @@ DOCUMENT: Final = Document(
         Refers("view", ("clients[].role",), "views{}"),
         Refers("role", _in_rules("roles"), "views{}"),
         Refers("client", _in_rules("clients"), "clients[].id"),
+        _known_lists,
         _same_client,
     ),
 )

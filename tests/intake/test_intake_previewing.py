@@ -1,16 +1,20 @@
 """A campaign before it is sent: everybody counted once, under the reason that would refuse."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from gateway.contacts.model import Consent, Standing, Suppression
+from gateway.contacts.relied import subject
 from gateway.contacts.rules import Check
 from gateway.intake.previewing import TOGETHER, TWICE, UNREAD, Campaign, Preview, preview
 from gateway.intake.table import Fault, Row
+from gateway.listlimit import ListLimit, Relied
 from gateway.model import Contact
 from tests.intake.intakes import NAMED, NOW
 
 CONSENT = Check("calls-need-consent", "enforce", Contact(require="consent"))
 HOURS = Check("quiet", "enforce", Contact(start=0, end=1, timezone="UTC"))
+NO_LISTS: Mapping[str, float] = MappingProxyType({})
 GRANTED = Standing(consents=(Consent(state="granted"),))
 
 
@@ -19,9 +23,14 @@ def numbers(count: int) -> list[str]:
 
 
 def counted(
-    cells: Sequence[str], known: dict[str, Standing], *checks: Check, at: float = NOW
+    cells: Sequence[str],
+    known: dict[str, Standing],
+    *checks: Check,
+    at: float = NOW,
+    lists: Mapping[str, float] = NO_LISTS,
 ) -> tuple[Preview, list[tuple[int, str]]]:
     standings = {NAMED("phone", value): standing for value, standing in known.items()}
+    standings |= {subject(name): Standing(dated=made) for name, made in lists.items()}
     rows: list[Row] = [(n, [cell]) for n, cell in enumerate(cells, 1)]
     rows.append((len(rows) + 1, Fault("bytes")))
     skipped: list[tuple[int, str]] = []
@@ -62,3 +71,13 @@ def test_rules_that_refuse_are_named() -> None:
 def test_who_could_be_reached_later_is_counted() -> None:
     found, _ = counted(numbers(2), {}, HOURS, at=NOW - NOW % 86_400 + 43_200)
     assert (found.reached, found.waits) == (0, 2)
+
+
+def test_a_list_that_is_too_old_is_counted_as_the_reason() -> None:
+    limit = ListLimit(max_age=86_400.0, warn_after=80_000.0)
+    relying = Check("uk", "enforce", Contact(lists=(Relied("tps", limit),)))
+    people = numbers(3)
+    found, _ = counted(people, {people[0]: GRANTED}, relying)
+    assert (found.reached, found.skipped["contact_list_stale"]) == (1, 2)
+    found, _ = counted(people, {}, relying, lists={"tps": NOW - 80_000.0})
+    assert found.reached == 3
