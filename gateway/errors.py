@@ -33,6 +33,7 @@ REASONS: Mapping[str, Reason] = {
     "contact_restricted": Reason(403, "The use of a recipient's data is restricted"),
     "contact_too_often": Reason(403, "A recipient has been contacted as often as is allowed"),
     "contact_without_consent": Reason(403, "A recipient has not given the consent that is required"),
+    "contact_too_many_links": Reason(403, "A recipient is linked with more others than can be looked at"),
     "contact_list_stale": Reason(403, "A list that has to be asked is too old, or was never imported"),
     "contact_outside_hours": Reason(403, "A recipient must not be contacted at this time"),
     "contact_unknown_recipient": Reason(403, "A recipient could not be identified"),

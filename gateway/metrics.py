@@ -80,7 +80,7 @@ METRICS: Mapping[str, Metric] = {
         "counter", ("tenant",), "Contacts that relied on a list which is past `warn_after`, or too old"
     ),
     "hushgate_registry_crowded": Metric(
-        "counter", (), "Lookups of subjects with too many links: only what forbids was told"
+        "counter", (), "Lookups of subjects with many links, of whom only what forbids was told"
     ),
     "hushgate_plans": Metric("gauge", (), "Compiled plans held"),
     "hushgate_exceptions": Metric("counter", (), "Unforeseen errors, each of which refused its exchange"),

@@ -97,6 +97,8 @@ def as_lines(standing: Standing, linked: int = 0) -> list[str]:
         )
     if standing.zone:
         said.append(("lives in", standing.zone))
+    if standing.crowded:
+        said.append(("crowded", "linked with more than can be looked at: not contacted"))
     if linked:
         said.append(("linked", f"{linked} other identifier{'s' if linked > 1 else ''}"))
     return [f"  {what:<13} {text}" for what, text in said]

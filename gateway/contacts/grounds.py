@@ -14,6 +14,7 @@ ERASED: Final = "contact_erased"
 OBJECTED: Final = "contact_objected"
 RESTRICTED: Final = "contact_restricted"
 SUPPRESSED: Final = "contact_suppressed"
+CROWDED: Final = "contact_too_many_links"
 
 # Purposes are words of the taxonomy: few, and asked about on every exchange.
 _covers = lru_cache(maxsize=4096)(covers)
@@ -54,7 +55,9 @@ def forbidden(
         return OBJECTED
     if restricted(standing, purposes):
         return RESTRICTED
-    return SUPPRESSED if any(hits(e, channel, purposes, senders) for e in standing.suppressions) else ""
+    if any(hits(e, channel, purposes, senders) for e in standing.suppressions):
+        return SUPPRESSED
+    return CROWDED if standing.crowded else ""
 
 
 def objected(standing: Standing, channel: Channel | None, purposes: tuple[str, ...]) -> bool:

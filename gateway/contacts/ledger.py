@@ -55,7 +55,9 @@ RANK: Final[dict[Act, int]] = {
 
 
 LINKED: Final = 64
-"""Linked pseudonyms looked at for one subject: of one with more, what allows is not told (`strictest`)."""
+"""Linked pseudonyms of one subject up to which what allows counts; of one with more it is not told."""
+LOOKED: Final = 1024
+"""Linked pseudonyms looked at for one subject: one with more is reached by nobody (`crowded`)."""
 
 
 def fold(entries: Iterable[Entry]) -> Standing:
@@ -145,7 +147,7 @@ def _narrowest(every: list[Standing]) -> tuple[str | None, ...] | None:
     return tuple(common) or (None,)
 
 
-def strictest(standing: Standing) -> Standing:
-    """What is left when not all that is linked can be looked at: only what forbids."""
+def strictest(standing: Standing, *, crowded: bool = False) -> Standing:
+    """What is left of one with many links: only what forbids. `crowded`: not even all of that was seen."""
     withdrawn = tuple(c for c in standing.consents if c.state == "withdrawn")
-    return replace(standing, consents=withdrawn, customer=None)
+    return replace(standing, consents=withdrawn, customer=None, crowded=crowded)

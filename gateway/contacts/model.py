@@ -103,6 +103,8 @@ class Standing(Struct):
     zone: str | None = None
     dated: float | None = None
     """Of a list (`relied.subject`): when the newest one that was imported was made."""
+    crowded: bool = False
+    """Whether more is linked than is looked at (`ledger.LOOKED`): a no may be among what is not seen."""
     linked: bool = False
     """Whether identifiers are linked to this one: of a record, whether it is known whose it is."""
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from gateway.contacts import hours
-from gateway.contacts.grounds import ERASED, OBJECTED, RESTRICTED, SUPPRESSED, forbidden, satisfied
+from gateway.contacts.grounds import CROWDED, ERASED, OBJECTED, RESTRICTED, SUPPRESSED, forbidden, satisfied
 from gateway.contacts.model import Cap, Standing
 from gateway.contacts.relied import Dated, too_old
 from gateway.model import Channel, Contact, Mode, OnRefusal, SubjectKind
@@ -30,6 +30,7 @@ _PRIORITY: Final = (
     OBJECTED,
     RESTRICTED,
     SUPPRESSED,
+    CROWDED,
     WITHOUT_CONSENT,
     LIST_STALE,
     OUTSIDE_HOURS,

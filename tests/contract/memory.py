@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from msgspec.structs import replace
 
 from gateway.contacts.caps import opens
-from gateway.contacts.ledger import LINKED, fold, joined, strictest
+from gateway.contacts.ledger import LINKED, LOOKED, fold, joined, strictest
 from gateway.contacts.model import Entry, Reservation, Standing
 from gateway.contacts.sound import check
 from gateway.errors import StoreError
@@ -48,7 +48,8 @@ class Memory:
             [fold(self.history(tenant, other)) for other in near],
             [fold(self.history(tenant, other)) for other in far],
         )
-        return standing if len(near) + len(far) <= LINKED else strictest(standing)
+        many = len(near) + len(far)
+        return standing if many <= LINKED else strictest(standing, crowded=many > LOOKED)
 
     def _near(self, tenant: str, subject: str) -> list[str]:
         pairs = [(r, i) for t, r, i in self._pairs if t == tenant and subject in (r, i)]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.contacts.ledger import LINKED, fold, joined
+from gateway.contacts.grounds import CROWDED, SUPPRESSED, forbidden
+from gateway.contacts.ledger import LINKED, LOOKED, fold, joined
 from gateway.contacts.model import UNKNOWN, Books, Entry
 from tests.contract.conftest import Opened, T, one, plain, run, settled, soon, suppressed
 
@@ -139,3 +140,34 @@ def test_too_many_far_links_count_too(books: Books) -> None:
     books.link(T, [(RECORD, MAIL), *((RECORD, f"o{number}") for number in range(LINKED + 1))])
     assert counts(books, MAIL) == {}
     assert set(counts(books, "stranger")) == set()
+
+
+@pytest.mark.parametrize("side", [0, 1], ids=["a record of many", "an identifier of many"])
+def test_the_no_of_the_last_one_that_is_looked_at_is_seen(books: Books, side: int) -> None:
+    others = [f"o{number:04}" for number in range(LOOKED)]
+    books.link(T, [("hub", other) if side == 0 else (other, "hub") for other in others])
+    assert len(books.linked(T, "hub")) == LOOKED
+    # Stores look in an order of their own: each of these is the last in some.
+    for last in (others[-1], others[0], others[LINKED]):
+        books.enter(T, [suppressed(last, last, source=last)])
+    standing, other = books.standings(T, ["hub", others[-1]])
+    assert {each.source for each in standing.suppressions} == {others[-1], others[0], others[LINKED]}
+    assert not standing.crowded and not other.crowded
+    assert forbidden(standing, "call", ()) == SUPPRESSED
+
+
+@pytest.mark.parametrize("side", [0, 1], ids=["a record of many", "an identifier of many"])
+def test_whose_links_cannot_all_be_looked_at_is_reached_by_nobody(
+    store: Opened, books: Books, side: int
+) -> None:
+    others = [f"o{number:04}" for number in range(LOOKED + 1)]
+    books.link(T, [("hub", other) if side == 0 else (other, "hub") for other in others])
+
+    async def asked() -> None:
+        ledger = store.ledger()
+        (alone,) = await settled(ledger.standings(T, ["hub"]))
+        listed, stranger = await settled(store.ledger().standings(T, ["hub", "stranger"]))
+        assert alone.crowded and listed.crowded and not stranger.crowded
+        assert forbidden(alone, "email", ("essential",)) == CROWDED
+
+    run(asked)

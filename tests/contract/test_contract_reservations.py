@@ -2,12 +2,17 @@
 
 import asyncio
 import threading
+from itertools import count
 from math import inf
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from gateway.contacts.ledger import LINKED
 from gateway.contacts.model import Books, Cap, Ledger, Reservation
 from tests.contract.conftest import PATIENCE, Opened, T, run, settled, soon
+from tests.contract.memory import Memory
 
 WEEK = 7 * 86400.0
 CAP = Cap(name="calls", limit=3, window=WEEK)
@@ -85,6 +90,59 @@ def test_a_persons_identifiers_are_counted_together(store: Opened, books: Books)
         for subject in ("mail", "phone", "record"):
             assert await ask(ledger, f"d{subject}", 4.0, subject) == 1 + WEEK
         assert await ask(ledger, "e", 4.0, "stranger") is None
+
+    run(asked)
+
+
+_TENANTS = count()
+PEOPLE = [("record", "mail"), ("record", "phone"), ("other record", "phone"), ("third", "desk")]
+NAMES = sorted({name for pair in PEOPLE for name in pair})
+STEPS = st.lists(
+    st.tuples(st.sampled_from(NAMES), st.integers(1, 3), st.sampled_from([0, 10, 50, 100]))
+    | st.sampled_from(PEOPLE),
+    max_size=24,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_whoever_is_linked_is_counted_as_one_person_in_any_order(
+    store: Opened, steps: list[tuple[str, str] | tuple[str, int, int]]
+) -> None:
+    """Links come and contacts are made in any order; what a store says is what the model says."""
+    model, tenant, books = Memory(), f"tenant {next(_TENANTS)}", store.books()
+
+    async def asked() -> None:
+        ledger, now = store.ledger(), 0.0
+        for at, step in enumerate(steps):
+            if len(step) == 2:
+                books.link(tenant, [step])
+                model.link(tenant, [step])
+                continue
+            subject, limit, later = step
+            now += later
+            wanted = [
+                Reservation(id=f"r{at}", subject=subject, caps=(Cap(name="c", limit=limit, window=100.0),))
+            ]
+            assert await settled(ledger.reserve(tenant, wanted, now)) == model.reserve(tenant, wanted, now)
+
+    run(asked)
+
+
+def test_a_person_of_many_links_is_counted_whole(store: Opened, books: Books) -> None:
+    many = LINKED + 10
+    books.link(T, [("record", f"i{number}") for number in range(many)])
+
+    async def asked() -> None:
+        ledger = store.ledger()
+        cap = Cap(name="many", limit=many, window=WEEK)
+        for number in range(many):
+            assert await ask(ledger, f"r{number}", 1.0, f"i{number}", cap) is None
+        assert (
+            await ask(ledger, "more", 2.0, "i0", cap)
+            == await ask(ledger, "m", 2.0, "record", cap)
+            == 1 + WEEK
+        )
 
     run(asked)
 

@@ -22,6 +22,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
+from gateway.contacts.ledger import LOOKED
 from gateway.contacts.model import Act, Entry
 from gateway.errors import StoreError
 from gateway.model import Channel
@@ -30,8 +31,6 @@ CHANGES: Final = "hushgate:changes"
 """Channel: MessagePack array of a tenant and the subjects that changed; of the tenant when they are many."""
 MANY: Final = 1000
 """subjects that are named in one change at most"""
-LOOKED: Final = 1024
-"""Linked pseudonyms looked at: who has more (a shared mailbox) is judged by these, consents aside."""
 
 
 def prefix(tenant: str) -> str:

@@ -117,7 +117,7 @@ class RedisRegistry:
         standing = joined(fold(layout.entries(subject, own)), theirs[: len(near)], theirs[len(near) :])
         if full or len(others) > LINKED:
             self._crowded()
-            standing = strictest(standing)
+            standing = strictest(standing, crowded=bool(full))
         return standing, others
 
     def _same(self, tenant: str, mark: bytes | None) -> None:

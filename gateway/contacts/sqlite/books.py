@@ -91,7 +91,7 @@ class SqliteBooks:
             return self._people.history(tenant, pseudonym)
 
     def linked(self, tenant: str, pseudonym: str) -> list[str]:
-        """The pseudonyms whose entries count for this one, itself not among them; at most ledger.LINKED."""
+        """The pseudonyms whose entries count for this one, itself not among them; at most ledger.LOOKED."""
         with self._reading():
             return self._people.linked(tenant, pseudonym)
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gateway.contacts.cached import Recent
 from gateway.contacts.compact import Packed, pack, split, unpack
-from gateway.contacts.ledger import LINKED, fold, joined, strictest
+from gateway.contacts.ledger import LINKED, LOOKED, fold, joined, strictest
 from gateway.contacts.model import UNKNOWN, Entry, Standing
 from gateway.contacts.sqlite import schema
 from gateway.errors import StoreError
@@ -20,7 +20,7 @@ PAGE: Final = 2000
 """rows read at once of a whole ledger, so that no reading holds up the clearing of the log"""
 ALIKE: Final = 1024
 """standings remembered by the rows they follow from"""
-_AROUND: Final = schema.AROUND.format(limit=2 * LINKED + 2)
+_AROUND: Final = schema.AROUND.format(limit=2 * LOOKED + 2)
 _SEQ: Final = itemgetter(0)
 _LINKED: Final = joined(UNKNOWN, [UNKNOWN])
 
@@ -38,8 +38,8 @@ class Circle:
         """Each of them once, and no more than may be looked at."""
         close = list(dict.fromkeys(near))
         wide = [other for other in dict.fromkeys(far) if other != subject and other not in close]
-        kept = close[:LINKED]
-        return cls(kept, wide[: LINKED - len(kept)], len(close) + len(wide) > LINKED)
+        kept = close[:LOOKED]
+        return cls(kept, wide[: LOOKED - len(kept)], len(close) + len(wide) > LOOKED)
 
 
 class People:
@@ -137,15 +137,15 @@ class People:
 
     def _circle(self, tenant: int, subject: Packed) -> dict[Packed, Circle]:
         # One more than may be looked at tells that there are more; a pair can stand both ways round.
-        near = self.ask(schema.NEAR, tenant, [subject], 2 * LINKED + 2)
+        near = self.ask(schema.NEAR, tenant, [subject], 2 * LOOKED + 2)
         if not near:
             return {}
         others = list(dict.fromkeys(other for _, other, _ in near))
         records = [record for _, record, is_record in near if is_record]
         far: list[Packed] = []
-        if records and len(others) <= LINKED:
+        if records and len(others) <= LOOKED:
             # The subject itself and those nearby may be among them.
-            most = 2 * LINKED + 2
+            most = 2 * LOOKED + 2
             far = [other for (other,) in self.ask(schema.OTHERS, tenant, records, most)]
         return {subject: Circle.of(subject, others, far)}
 
@@ -222,10 +222,11 @@ def _joined(subject: Packed, own: dict[Packed, Standing], circle: Circle | None)
         return standing
     near = [own.get(other, UNKNOWN) for other in circle.near]
     far = [own[other] for other in circle.far if other in own]
-    if not far and standing is UNKNOWN and all(other is UNKNOWN for other in near):
+    if not circle.more and not far and standing is UNKNOWN and all(other is UNKNOWN for other in near):
         return _LINKED
     standing = joined(standing, near, far)
-    return strictest(standing) if circle.more else standing
+    many = len(circle.near) + len(circle.far) > LINKED
+    return strictest(standing, crowded=circle.more) if many else standing
 
 
 def _folded(row: Any) -> Entry:
