@@ -9,8 +9,6 @@ from urllib.parse import urlsplit
 from msgspec import structs
 
 from gateway.codecs.program import REMOVED, Masker, Program, Slot
-from gateway.contacts.alone import RecordCheck
-from gateway.contacts.rules import Check
 from gateway.masking.custom import NOTHING_CUSTOM, Custom
 from gateway.masking.detect import detector, redact_all
 from gateway.masking.guards import Names, make_guard
@@ -19,7 +17,6 @@ from gateway.masking.table import Make, build
 from gateway.masking.token import Tokens
 from gateway.masking.unnamed import Unnamed
 from gateway.model import (
-    Channel,
     Client,
     DataMap,
     Direction,
@@ -35,6 +32,7 @@ from gateway.model import (
 )
 from gateway.policy.callbacks import Callbacks
 from gateway.policy.carriers import bodies, every, flat, headers
+from gateway.policy.checks import BOTH, contacts, left_alone
 from gateway.policy.cursors import sealing
 from gateway.policy.fields import VIEW, Treatment, treatment
 from gateway.policy.infringing import granting
@@ -119,7 +117,7 @@ def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
     url = urlsplit(it.upstream.url)
     reside = residing(policy, ground.table, it, live, lambda wanted: compiler.lean(it.operation, wanted))
     compiler = _Sides(ground, it, _masks(it, live), reside.permission)
-    contact, records = _contact(it, live), _records(live)
+    contact, records = contacts(it, live), left_alone(live)
     leaves_out = it.operation.partial is not None and bool(records or any(contact.values()))
     return Plan(
         tenant=policy.tenant,
@@ -171,41 +169,9 @@ def _consider(rule: Rule, it: Situation, policy: Policy) -> Considered:
     )
 
 
-def _contact(it: Situation, live: list[Rule]) -> dict[Channel, tuple[Check, ...]]:
-    """Checks per channel; a message operation may turn out to be WhatsApp by its recipient's address."""
-    channel = it.operation.channel
-    if channel is None:
-        return {}
-    possible: tuple[Channel, ...] = ("sms", "whatsapp") if channel == "sms" else (channel,)
-    return {
-        c: tuple(
-            Check(rule.id, rule.mode, rule.contact, rule.scope.purposes, rule.on_refusal)
-            for rule in live
-            if rule.contact and (not rule.scope.channels or c in rule.scope.channels)
-        )
-        for c in possible
-    }
-
-
 def _masks(it: Situation, live: list[Rule]) -> tuple[Rule, ...]:
     """What changes values. An allow-list is for what is sent to a provider, not for what comes from it."""
     return tuple(rule for rule in live if rule.operator or (rule.only and it.operation.hook is None))
-
-
-_BOTH: tuple[Direction, ...] = ("request", "response")
-
-
-def _records(live: list[Rule]) -> dict[Direction, tuple[RecordCheck, ...]]:
-    """Checks of the people named in a request, and in its answer; only directions that have any."""
-    made = {
-        direction: tuple(
-            RecordCheck(rule.id, rule.mode, rule.records.suppressed_on, rule.on_refusal, rule.records.whom)
-            for rule in live
-            if rule.records and rule.scope.direction in (None, direction)
-        )
-        for direction in _BOTH
-    }
-    return {direction: checks for direction, checks in made.items() if checks}
 
 
 def _unchanged(value: Any) -> Any:
@@ -242,7 +208,7 @@ class _Sides:
         )
         given = (ground.policy.tenant, it.upstream, ground.policy.destinations)
         self._callbacks = Callbacks(gate, ground.reach, *given)
-        self._spots = {way: Spotting(self._enforced, way, self._regions, self._masker) for way in _BOTH}
+        self._spots = {way: Spotting(self._enforced, way, self._regions, self._masker) for way in BOTH}
 
     def side(self, direction: Direction, data: DataMap, *, read: bool = False) -> Side:
         """Compile one direction. Only a response has unmapped values: a request is the client's own data, in
