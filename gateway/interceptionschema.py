@@ -42,7 +42,7 @@ KEYS: Final = (
         "quic",
         one_of(*get_args(Quic)),
         "Of plane `intercept` in the modes `wireguard` and `reverse`, HTTP/3: `refuse` (applications fall "
-        "back to TCP) or `intercept`. `refuse` when left out.",
+        "back to TCP) or `intercept`, in mode `reverse` by several workers too. `refuse` when left out.",
     ),
 )
 
@@ -53,10 +53,8 @@ def interception(
     """What a listener says of interception, which only one plane has."""
     if plane == "intercept":
         kind = (mode or "proxy").partition(":")[0]
-        if quic == "intercept" and (kind not in QUIC_MODES or workers != 1):
-            return Fault(
-                "quic", f"{quic!r} in mode {kind!r}", f"mode {' or '.join(QUIC_MODES)}, and workers: 1"
-            )
+        if quic == "intercept" and kind not in QUIC_MODES:
+            return Fault("quic", f"{quic!r} in mode {kind!r}", f"mode {' or '.join(QUIC_MODES)}")
         if (mode or "").startswith(WIREGUARD) and workers != 1:
             return Fault(
                 "mode", f"{WIREGUARD!r} with several workers", "workers: 1: a tunnel ends in one process"

@@ -15,6 +15,9 @@ from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import ConnectionTerminated, HandshakeCompleted, StreamReset
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificate
+from trustme import LeafCert
 
 from tests.wireguard import Tunnel
 
@@ -83,9 +86,13 @@ class Tunnelled:
 class Client:
     """A connection. `closed`: why it has ended, once it has."""
 
-    def __init__(self, wire: Wire, name: str, ca: bytes) -> None:
+    def __init__(self, wire: Wire, name: str, ca: bytes, shows: LeafCert | None = None) -> None:
         config = QuicConfiguration(is_client=True, alpn_protocols=H3_ALPN, server_name=name, cadata=ca)
         config.verify_mode = ssl.CERT_REQUIRED
+        if shows is not None:
+            first, *rest = (load_pem_x509_certificate(blob.bytes()) for blob in shows.cert_chain_pems)
+            config.certificate, config.certificate_chain = first, rest
+            config.private_key = load_pem_private_key(shows.private_key_pem.bytes(), None)
         self._wire = wire
         self._quic = QuicConnection(configuration=config)
         self.http = H3Connection(self._quic)

@@ -69,12 +69,14 @@ class Proxy(Gate):
         quic: Any = "refuse",
         listens: Tls | None = None,
         mint: Callable[..., Any] = leaf,
+        at: int = 0,
         **options: Any,
     ) -> None:
         super().__init__(upstream, **options)
         self._interception = Interception(mode=mode, others=others, quic=quic)
         self._listens = listens
         self._mint = mint
+        self._at = at
 
     async def _start(self) -> None:
         await super()._start()
@@ -92,7 +94,7 @@ class Proxy(Gate):
             self._interception,
             contexts,
         )
-        self.port = await self.worker.listen("127.0.0.1", 0, None)
+        self.port = await self.worker.listen("127.0.0.1", self._at, None)
         self._running = asyncio.ensure_future(self.worker.run(self._stop))
 
     @property

@@ -66,6 +66,13 @@ def wanting(config: Config) -> tuple[Problem, ...]:
                 "a system that permits it (systemd: MemoryDenyWriteExecute=no, as in deploy/intercept.conf)",
             )
         )
+    elif not _may_ask(config):
+        lacks.append(
+            (
+                "'client_ca' beside 'quic: intercept' with an aioquic that cannot ask for certificates",
+                "the version in requirements.lock, or one of the two",
+            )
+        )
     return tuple(Problem(config.file, 1, 1, *each) for each in lacks) + _authority(config.certificates)
 
 
@@ -92,6 +99,20 @@ def _may_be_called_back() -> bool:
     except MemoryError:
         return False
     return True
+
+
+def _may_ask(config: Config) -> bool:
+    """Whether HTTP/3 can ask for certificates, if it is to: aioquic promises that to nobody."""
+    wanted = any(
+        listener.tls and listener.tls.client_ca and listener.interception.quic == "intercept"
+        for listener in config.listeners
+        if listener.interception
+    )
+    if not wanted:
+        return True
+    from gateway.planes.intercept.quic import can_ask
+
+    return can_ask()
 
 
 def _nothing(connection: object, offered: object) -> bytes:

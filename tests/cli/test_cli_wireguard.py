@@ -9,6 +9,7 @@ from gateway import wireguard
 from gateway.cli.main import main
 from gateway.config import load_config
 from gateway.errors import ConfigError
+from gateway.service import interception
 from tests.test_config import CONFIG, ENVIRON, home
 
 __all__ = ("home",)
@@ -108,21 +109,34 @@ def test_a_tunnel_ends_in_one_process(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "good"),
+    ("how", "wrong"),
     [
-        ("mode: wireguard:wg, workers: 1", True),
-        ("mode: 'reverse:https://api.example.com', workers: 1", True),
-        ("mode: 'reverse:https://api.example.com', workers: 2", False),
-        ("mode: transparent, workers: 1", False),
-        ("workers: 1", False),
+        ("mode: wireguard:wg, workers: 1", ""),
+        ("mode: 'reverse:https://api.example.com', workers: 1", ""),
+        ("mode: 'reverse:https://api.example.com', workers: 2", ""),
+        ("mode: wireguard:wg, workers: 2", "workers: 1"),
+        ("mode: transparent, workers: 1", "mode wireguard or reverse"),
+        ("workers: 1", "mode wireguard or reverse"),
     ],
 )
-def test_where_http3_can_be_had(home: Path, how: str, good: bool) -> None:
+def test_where_http3_can_be_had(home: Path, how: str, wrong: str) -> None:
     wireguard.create(home / "wg")
     file = config(home, f"plane: intercept, {how}, quic: intercept, bind: 127.0.0.1:8443")
-    if good:
+    if wrong:
+        with pytest.raises(ConfigError, match=wrong):
+            load_config(file, ENVIRON)
+    else:
         how_read = load_config(file, ENVIRON).listeners[0].interception
         assert how_read is not None and how_read.quic == "intercept"
-    else:
-        with pytest.raises(ConfigError, match="workers: 1"):
-            load_config(file, ENVIRON)
+
+
+def test_certificates_over_http3_need_what_asks_for_them(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing starts where applications would be let in without being asked."""
+    pytest.importorskip("mitmproxy", reason="the extra `intercept` is not installed")
+    for name in ("c.pem", "k.pem", "ca.pem"):
+        (home / name).touch()
+    how = "plane: intercept, mode: 'reverse:https://api.example.com', quic: intercept, bind: 127.0.0.1:8443"
+    file = config(home, how + ", workers: 2, tls: {cert: c.pem, key: k.pem, client_ca: ca.pem}")
+    monkeypatch.setattr("gateway.planes.intercept.quic.can_ask", lambda: False)
+    with pytest.raises(ConfigError, match="cannot ask for certificates"):
+        interception.check(load_config(file, ENVIRON))

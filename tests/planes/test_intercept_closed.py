@@ -4,11 +4,13 @@ Every row is one place that breaks, behind mitmproxy's own add-on manager, on re
 row fails the last test.
 """
 
+import contextlib
 import inspect
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -30,14 +32,14 @@ from gateway.planes.intercept.tls import Contexts
 from gateway.policy.origins import Origins
 from tests.http2 import connection, send
 from tests.intercepting import Proxy
-from tests.plane import Upstream, answer, read_answer
+from tests.plane import TIMEOUTS, Upstream, answer, read_answer
 
 SECRET = "secret-of-ana@example.com"
 NAME = "Anastasia"
 PERSON = f'{{"id": "7", "name": {{"first": "{NAME}"}}, "email": "ana@example.com"}}'.encode()
 H1, H2 = "HTTP/1.1", "HTTP/2"
-PATIENCE_WITH_SILENCE = 1.0
-"""seconds: where an end breaks that would have told the caller, nobody does until a deadline passes"""
+SILENCE = 0.5
+"""seconds a caller goes on listening once a point has raised: where an end breaks, nobody tells it"""
 
 
 @dataclass(frozen=True)
@@ -119,10 +121,41 @@ ANSWERED = {
 """Points past the core's own decision: the request was allowed to leave, and the answer is not let out."""
 
 
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream(lambda _: answer(PERSON)) as made:
-        yield made
+class Watched(Proxy):
+    """Its callers can be made to listen no more."""
+
+    dialled: socket.socket | None = None
+
+    def connect(self) -> socket.socket:
+        """A caller's connection."""
+        sock = super().connect()
+        self.let_go()
+        self.dialled = sock.dup()
+        return sock
+
+    def hang_up(self) -> None:
+        """For the caller that connected last."""
+        with contextlib.suppress(OSError):
+            if self.dialled is not None:
+                self.dialled.shutdown(socket.SHUT_RDWR)
+
+    def let_go(self) -> None:
+        """Of its socket."""
+        if self.dialled is not None:
+            self.dialled.close()
+            self.dialled = None
+
+
+Standing = tuple[Watched, Upstream]
+
+
+@pytest.fixture(scope="module")
+def standing() -> Iterator[Standing]:
+    """One for all rows: after each it has to serve on."""
+    waits = replace(TIMEOUTS, drain=0.2)
+    with Upstream(lambda _: answer(PERSON)) as upstream, Watched(upstream, timeouts=waits) as proxy:
+        yield proxy, upstream
+        proxy.let_go()
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, UpstreamError], ids=["unforeseen", "of the house"])
@@ -130,31 +163,37 @@ def upstream() -> Iterator[Upstream]:
     "point", POINTS, ids=lambda p: f"{getattr(p.owner, '__name__', '')}.{p.name} {p.over}"
 )
 def test_nothing_gets_through(
-    point: Point, kind: type[Exception], upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+    point: Point,
+    kind: type[Exception],
+    standing: Standing,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    raised: list[None] = []
+    proxy, upstream = standing
+    raised: list[threading.Timer] = []
 
     def fails(*_: object, **__: object) -> None:
-        raised.append(None)
+        if not raised:
+            raised.append(threading.Timer(SILENCE, proxy.hang_up))
+            raised[0].start()
         raise UpstreamError("upstream_invalid", "") if kind is UpstreamError else kind(SECRET)
 
-    with Proxy(upstream) as proxy:
-        with monkeypatch.context() as patched:
-            patched.setattr(point.owner, point.name, fails)
-            got = attempt(proxy, point.over, PATIENCE_WITH_SILENCE)
-        assert raised, "the point was not met"
-        assert SECRET.encode() not in got and b"ana@" not in got
-        assert NAME.encode() not in got or (point.owner, point.name) == RELEASED
-        assert upstream.requests == [] or (point.owner, point.name, point.over) in ANSWERED
-        upstream.requests.clear()
-        assert NAME.encode() in attempt(proxy, point.over), "it does not serve on"
+    upstream.requests.clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(point.owner, point.name, fails)
+        got = attempt(proxy, point.over)
+    assert raised, "the point was not met"
+    raised[0].cancel()
+    raised[0].join()
+    assert SECRET.encode() not in got and b"ana@" not in got
+    assert NAME.encode() not in got or (point.owner, point.name) == RELEASED
+    assert upstream.requests == [] or (point.owner, point.name, point.over) in ANSWERED
+    assert NAME.encode() in attempt(proxy, point.over), "it does not serve on"
 
 
-def attempt(proxy: Proxy, over: str, patience: float = 3.0) -> bytes:
-    """All that a caller gets within `patience` seconds of silence."""
+def attempt(proxy: Proxy, over: str) -> bytes:
+    """All that a caller gets."""
     try:
         with proxy.tls(protocols=("h2",) if over == H2 else ("http/1.1",)) as sock:
-            sock.settimeout(patience)
             return asked(proxy, sock, over)
     except (OSError, ssl.SSLError, AssertionError) as error:
         return repr(error).encode()
@@ -181,9 +220,8 @@ def test_every_hook_has_a_row() -> None:
     assert not rows & set(HARMLESS)
 
 
-def test_mitmproxy_has_no_way_of_its_own(upstream: Upstream) -> None:
-    with Proxy(upstream) as proxy:
-        options = proxy.worker.master.options
-        assert options.connection_strategy == "lazy"
-        assert (options.rawtcp, options.validate_inbound_headers) == (False, True)
-        assert not options.stream_large_bodies and not options.ssl_insecure
+def test_mitmproxy_has_no_way_of_its_own(standing: Standing) -> None:
+    options = standing[0].worker.master.options
+    assert options.connection_strategy == "lazy"
+    assert (options.rawtcp, options.validate_inbound_headers) == (False, True)
+    assert not options.stream_large_bodies and not options.ssl_insecure

@@ -1,23 +1,33 @@
 """HTTP/3, by a real client of QUIC: on the port of mode `reverse`, and in a WireGuard tunnel."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import pytest
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from trustme import LeafCert
 
 pytest.importorskip("mitmproxy", reason="the extra `intercept` is not installed")
 
+import gateway.planes.intercept.quic
 from gateway import wireguard
+from gateway.deployment import Tls
 from gateway.model import Upstream as UpstreamModel
 from gateway.planes.intercept.http import TAKEN_BACK
+from gateway.planes.intercept.quic import can_ask
 from tests.http3 import Client, Fields, Tunnelled, Udp
-from tests.intercepting import Proxy, authority
+from tests.intercepting import Proxy, authority, write
 from tests.plane import Upstream, answer
 from tests.wireguard import Tunnel
-from tests.world import KEYS
+from tests.world import KEYS, RULES
 
 PERSON = b'{"id": "7", "name": {"first": "Ana"}, "email": "ana@example.com"}'
 HOST = "crm.example"
@@ -178,6 +188,110 @@ def test_a_hook_that_raises_makes_no_handshake(
     assert upstream.requests == []
     with client(proxy) as made:
         assert masked(made.ask(fields(proxy))), "it serves on"
+
+
+# ---- certificates of applications ----------------------------------------
+
+
+@pytest.fixture(scope="module")
+def asking(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    """One that asks for a certificate, and whose one client is known by it alone."""
+    folder = tmp_path_factory.mktemp("asking")
+    own = authority().issue_cert(HOST)
+    chain = write(folder, "chain.pem", b"".join(b.bytes() for b in own.cert_chain_pems))
+    key = write(folder, "key.pem", own.private_key_pem.bytes())
+    listens = Tls(chain, key, write(folder, "ca.pem", authority().cert_pem.bytes()))
+    [line] = [line for line in RULES.splitlines() if "helpdesk" in line]
+    known = line[: line.index("key:")] + "mtls: {san: app.example}" + line[line.index(", role") :]
+    mode = f"reverse:http://{HOST}:{upstream.port}"
+    rules = RULES.replace(line, known)
+    with Proxy(upstream, mode=mode, quic="intercept", change=named, listens=listens, rules=rules) as made:
+        yield made
+
+
+def showing(proxy: Proxy, certificate: LeafCert | None) -> Client:
+    return Client(Udp(proxy.port), HOST, authority().cert_pem.bytes(), certificate)
+
+
+def test_an_application_is_known_by_its_certificate(asking: Proxy) -> None:
+    with showing(asking, authority().issue_cert("app.example")) as made:
+        assert masked(made.ask(fields(asking)[:-1]))
+    with showing(asking, authority().issue_cert("other.example")) as made:
+        assert made.ask(fields(asking)[:-1]).startswith(b"HTTP/1.1 401")
+    with showing(asking, None) as made:
+        assert made.ask(fields(asking)[:-1]).startswith(b"HTTP/1.1 401"), "none need be shown"
+        assert made.ask(fields(asking)).startswith(b"HTTP/1.1 401"), "nor does a key stand for one"
+
+
+def shown_by_another(name: str) -> LeafCert:
+    return trustme.CA().issue_cert(name)
+
+
+def not_a_clients(name: str) -> LeafCert:
+    """Of the right authority, for servers only."""
+    made = authority().issue_cert(name)
+    old = x509.load_pem_x509_certificate(made.cert_chain_pems[0].bytes())
+    built = x509.CertificateBuilder(old.issuer, old.subject, old.public_key(), old.serial_number)
+    built = built.not_valid_before(old.not_valid_before_utc).not_valid_after(old.not_valid_after_utc)
+    for extension in old.extensions:
+        if not isinstance(extension.value, x509.ExtendedKeyUsage):
+            built = built.add_extension(extension.value, extension.critical)
+    built = built.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=True)
+    key = load_pem_private_key(authority().private_key_pem.bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    signed = built.sign(key, SHA256())
+    return LeafCert(made.private_key_pem.bytes(), signed.public_bytes(Encoding.PEM), [])
+
+
+UNBELIEVED = {"another authority's": shown_by_another, "a server's": not_a_clients}
+
+
+@pytest.mark.parametrize("made", UNBELIEVED.values(), ids=UNBELIEVED)
+def test_a_certificate_nobody_vouches_for_ends_the_handshake(
+    asking: Proxy, upstream: Upstream, made: Callable[[str], LeafCert]
+) -> None:
+    before, asked = len(asking.records()), len(upstream.requests)
+    with showing(asking, made("app.example")) as client:
+        assert client.ask(fields(asking)[:-1]) == b"closed"
+        assert client.closed == "bad certificate"
+    assert [record.reason for record in asking.records()[before:]] == ["malformed_request"]
+    assert len(upstream.requests) == asked
+
+
+def test_a_check_that_raises_ends_the_handshake(asking: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("gateway.planes.intercept.believed.Believed.vouch", fails)
+        with showing(asking, authority().issue_cert("app.example")) as made:
+            assert made.ask(fields(asking)[:-1]) == b"closed"
+    with showing(asking, authority().issue_cert("app.example")) as made:
+        assert masked(made.ask(fields(asking)[:-1])), "it serves on"
+
+
+def test_what_asks_is_there_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert can_ask()
+    monkeypatch.setattr(gateway.planes.intercept.quic, "SWITCH", "_something_else")
+    assert not can_ask()
+
+
+# ---- several processes ----------------------------------------
+
+
+def test_workers_share_the_port(proxy: Proxy, upstream: Upstream) -> None:
+    """All datagrams of one address come to one of them, so that neither has to know of the other."""
+    mode = f"reverse:http://{HOST}:{upstream.port}"
+    before = len(proxy.records())
+    with (
+        Proxy(upstream, mode=mode, quic="intercept", change=named, at=proxy.port) as other,
+        contextlib.ExitStack() as held,
+    ):
+        clients = [held.enter_context(client(proxy)) for _ in range(16)]
+        assert all(masked(made.ask(fields(proxy))) for made in clients for _ in range(2))
+        served = len(proxy.records()) - before, len(other.records())
+    assert all(served), "one took every connection"
+    assert sum(served) == 32
 
 
 # ---- in a tunnel ----------------------------------------

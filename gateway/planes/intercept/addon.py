@@ -14,10 +14,10 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import TlsData
 
 from gateway.errors import HushgateError, PayloadError
+from gateway.planes.intercept.believed import sans
 from gateway.planes.intercept.layers import CORE, INSIDE, RELAYED, UNDECIDED, Closed, choose, closed
 from gateway.planes.intercept.names import Asked
 from gateway.planes.intercept.refusal import Ended, refused
-from gateway.planes.intercept.tls import sans
 
 if TYPE_CHECKING:
     from gateway.planes.intercept.plane import Interceptor
@@ -126,13 +126,22 @@ class Addon:
         else:
             data.valid = True
 
-    def tls_established_client(self, data: TlsData) -> None:
-        """mitmproxy: it was made. A certificate the application showed has been verified."""
+    async def tls_established_client(self, data: TlsData) -> None:
+        """mitmproxy: it was made. A certificate the application showed has been verified, but over QUIC."""
         session = self._plane.sessions[data.conn.id]
         session.rests(self._plane.tick())
-        if self._plane.contexts.asks and data.conn.certificate_list:
-            found = sans(data.conn.certificate_list[0].to_cryptography())
-            session.peer = session.peer._replace(sans=found or session.peer.sans)
+        believed = self._plane.contexts.clients
+        if believed is None or not data.conn.certificate_list:
+            return
+        shown = [certificate.to_cryptography() for certificate in data.conn.certificate_list]
+        if isinstance(data, QuicTlsData):
+            session.refused = True
+            if not believed.vouch(shown):
+                session.settled = True
+                await refused(self._plane, session, PayloadError("malformed_request", "", "tls"))
+                return
+            session.refused = False
+        session.peer = session.peer._replace(sans=sans(shown[0]) or session.peer.sans)
 
     async def tls_failed_client(self, data: TlsData) -> None:
         """mitmproxy: it failed; because our certificate was not accepted, or for another reason."""

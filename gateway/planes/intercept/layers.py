@@ -11,7 +11,6 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer
 from mitmproxy.proxy.layers.http import HTTPMode
-from mitmproxy.proxy.layers.quic import ClientQuicLayer
 from mitmproxy.proxy.layers.tls import parse_client_hello
 from OpenSSL import SSL
 
@@ -19,6 +18,7 @@ from gateway.errors import HushgateError, InternalError, PayloadError
 from gateway.http1.grammar import FIELD_LINE
 from gateway.planes.intercept.http import Http2, Http3, Streams
 from gateway.planes.intercept.names import Names
+from gateway.planes.intercept.quic import Quic
 from gateway.planes.intercept.refusal import Ended, HushgateRefusedHook
 from gateway.planes.intercept.session import Session
 from gateway.planes.intercept.tls import UNRECOGNISED
@@ -153,7 +153,7 @@ def _datagrams(plane: "Interceptor", session: Session, context: Context) -> laye
         if session.tls and context.client.alpn == b"h3":
             return _streams(plane, context, Http3)
     elif plane.takes_quic(session):
-        return ClientQuicLayer(context, plane.tick)
+        return Quic(context, plane)
     raise PayloadError("protocol_not_allowed", "")
 
 

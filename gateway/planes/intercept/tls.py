@@ -14,6 +14,7 @@ from OpenSSL import SSL
 
 from gateway import tlsserver
 from gateway.deployment import Tls
+from gateway.planes.intercept.believed import Believed
 
 CAPACITY: Final = 1000
 """contexts kept"""
@@ -48,6 +49,8 @@ class Contexts:
     def __init__(self, mint: Mint, tls: Tls | None, sessions: SSL.Context | None = None) -> None:
         self._mint = mint
         self._tls = tls
+        self.clients = Believed(tls.client_ca) if tls and tls.client_ca else None
+        """Whose certificates of applications are believed."""
         self._sessions = sessions or tlsserver.context(tls)
         self._own = self._made(_Files(tls), "") if tls else None
         self._kept: OrderedDict[str, tuple[Leaf, SSL.Context]] = OrderedDict()
@@ -55,7 +58,7 @@ class Contexts:
     @property
     def asks(self) -> bool:
         """Whether applications may say who they are by a certificate."""
-        return self._tls is not None and self._tls.client_ca is not None
+        return self.clients is not None
 
     def own(self) -> SSL.Context | None:
         """What the listener itself shows, to applications that speak TLS to the proxy."""
@@ -75,7 +78,7 @@ class Contexts:
         return made
 
     def quic(self, host: str, names: Sequence[str] = ()) -> QuicTlsSettings:
-        """The same for QUIC, where applications show no certificates."""
+        """The same for QUIC."""
         leaf = self._mint(host, names)
         first, *rest = x509.load_pem_x509_certificates(leaf.chain_pem)
         key = load_pem_private_key(leaf.key_pem, None)
@@ -109,13 +112,3 @@ def _chosen(connection: SSL.Connection, offered: Sequence[bytes]) -> object:
     """The first of ours that is offered; none: the handshake goes on without (HTTP/1.1)."""
     served = connection.get_app_data() or PROTOCOLS
     return next((name for name in served if name in offered), SSL.NO_OVERLAPPING_PROTOCOLS)
-
-
-def sans(certificate: x509.Certificate) -> tuple[str, ...]:
-    """The names in an application's certificate that a client may be known by."""
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return ()
-    kinds = (x509.DNSName, x509.UniformResourceIdentifier, x509.RFC822Name)
-    return tuple(value for kind in kinds for value in names.get_values_for_type(kind))
