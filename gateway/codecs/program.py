@@ -101,6 +101,8 @@ class Program:
     """Whether any slot treats each person's values in another way."""
     kinds: tuple[SubjectKind, ...] = field(init=False, repr=False, compare=False)
     """By slot, what kind of identifier it holds; `record` where that is not said."""
+    linked: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    """By slot: 2 where it holds a person's record id, 1 another identifier of a person, else 0."""
 
     joins: bool = field(init=False, repr=False, compare=False)
     """Whether it knows records of people, and what else identifies these."""
@@ -111,6 +113,7 @@ class Program:
         object.__setattr__(self, "masks", any(slot.mask is not None for slot in self.slots))
         object.__setattr__(self, "per_person", any(slot.mask.__class__ is PerPerson for slot in self.slots))
         object.__setattr__(self, "kinds", tuple(slot.subject or "record" for slot in self.slots))
+        object.__setattr__(self, "linked", tuple(map(_linking, self.slots)))
 
     def summary(self, pattern: "Pattern") -> "Summary":
         """What a pattern comes to by category, path and rule."""
@@ -120,6 +123,12 @@ class Program:
                 self.summaries.clear()
             made = self.summaries[pattern] = Summary.of(self.slots, pattern)
         return made
+
+
+def _linking(slot: Slot) -> int:
+    if slot.role != "person" or slot.subject is None:
+        return 0
+    return 2 if slot.subject == "record" else 1
 
 
 Pattern = bytes

@@ -50,22 +50,25 @@ def _apart(one: Trail, other: Trail) -> int:
     return len(one) + len(other) - 2 * shared
 
 
-def grouped(program: Program, tally: Tally) -> list[Pair] | None:
-    """The pairs of what a run met; None where the document has to be read to know them."""
-    if len(tally.owners) != _OWNER * len(tally.subjects):
+def grouped(program: Program, tally: Tally) -> list[tuple[int, int]] | None:
+    """The pairs of what a run met, a record id and an identifier, by where these stand in `tally.subjects`.
+
+    None where the document has to be read to know them.
+    """
+    met = tally.subjects
+    if len(tally.owners) != _OWNER * len(met):
         return None
-    slots = program.slots
-    ids: dict[int, str] = {}
-    others: list[tuple[int, SubjectKind, str]] = []
-    for (index, value), owner in zip(tally.subjects, memoryview(tally.owners).cast("I"), strict=True):
-        slot = slots[index]
-        if slot.role != "person" or slot.subject is None or not value:
-            continue
-        if slot.subject != "record":
-            others.append((owner, slot.subject, value))
-        elif ids.setdefault(owner, value) != value:
+    roles = program.linked
+    ids: dict[int, int] = {}
+    others: list[tuple[int, int]] = []
+    for at, owner in enumerate(memoryview(tally.owners).cast("I")):
+        index, value = met[at]
+        role = roles[index]
+        if role == 1 and value:
+            others.append((owner, at))
+        elif role and value and met[ids.setdefault(owner, at)][1] != value:
             return None
-    return [Pair(ids[owner], kind, value) for owner, kind, value in others if owner in ids]
+    return [(ids[owner], at) for owner, at in others if owner in ids]
 
 
 def together(document: Any, program: Program) -> list[Pair]:

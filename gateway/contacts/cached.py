@@ -1,5 +1,6 @@
 """A bounded memory of recent answers. Pure; holds no clock: its owner says when everything is stale."""
 
+from collections.abc import Sequence
 from typing import Final
 
 DEFAULT_BOUND: Final = 32_768
@@ -48,3 +49,36 @@ class Recent[K, V]:
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
+
+
+class Passed:
+    """Pairs that went by before, by their hashes: between `bound` and twice as many are told again.
+
+    A hash is a number of this process, salted anew in each: that two pairs share one is no matter of choice.
+    """
+
+    __slots__ = ("_bound", "_old", "_young")
+
+    def __init__(self, bound: int = DEFAULT_BOUND) -> None:
+        self._bound = bound
+        self._young: set[int] = set()
+        self._old: set[int] = set()
+
+    def fresh(self, tenant: str, pairs: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]], list[int]]:
+        """Those of a tenant's pairs that did not go by, and their hashes, for `keep`."""
+        salt, young, old = hash(tenant), self._young, self._old
+        marked = [(pair, mark) for pair in pairs if (mark := hash(pair) ^ salt) not in young]
+        if old:
+            young.update([mark for _, mark in marked if mark in old])
+            marked = [each for each in marked if each[1] not in old]
+        return [pair for pair, _ in marked], [mark for _, mark in marked]
+
+    def keep(self, marks: Sequence[int]) -> None:
+        """These have gone by."""
+        if len(self._young) >= self._bound:
+            self._old, self._young = self._young, set()
+        self._young.update(marks)
+
+    def clear(self) -> None:
+        """None has."""
+        self._young, self._old = set(), set()

@@ -2,6 +2,8 @@
 
 import binascii
 import re
+from collections.abc import Sequence
+from itertools import batched
 from typing import Final
 
 Packed = str | bytes
@@ -11,7 +13,13 @@ _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 _PLAIN: Final = bytes.maketrans(b"-_", b"+/")
 # The last of 22 characters holds two bits: any other ending would be a second spelling of the same bytes.
 _PSEUDONYM: Final = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]").fullmatch
+_PSEUDONYMS: Final = re.compile(r"(?:[A-Za-z0-9_-]{21}[AQgw])+").fullmatch
 _LENGTH: Final = 22
+_SIZE: Final = 16
+_AT_ONCE: Final = 4096
+_MANY: Final = 12
+# Two more characters make whole bytes of many texts in a row: eighteen of each.
+_WHOLE: Final = 18
 
 
 def pack(text: str) -> Packed:
@@ -19,6 +27,35 @@ def pack(text: str) -> Packed:
     if len(text) != _LENGTH or not _PSEUDONYM(text):
         return text
     return binascii.a2b_base64(text.encode().translate(_PLAIN) + b"==")
+
+
+def pack_all(texts: Sequence[str]) -> list[Packed]:
+    """The compact forms of many texts, for a third of the cost."""
+    made: list[Packed] = []
+    for part in batched(texts, _AT_ONCE):
+        if set(map(len, part)) == {_LENGTH} and _PSEUDONYMS("".join(part)):
+            whole = binascii.a2b_base64(("AA".join(part) + "AA").encode().translate(_PLAIN))
+            made += [whole[at : at + _SIZE] for at in range(0, _WHOLE * len(part), _WHOLE)]
+        else:
+            made += map(pack, part)
+    return made
+
+
+def unpack_all(many: Sequence[Packed]) -> list[str]:
+    """The texts of compact forms, for a third of the cost where they are many."""
+    if len(many) < _MANY:
+        return [unpack(packed) for packed in many]
+    made: list[str] = []
+    for part in batched(many, _AT_ONCE):
+        try:
+            whole = b"\0\0".join(part) + b"\0\0"  # type: ignore[arg-type]  # texts among them are met below
+        except TypeError:
+            made += map(unpack, part)
+            continue
+        text = str(binascii.b2a_base64(whole, newline=False).translate(_URL_SAFE), "ascii")
+        size = _LENGTH + 2
+        made += [text[at : at + _LENGTH] for at in range(0, size * len(part), size)]
+    return made
 
 
 def unpack(packed: Packed) -> str:

@@ -159,7 +159,10 @@ class Ledger(Registry, Protocol):
         """Give back reservations of contacts that were surely not made."""
 
     def link(self, tenant: str, pairs: Sequence[tuple[str, str]]) -> None:
-        """(record, identifier) pseudonyms seen together. Kept soon, not at once; known pairs cost little."""
+        """(record, identifier) pseudonyms seen together. Kept soon, not at once; known pairs cost little.
+
+        Raises StoreError when too many wait to be kept: these were not taken.
+        """
 
 
 class Books(Protocol):

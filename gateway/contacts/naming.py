@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from gateway.contacts.normalise import normalise, shapes
 from gateway.model import SubjectKind
@@ -13,8 +13,16 @@ Met = Sequence[tuple[int, str]]
 """(slot index, value as it stands in traffic)."""
 
 
-Name = Callable[[dict[str, None], tuple[SubjectKind, ...], Met], None]
+class Named(NamedTuple):
+    """Pseudonyms in the order of those met, and (kind, value) of who could not be read."""
+
+    names: list[str]
+    strange: frozenset[tuple[SubjectKind, str]]
+
+
+Name = Callable[[dict[str, None], tuple[SubjectKind, ...], Met], Named]
 """Adds the pseudonyms of those met to a dict, in their order; the kinds are those of the slots."""
+_NONE: Final = frozenset[tuple[SubjectKind, str]]()
 
 
 def namer(pseudonymise: Pseudonymise, country: str | None) -> Name:
@@ -23,15 +31,18 @@ def namer(pseudonymise: Pseudonymise, country: str | None) -> Name:
     A value that has no canonical form is known by its own text, in lower case without outer white space.
     A compiled pseudonymiser does the usual spellings itself and asks here for the others.
     """
-    slow = partial(_name, pseudonymise, country)
+    strange: set[tuple[SubjectKind, str]] = set()
+    slow = partial(_name, pseudonymise, country, strange)
     native: Any = getattr(pseudonymise, "native", None)
 
-    def name(subjects: dict[str, None], kinds: tuple[SubjectKind, ...], met: Met) -> None:
+    def name(subjects: dict[str, None], kinds: tuple[SubjectKind, ...], met: Met) -> Named:
+        strange.clear()
         if native is not None and met.__class__ is list:
-            native.name(subjects, met, kinds, shapes(), slow)
-            return
-        for slot, value in met:
-            subjects[slow(kinds[slot], value)] = None
+            names: list[str] = native.name(subjects, met, kinds, shapes(), slow)
+        else:
+            names = [slow(kinds[slot], value) for slot, value in met]
+            subjects.update(dict.fromkeys(names))
+        return Named(names, frozenset(strange) if strange else _NONE)
 
     return name
 
@@ -42,6 +53,15 @@ def sender(kind: SubjectKind, value: str, country: str | None) -> str:
     return value.strip().lower() if normal is None or kind == "record" else normal
 
 
-def _name(pseudonymise: Pseudonymise, country: str | None, kind: SubjectKind, value: str) -> str:
+def _name(
+    pseudonymise: Pseudonymise,
+    country: str | None,
+    strange: set[tuple[SubjectKind, str]],
+    kind: SubjectKind,
+    value: str,
+) -> str:
     normal = normalise(kind, value, country)
-    return pseudonymise(kind, value.strip().lower() if normal is None else normal)
+    if normal is None:
+        strange.add((kind, value))
+        normal = value.strip().lower()
+    return pseudonymise(kind, normal)

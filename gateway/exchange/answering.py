@@ -7,6 +7,7 @@ from gateway.codecs.json import JSON
 from gateway.codecs.params import HEADERS
 from gateway.codecs.program import Limits, Program, Tally
 from gateway.codecs.table import Reader, media_type, reader_for
+from gateway.contacts.naming import Named
 from gateway.errors import PayloadError
 from gateway.exchange.echoing import fields_without, looks, readable, without
 from gateway.exchange.facts import Facts
@@ -188,12 +189,12 @@ def _mapped(
     masked = codec.transform(body, program, tally, limits)
     if facts.leaving is not None and codec is JSON and head.status < 400:
         masked = _told(facts, plan, masked, limits)
-    _count(facts, snapshot, plan, program, tally)
+    named = _count(facts, snapshot, plan, program, tally)
     if codec is JSON and head.status < 400:
         name = plan.upstream.provider, plan.operation.id
         snapshot.drift.look(facts.tick(), *name, plan.country, body, program)
-        if program.joins and tally.subjects:
-            note(facts, snapshot, plan, program, tally, body, limits)
+        if program.joins and named is not None:
+            note(facts, snapshot, plan, program, tally, named, body, limits)
     return masked
 
 
@@ -205,10 +206,11 @@ def program_of(side: Side, head: ResponseHead, carrier: str) -> Program:
     return program
 
 
-def _count(facts: Facts, snapshot: Snapshot, plan: Plan, program: Program, tally: Tally) -> None:
+def _count(facts: Facts, snapshot: Snapshot, plan: Plan, program: Program, tally: Tally) -> Named | None:
     facts.changed += facts.note(program, tally)
-    if tally.subjects:
-        snapshot.remember(facts.subjects, plan.tenant, plan.country, program, tally.subjects)
+    if not tally.subjects:
+        return None
+    return snapshot.remember(facts.subjects, plan.tenant, plan.country, program, tally.subjects)
 
 
 def masked_headers(facts: Facts, plan: Plan, head: ResponseHead, *, enclosed: bool = False) -> Headers:

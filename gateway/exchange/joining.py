@@ -3,13 +3,14 @@
 Answers alone are believed, never requests: what a caller writes must not lend one's consents to another.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from typing import Any
 
 from gateway.codecs.json import JSON
 from gateway.codecs.program import Limits, Program, Tally
 from gateway.codecs.together import Pair, grouped, together
+from gateway.contacts.naming import Named
 from gateway.contacts.normalise import normalise
 from gateway.errors import HushgateError
 from gateway.exchange.commands import Command, Link
@@ -22,20 +23,45 @@ MOST = 2_000
 
 
 def note(
-    facts: Facts, snapshot: Snapshot, plan: Plan, program: Program, tally: Tally, body: bytes, limits: Limits
+    facts: Facts,
+    snapshot: Snapshot,
+    plan: Plan,
+    program: Program,
+    tally: Tally,
+    named: Named,
+    body: bytes,
+    limits: Limits,
 ) -> None:
-    """Note the pairs of a JSON answer, unless the same people were met in the same places before."""
-    met = tally.subjects
+    """Note the pairs of a JSON answer, unless the same people were met in the same places before.
+
+    `named`: the pseudonyms of whom the run met.
+    """
     # Hashes of texts differ from process to process, and say nothing of them.
-    seen = hash((plan.tenant, plan.name, *met))
+    seen = hash((plan.tenant, plan.name, *tally.subjects))
     if not snapshot.joined(seen):
         found = grouped(program, tally)
-        pairs = together(JSON.parse(body, limits), program) if found is None else found
-        facts.joined = (*facts.joined, (seen, _named(snapshot, plan, pairs[:MOST])))
+        if found is None:
+            pairs = _named(snapshot, plan, together(JSON.parse(body, limits), program)[:MOST])
+        else:
+            pairs = _of_those_met(program, tally, named, found[:MOST])
+        facts.joined = (*facts.joined, (seen, pairs))
+
+
+# What cannot be read identifies nobody: two with `unknown` for a number are not one.
+
+
+def _of_those_met(
+    program: Program, tally: Tally, named: Named, found: Sequence[tuple[int, int]]
+) -> tuple[tuple[str, str], ...]:
+    names, strange = named
+    if strange:
+        kinds, met = program.kinds, tally.subjects
+        nobody = {at for at, (slot, value) in enumerate(met) if (kinds[slot], value) in strange}
+        found = [pair for pair in found if nobody.isdisjoint(pair)]
+    return tuple([(names[record], names[other]) for record, other in found])
 
 
 def _named(snapshot: Snapshot, plan: Plan, pairs: list[Pair]) -> tuple[tuple[str, str], ...]:
-    """By pseudonyms. What cannot be read identifies nobody: two with `unknown` for a number are not one."""
     pseudonymise = snapshot.pseudonymiser(plan.tenant)
     made: dict[tuple[str, str], None] = {}
     for record, kind, value in pairs:

@@ -167,25 +167,23 @@ static PyObject *plain_name(Mac *self, PyObject *kind, PyObject *value, const ui
     return text_of(digest);
 }
 
-static int name_one(Mac *self, PyObject *into, PyObject *met, PyObject *kinds, const uint8_t *shapes, PyObject *slow)
+static PyObject *name_one(Mac *self, PyObject *met, PyObject *kinds, const uint8_t *shapes, PyObject *slow)
 {
     Py_ssize_t slot = PyTuple_Check(met) && PyTuple_GET_SIZE(met) == 2 ? PyLong_AsSsize_t(PyTuple_GET_ITEM(met, 0)) : -1;
     if (slot < 0 || slot >= PyTuple_GET_SIZE(kinds)) {
         if (!PyErr_Occurred())
             PyErr_SetString(PyExc_IndexError, "met: (slot, value)");
-        return -1;
+        return NULL;
     }
     PyObject *kind = PyTuple_GET_ITEM(kinds, slot), *value = PyTuple_GET_ITEM(met, 1);
     PyObject *name = plain_name(self, kind, value, shapes);
     if (name == Py_None)
         name = PyObject_CallFunctionObjArgs(slow, kind, value, NULL);
-    int failed = name == NULL || PyDict_SetItem(into, name, Py_None) < 0;
-    Py_XDECREF(name);
-    return failed ? -1 : 0;
+    return name;
 }
 
-/* name(into, met, kinds, shapes, slow): every (slot, value) of `met` becomes a key of `into`, in order;
-   `slow(kind, value)` says the pseudonym of what is spelt in an unusual way. */
+/* name(into, met, kinds, shapes, slow) -> names: that of every (slot, value) of `met`, in order, each a key of
+   `into`, too; `slow(kind, value)` says the pseudonym of what is spelt in an unusual way. */
 static PyObject *mac_name(Mac *self, PyObject *const *args, Py_ssize_t count)
 {
     if (count != 5 || !PyDict_Check(args[0]) || !PyList_Check(args[1]) || !PyTuple_Check(args[2]) ||
@@ -193,17 +191,19 @@ static PyObject *mac_name(Mac *self, PyObject *const *args, Py_ssize_t count)
         PyErr_SetString(PyExc_TypeError, "name(into: dict, met: list, kinds: tuple, shapes: bytearray, slow)");
         return NULL;
     }
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(args[1]); i++) {
+    PyObject *names = PyList_New(0);
+    for (Py_ssize_t i = 0; names != NULL && i < PyList_GET_SIZE(args[1]); i++) {
         PyObject *met = Py_NewRef(PyList_GET_ITEM(args[1], i));
         /* `slow` learns, that is writes to it; it must not have been made smaller. */
         const uint8_t *shapes =
             PyByteArray_GET_SIZE(args[3]) == SHAPE * SHAPES ? (const uint8_t *)PyByteArray_AS_STRING(args[3]) : NULL;
-        int failed = name_one(self, args[0], met, args[2], shapes, args[4]);
+        PyObject *name = name_one(self, met, args[2], shapes, args[4]);
         Py_DECREF(met);
-        if (failed)
-            return NULL;
+        if (name == NULL || PyDict_SetItem(args[0], name, Py_None) < 0 || PyList_Append(names, name) < 0)
+            Py_CLEAR(names);
+        Py_XDECREF(name);
     }
-    Py_RETURN_NONE;
+    return names;
 }
 
 /* ---- plain hashes --------------------------------------------------------------------------------------- */
@@ -296,7 +296,7 @@ static PyMethodDef FUNCTIONS[] = {
 
 static PyMethodDef MAC_METHODS[] = {
     {"name", (PyCFunction)(void (*)(void))mac_name, METH_FASTCALL,
-     "name(into, met, kinds, shapes, slow): the pseudonyms of (slot, value) pairs as keys of a dict."},
+     "name(into, met, kinds, shapes, slow) -> the pseudonyms of (slot, value) pairs, also as keys of a dict."},
     {"pseudonym", (PyCFunction)(void (*)(void))mac_pseudonym, METH_FASTCALL,
      "pseudonym(kind, value) -> 22 characters of base64url: HMAC-SHA-256 over kind, a zero byte, value."},
     {NULL, NULL, 0, NULL},

@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import dataclass
 
 from gateway.codecs.program import Program
-from gateway.contacts.naming import Met, Name, Pseudonymise, namer
+from gateway.contacts.naming import Met, Name, Named, Pseudonymise, namer
 from gateway.hooks import OptOut
 from gateway.keys import Keyring
 from gateway.masking.custom import NOTHING_CUSTOM, Custom
@@ -183,12 +183,12 @@ class Snapshot:
 
     def remember(
         self, subjects: dict[str, None], tenant: str, country: str | None, program: Program, met: Met
-    ) -> None:
+    ) -> Named:
         """Add the pseudonyms of (slot, value as it stands in traffic) to `subjects`."""
         name = self._namers.get((tenant, country))
         if name is None:
             name = self._namers[tenant, country] = namer(self.pseudonymiser(tenant), country)
-        name(subjects, program.kinds, met)
+        return name(subjects, program.kinds, met)
 
     def plan(
         self, identity: Identity, purpose: str | None, operation: Operation, upstream: Upstream, now: float

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.contacts.cached import Recent
+from gateway.contacts.cached import Passed, Recent
 
 
 def test_it_remembers_at_least_the_bound_and_at_most_twice_as_much() -> None:
@@ -38,3 +38,31 @@ def test_an_answer_is_the_last_one_put_or_none(puts: list[tuple[int, int]], boun
         recent.put(key, value)
         truth[key] = value
         assert all(recent.get(k) in (None, v) for k, v in truth.items())
+
+
+def test_a_pair_passes_once_and_another_tenants_is_another() -> None:
+    passed = Passed(100)
+    pairs = [("r", "a"), ("r", "b")]
+    fresh, marks = passed.fresh("t", pairs)
+    assert fresh == pairs == passed.fresh("t", pairs)[0], "nothing has gone by until it is kept"
+    passed.keep(marks)
+    assert passed.fresh("t", [*pairs, ("q", "a")])[0] == [("q", "a")]
+    assert passed.fresh("u", pairs)[0] == pairs
+    passed.clear()
+    assert passed.fresh("t", pairs)[0] == pairs
+
+
+def test_no_more_pairs_are_known_than_twice_the_bound() -> None:
+    passed = Passed(10)
+    for number in range(100):
+        passed.keep(passed.fresh("t", [("r", str(number))])[1])
+        assert passed.fresh("t", [("r", str(max(0, number - 4)))])[0] == []
+    assert next(n for n in range(100) if not passed.fresh("t", [("r", str(n))])[0]) >= 75
+
+
+def test_what_is_asked_for_again_stays() -> None:
+    passed = Passed(4)
+    passed.keep(passed.fresh("t", [("r", "kept")])[1])
+    for number in range(50):
+        passed.keep(passed.fresh("t", [("r", str(number))])[1])
+        assert passed.fresh("t", [("r", "kept")])[0] == []

@@ -1,15 +1,18 @@
 """The registry in SQLite: a file that cannot be read is an error, and never "nothing known"."""
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 
 from gateway.contacts.model import UNKNOWN
 from gateway.contacts.sqlite import SqliteBooks, SqliteRegistry
+from gateway.contacts.sqlite import writer as writers
 from gateway.errors import StoreError
 from tests.contacts.conftest import T, one, suppressed
 
@@ -143,6 +146,49 @@ def test_a_lock_taken_while_open_stops_writers_and_not_readers(path: Path) -> No
     holder.close()
     store.close()
     assert list(books.links(T)) == [("r", "p")]
+    books.close()
+
+
+def test_links_that_cannot_wait_are_refused_and_taken_when_said_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writers, "KEPT_LINKS", 2)
+    monkeypatch.setattr(writers, "AGAIN", 0.01)
+    books, store = SqliteBooks(path), SqliteRegistry(path, patience=0.01)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    store.link(T, [("r", "p"), ("r", "q"), ("r", "s")])
+    with pytest.raises(StoreError):
+        store.link(T, [("r", "t")])
+    store.link(T, [("r", "p")])
+    holder.close()
+    deadline = time.monotonic() + 30
+    while len(list(books.links(T))) < 4 and time.monotonic() < deadline:
+        with contextlib.suppress(StoreError):
+            store.link(T, [("r", "t")])
+        time.sleep(0.005)
+    assert sorted(other for _, other in books.links(T)) == ["p", "q", "s", "t"]
+    store.close()
+    books.close()
+
+
+def test_links_that_keep_coming_are_written_all_the_same(path: Path) -> None:
+    books, store = SqliteBooks(path), SqliteRegistry(path)
+    deadline, number = time.monotonic() + 30, 0
+    while not list(books.links(T)) and time.monotonic() < deadline:
+        store.link(T, [("r", str(number := number + 1))])
+        time.sleep(0.005)
+    assert list(books.links(T))
+    store.close()
+    assert len(list(books.links(T))) == number
+    books.close()
+
+
+def test_one_that_cannot_be_kept_takes_no_other_with_it(path: Path) -> None:
+    books, store = SqliteBooks(path), SqliteRegistry(path)
+    store.link(T, [("r", "p"), ("r", ""), ("r", "q")])
+    store.close()
+    assert sorted(books.links(T)) == [("r", "p"), ("r", "q")]
     books.close()
 
 

@@ -50,8 +50,11 @@ def plainly(pseudonymise: Pseudonymise, met: list[tuple[int, str]]) -> dict[str,
 def test_the_same_as_one_by_one(met: list[tuple[int, str]]) -> None:
     pseudonymise = keys.Keyring(bytes(range(32))).pseudonymiser("acme")
     named: dict[str, None] = {}
-    namer(pseudonymise, "FR")(named, KINDS, met)
-    assert list(named) == list(plainly(pseudonymise, met))
+    found = namer(pseudonymise, "FR")(named, KINDS, met)
+    assert list(named) == list(plainly(pseudonymise, met)) == list(dict.fromkeys(found.names))
+    assert found.names == [next(iter(plainly(pseudonymise, [one]))) for one in met]
+    spelt = {(KINDS[slot], value) for slot, value in met}
+    assert found.strange == {(kind, value) for kind, value in spelt if normalise(kind, value, "FR") is None}
 
 
 @pytest.mark.skipif(load("mackernel") is None, reason="no compiled kernel here")

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.codecs import kernel
+from gateway.codecs import together as grouping
 from gateway.codecs.json import JSON
 from gateway.codecs.program import Limits, Tally
-from gateway.codecs.together import Pair, grouped, together
+from gateway.codecs.together import Pair, together
 from gateway.errors import StoreError
 from gateway.exchange.commands import Append, CollectAnswer, Link, Release
 from tests.exchange.batches import HEAD, VIEWS
@@ -54,6 +55,20 @@ def test_what_could_not_be_kept_is_said_again() -> None:
     assert linked(fetched(world, ANA))
 
 
+def test_spellings_that_identify_nobody_are_linked_to_nobody() -> None:
+    world = World()
+    people = [
+        {**ANA, "phone": "unknown"},
+        {**ANA, "id": " "},
+        {"id": "9", "email": "(at)", "phone": "06 39 98 00 02"},
+    ]
+    played = world.ask("GET", "/crm/contacts", answer=json_answer({"results": people}))
+    assert linked(played) == [
+        (world.named("record", "7"), world.named("email", "ana@example.com")),
+        (world.named("record", "9"), world.named("phone", "+33639980002")),
+    ]
+
+
 def test_a_list_links_each_record_with_its_own() -> None:
     world = World()
     played = world.ask(
@@ -83,6 +98,13 @@ def test_the_canary_leaves_no_trace() -> None:
     snapshot = World().snapshot
     snapshot.apart().keep_joined(1)
     assert not snapshot.joined(1)
+
+
+def grouped(program: Any, tally: Tally) -> list[Pair] | None:
+    found, met, slots = grouping.grouped(program, tally), tally.subjects, program.slots
+    if found is None:
+        return None
+    return [Pair(met[a][1], slots[met[b][0]].subject, met[b][1]) for a, b in found]
 
 
 def program(world: World, operation: str = "people.list") -> Any:

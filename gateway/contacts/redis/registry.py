@@ -16,13 +16,13 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from gateway import clock
-from gateway.contacts.cached import DEFAULT_BOUND, Recent
+from gateway.contacts.cached import DEFAULT_BOUND, Passed
+from gateway.contacts.held import Held
 from gateway.contacts.ledger import LINKED, fold, joined, strictest
 from gateway.contacts.model import UNKNOWN, Entry, Reservation, Standing
 from gateway.contacts.redis import layout
 from gateway.contacts.redis.asking import Asking
 from gateway.contacts.redis.fleet import Fleet
-from gateway.contacts.redis.held import Held
 from gateway.contacts.redisaddress import Shared
 from gateway.contacts.sound import check
 from gateway.errors import StoreError
@@ -38,7 +38,7 @@ ABREAST: Final = 8
 _SOON: Final = 0.02
 """seconds in which links are gathered"""
 _LINKS: Final = 100_000
-"""links that wait at most; those beyond are taken up when they are seen again"""
+"""pairs that wait while the servers are away; more are refused, and said again when they are seen again"""
 
 
 class RedisRegistry:
@@ -66,7 +66,7 @@ class RedisRegistry:
         self._process = os.getpid()
         self._fleet: Fleet | None = None
         self._verified: Fleet | _Never = _NEVER
-        self._seen: Recent[tuple[str, str, str], bool] = Recent()
+        self._passed = Passed()
         self._links: dict[str, list[tuple[str, str]]] = {}
         self._linking: asyncio.Task[None] | None = None
         self._closed = False
@@ -180,18 +180,14 @@ class RedisRegistry:
     # ---- links ----------------------------------------
 
     def link(self, tenant: str, pairs: Sequence[tuple[str, str]]) -> None:
-        """Kept within moments, in the background."""
-        seen = self._seen
-        fresh = [pair for pair in pairs if seen.get((tenant, *pair)) is None]
+        """Kept within moments, in the background. Raises StoreError when too many wait."""
+        fresh, marks = self._passed.fresh(tenant, pairs)
         if not fresh:
             return
-        waiting = self._links.setdefault(tenant, [])
-        if len(waiting) + len(fresh) > _LINKS:
-            seen.clear()
-            return
-        for pair in fresh:
-            seen.put((tenant, *pair), True)
-        waiting += fresh
+        if sum(map(len, self._links.values())) > _LINKS:
+            raise StoreError("registry_unavailable", "too many links wait to be written")
+        self._passed.keep(marks)
+        self._links.setdefault(tenant, []).extend(fresh)
         if self._linking is None or self._linking.done():
             self._linking = asyncio.ensure_future(self._link())
 

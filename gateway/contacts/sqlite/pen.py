@@ -2,10 +2,11 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import batched
 from typing import Any, Final
 
 from gateway.contacts.caps import opens
-from gateway.contacts.compact import Packed, pack, split, unpack
+from gateway.contacts.compact import Packed, pack, pack_all, split, unpack
 from gateway.contacts.model import Entry, Reservation
 from gateway.contacts.sound import check
 from gateway.contacts.sqlite import schema
@@ -93,10 +94,11 @@ class Pen:
 
     def link(self, tenant: str, pairs: Iterable[tuple[str, str]]) -> None:
         """Add pairs that are not there yet."""
-        rows = [(pack(record), pack(identifier)) for record, identifier in pairs]
-        if rows:
+        ones = [one for pair in pairs for one in pair]
+        if ones:
             number = self._number(tenant)
-            self._connection.executemany(schema.LINK, [(number, *row) for row in rows])
+            rows = [(number, *pair) for pair in batched(pack_all(ones), 2)]
+            self._connection.executemany(schema.LINK, rows)
 
     def reserve(self, tenant: str, wanted: Sequence[Reservation], now: float) -> list[float | None]:
         """Count contacts within their caps; None, or when there is room."""
@@ -121,8 +123,8 @@ class Pen:
 
     def _counted(self, tenant: int, subject: Packed) -> dict[str, list[float]]:
         """When the person was contacted, by the names of the caps that counted it."""
-        circle = self._people.circles(tenant, [subject]).get(subject)
-        person = [subject] if circle is None else [subject, *circle.near, *circle.far]
+        circle = self._people.circle(tenant, subject)
+        person = [subject, *circle.near, *circle.far]
         times: dict[str, list[float]] = {}
         for name, at in self._people.ask(schema.COUNTED, tenant, person):
             times.setdefault(name, []).append(at)

@@ -4,25 +4,28 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched
-from operator import itemgetter
 from typing import Any, Final
 
 from gateway.contacts.cached import Recent
-from gateway.contacts.compact import Packed, pack, split, unpack
+from gateway.contacts.compact import Packed, pack, pack_all, split, unpack
 from gateway.contacts.ledger import LINKED, LOOKED, fold, joined, strictest
 from gateway.contacts.model import UNKNOWN, Entry, Standing
 from gateway.contacts.sqlite import schema
 from gateway.errors import StoreError
 
 EDGES: Final = 4096
-"""links read at once for a list of subjects; of a list with more, each subject is asked for by itself"""
+"""rows read at once for a list of subjects; of a list with more, each subject is asked for by itself"""
 PAGE: Final = 2000
 """rows read at once of a whole ledger, so that no reading holds up the clearing of the log"""
+ALONE: Final = 4 * LINKED
+"""of one subject: with more rows it is asked for in steps"""
 ALIKE: Final = 1024
 """standings remembered by the rows they follow from"""
-_AROUND: Final = schema.AROUND.format(limit=2 * LOOKED + 2)
-_SEQ: Final = itemgetter(0)
+_ALONE: Final = schema.asking(schema.KNOWN, 1, ALONE)[0]
 _LINKED: Final = joined(UNKNOWN, [UNKNOWN])
+Person = tuple[Standing, tuple[Packed, ...]]
+"""A standing, and others whose entries it follows from, too."""
+_STRANGER: Final[Person] = (UNKNOWN, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,9 @@ class Circle:
     @classmethod
     def of(cls, subject: Packed, near: Iterable[Packed], far: Iterable[Packed]) -> "Circle":
         """Each of them once, and no more than may be looked at."""
-        close = list(dict.fromkeys(near))
-        wide = [other for other in dict.fromkeys(far) if other != subject and other not in close]
+        known = dict.fromkeys(near)
+        close = list(known)
+        wide = [other for other in dict.fromkeys(far) if other != subject and other not in known]
         kept = close[:LOOKED]
         return cls(kept, wide[: LOOKED - len(kept)], len(close) + len(wide) > LOOKED)
 
@@ -63,83 +67,73 @@ class People:
 
     def standings(self, tenant: str, pseudonyms: Sequence[str]) -> list[Standing]:
         """One standing per pseudonym, in order."""
+        return [standing for standing, _ in self.persons(tenant, pseudonyms)]
+
+    def persons(self, tenant: str, pseudonyms: Sequence[str]) -> list[Person]:
+        """One standing per pseudonym, in order, each with those whose entries it follows from, too."""
         number = self.tenant(tenant)
         if number is None:
-            return [UNKNOWN] * len(pseudonyms)
+            return [_STRANGER] * len(pseudonyms)
         if len(pseudonyms) == 1:
-            return [self._standing(number, pack(pseudonyms[0]))]
-        answer: list[Standing] = []
+            subject = pack(pseudonyms[0])
+            rows = self._execute(_ALONE, (number, subject) * 3).fetchall()
+            return self._persons(number, [subject], rows, ALONE) if rows else [_STRANGER]
+        answer: list[Person] = []
         for part in batched(pseudonyms, schema.MOST):
-            answer += self._standings(number, [pack(pseudonym) for pseudonym in part])
+            asked = pack_all(part)
+            answer += self._persons(number, asked, self.ask(schema.KNOWN, number, asked, EDGES), EDGES)
         return answer
 
-    def _standing(self, tenant: int, subject: Packed) -> Standing:
-        """That of one, who is mostly a stranger: with one statement, unless there are links."""
-        rows = self._execute(schema.ONE, (tenant, subject) * 3).fetchall()
-        if not rows:
-            return UNKNOWN
-        rows.sort(key=_SEQ)
-        if rows[0][0]:
-            return self._fold(rows)
-        around = self._execute(_AROUND, (tenant, subject, tenant, subject, tenant, tenant)).fetchall()
-        near = [row[1] for row in around if not row[-1]]
-        circle = Circle.of(subject, near, [row[1] for row in around if row[-1]])
-        own = self._each([row[:-1] for row in around if row[0]])
-        if len(rows) > 1:
-            own[subject] = self._fold(rows[1:])
-        return _joined(subject, own, circle)
+    def _persons(self, tenant: int, asked: list[Packed], rows: list[Any], most: int) -> list[Person]:
+        """From the rows of KNOWN, of which there were to be no more than so many."""
+        own: dict[Packed, dict[int, Any]] = {}
+        near: dict[Packed, list[Packed]] = {}
+        records: dict[Packed, None] = {}
+        others: dict[Packed, None] = {}
+        for row in rows:
+            if row[0]:
+                own.setdefault(row[1], {})[row[0]] = row[2:]
+            else:
+                near.setdefault(row[1], []).append(row[2])
+                (records if row[3] else others)[row[2]] = None
+        beyond = self.ask(schema.BEYOND, tenant, list(records), most) if records else []
+        if others:
+            beyond += self.ask(schema.ENTRIES, tenant, list(others), most)
+        if len(rows) >= most or len(beyond) >= most:
+            return self._crowd(tenant, asked)
+        members: dict[Packed, list[Packed]] = {}
+        for row in beyond:
+            if row[0] is not None:
+                members.setdefault(row[0], []).append(row[1])
+            if row[2] is not None:
+                own.setdefault(row[1], {})[row[2]] = row[3:]
+        folded = {subject: self._fold(its) for subject, its in own.items()}
+        return [_person(each, folded, near.get(each), members) for each in asked]
 
-    def _standings(self, tenant: int, asked: list[Packed]) -> list[Standing]:
-        circles = self.circles(tenant, asked)
-        everybody = dict.fromkeys(asked)
-        for circle in circles.values():
-            everybody |= dict.fromkeys(circle.near + circle.far)
-        own = self._own(tenant, list(everybody))
-        return [_joined(subject, own, circles.get(subject)) for subject in asked]
+    def _crowd(self, tenant: int, asked: list[Packed]) -> list[Person]:
+        """As above where there are very many links: each by itself, and no more of them than count."""
+        answer = []
+        for subject in asked:
+            circle = self.circle(tenant, subject)
+            own: dict[Packed, dict[int, Any]] = {}
+            for row in self.ask(schema.ENTRIES, tenant, [subject, *circle.near, *circle.far]):
+                own.setdefault(row[1], {})[row[2]] = row[3:]
+            answer.append(_joined(subject, {each: self._fold(its) for each, its in own.items()}, circle))
+        return answer
 
-    def _own(self, tenant: int, subjects: list[Packed]) -> dict[Packed, Standing]:
-        """The standings of those that have entries, by these alone."""
-        return self._each(self.ask(schema.ENTRIES, tenant, subjects))
-
-    def _each(self, rows: list[Any]) -> dict[Packed, Standing]:
-        # Those who are both near and far have their rows twice.
-        its: dict[Packed, dict[int, Any]] = {}
-        for row in sorted(rows, key=_SEQ):
-            its.setdefault(row[1], {})[row[0]] = row
-        return {subject: self._fold(list(own.values())) for subject, own in its.items()}
-
-    def _fold(self, rows: list[Any]) -> Standing:
-        """The standing of one subject's rows, remembered: millions are on one list, and stand alike."""
-        key = rows[0][2:] if len(rows) == 1 else tuple(row[2:] for row in rows)
+    def _fold(self, rows: dict[int, Any]) -> Standing:
+        """The standing of one subject's entries, remembered: millions are on one list, and stand alike."""
+        key = next(iter(rows.values())) if len(rows) == 1 else tuple([rows[seq] for seq in sorted(rows)])
         standing = self._folded.get(key)
         if standing is None:
-            standing = fold(map(_folded, rows))
+            standing = fold([_entry("", "", "", *rows[seq]) for seq in sorted(rows)])
             self._folded.put(key, standing)
         return standing
 
-    def circles(self, tenant: int, asked: list[Packed]) -> dict[Packed, Circle]:
-        """Who counts for each subject, of those that are linked at all."""
-        if len(asked) == 1:
-            return self._circle(tenant, asked[0])
-        near = self.ask(schema.NEAR, tenant, asked, EDGES)
-        if not near:
-            return {}
-        far: list[Any] = []
-        if len(near) < EDGES:
-            records = dict.fromkeys(record for _, record, is_record in near if is_record)
-            far = self.ask(schema.FAR, tenant, list(records), EDGES)
-        if len(near) < EDGES and len(far) < EDGES:
-            return _circles(near, far)
-        found: dict[Packed, Circle] = {}
-        for subject in asked:
-            found |= self._circle(tenant, subject)
-        return found
-
-    def _circle(self, tenant: int, subject: Packed) -> dict[Packed, Circle]:
+    def circle(self, tenant: int, subject: Packed) -> Circle:
+        """Who counts for a subject."""
         # One more than may be looked at tells that there are more; a pair can stand both ways round.
         near = self.ask(schema.NEAR, tenant, [subject], 2 * LOOKED + 2)
-        if not near:
-            return {}
         others = list(dict.fromkeys(other for _, other, _ in near))
         records = [record for _, record, is_record in near if is_record]
         far: list[Packed] = []
@@ -147,14 +141,13 @@ class People:
             # The subject itself and those nearby may be among them.
             most = 2 * LOOKED + 2
             far = [other for (other,) in self.ask(schema.OTHERS, tenant, records, most)]
-        return {subject: Circle.of(subject, others, far)}
+        return Circle.of(subject, others, far)
 
     def ask(self, template: str, tenant: int, subjects: list[Packed], limit: int = -1) -> list[Any]:
         """The rows of a statement about subjects (`schema.asking`); `limit` is for each part of a list."""
         rows: list[Any] = []
         for part in batched(subjects, schema.MOST):
-            size = schema.sized(len(part))
-            statement, times = schema.asking(template, size, limit)
+            statement, times, size = schema.asking(template, len(part), limit)
             parameters = (tenant, *part, *part[:1] * (size - len(part)))
             rows += self._execute(statement, parameters * times).fetchall()
         return rows
@@ -164,13 +157,13 @@ class People:
     def history(self, tenant: str, pseudonym: str) -> list[Entry]:
         """A subject's entries as they were added."""
         rows = self._execute(schema.HISTORY, (self.tenant(tenant), pack(pseudonym))).fetchall()
-        return [_entry(row) for row in rows]
+        return [_whole(row) for row in rows]
 
     def linked(self, tenant: str, pseudonym: str) -> list[str]:
         """Those who count for a subject."""
         number, subject = self.tenant(tenant), pack(pseudonym)
-        circle = None if number is None else self._circle(number, subject).get(subject)
-        return [] if circle is None else [unpack(other) for other in circle.near + circle.far]
+        circle = Circle([], []) if number is None else self.circle(number, subject)
+        return [unpack(other) for other in circle.near + circle.far]
 
     def entries(self, tenant: str, after: str | None) -> Iterator[Entry]:
         """All entries of a tenant, in the order of their commits."""
@@ -178,7 +171,7 @@ class People:
         if after is not None:
             reached = self._found(number, after)
         while rows := self._execute(schema.PAGE, (number, reached, PAGE)).fetchall():
-            yield from map(_entry, rows)
+            yield from map(_whole, rows)
             reached = rows[-1][0]
 
     def _found(self, tenant: int | None, name: str) -> int:
@@ -199,62 +192,37 @@ class People:
             reached = rows[-1][0]
 
 
-def _circles(near: list[Any], far: list[Any]) -> dict[Packed, Circle]:
-    of: dict[Packed, list[tuple[Packed, int]]] = {}
-    for subject, other, is_record in near:
-        of.setdefault(subject, []).append((other, is_record))
-    members: dict[Packed, list[Packed]] = {}
-    for record, identifier in far:
-        members.setdefault(record, []).append(identifier)
-    return {
-        subject: Circle.of(
-            subject,
-            [other for other, _ in its],
-            [member for other, is_record in its if is_record for member in members.get(other, ())],
-        )
-        for subject, its in of.items()
-    }
+def _person(
+    subject: Packed,
+    own: dict[Packed, Standing],
+    near: list[Packed] | None,
+    members: dict[Packed, list[Packed]],
+) -> Person:
+    """From everybody's own standing, the subject's links, and the identifiers of its records."""
+    if near is None:
+        return own.get(subject, UNKNOWN), ()
+    far = [one for other in near for one in members.get(other, ())]
+    if own or len(near) + len(far) > LINKED:
+        return _joined(subject, own, Circle.of(subject, near, far))
+    # Mostly nothing is known of anybody around.
+    return _LINKED, tuple(dict.fromkeys(near + far))
 
 
-def _joined(subject: Packed, own: dict[Packed, Standing], circle: Circle | None) -> Standing:
-    standing = own.get(subject, UNKNOWN)
-    if circle is None:
-        return standing
+def _joined(subject: Packed, own: dict[Packed, Standing], circle: Circle) -> Person:
+    around = (*circle.near, *circle.far)
     near = [own.get(other, UNKNOWN) for other in circle.near]
     far = [own[other] for other in circle.far if other in own]
-    if not circle.more and not far and standing is UNKNOWN and all(other is UNKNOWN for other in near):
-        return _LINKED
-    standing = joined(standing, near, far)
-    many = len(circle.near) + len(circle.far) > LINKED
-    return strictest(standing, crowded=circle.more) if many else standing
+    standing = joined(own.get(subject, UNKNOWN), near, far)
+    many = len(around) > LINKED
+    return strictest(standing, crowded=circle.more) if many else standing, around
 
 
-def _folded(row: Any) -> Entry:
-    """What a standing needs of a row: everything but its id and subject."""
-    _, _, act, channel, purpose, sender, source, text, evidence, detail, at, until = row
+def _entry(name: str, subject: str, department: str | None, *rest: Any) -> Entry:
+    """An entry of a row's values; of a standing's, its name, subject and department are not asked for."""
+    act, channel, purpose, sender, source, text, evidence, detail, at, until = rest
     return Entry(
-        id="",
-        subject="",
-        act=act,
-        at=at,
-        channel=channel,
-        purpose=purpose,
-        sender=sender,
-        source=source or "",
-        text=text or "",
-        evidence=evidence or "",
-        detail=detail or "",
-        until=until,
-    )
-
-
-def _entry(row: Any) -> Entry:
-    _, shared, key, subject, act, channel, purpose, sender, source, department, *rest = row
-    text, evidence, detail, at, until = rest
-    person = unpack(subject)
-    return Entry(
-        id=unpack(key) if shared is None else f"{shared}:{person}",
-        subject=person,
+        id=name,
+        subject=subject,
         act=act,
         at=at,
         channel=channel,
@@ -267,3 +235,9 @@ def _entry(row: Any) -> Entry:
         detail=detail or "",
         until=until,
     )
+
+
+def _whole(row: Any) -> Entry:
+    _, shared, key, subject, department, *rest = row
+    person = unpack(subject)
+    return _entry(unpack(key) if shared is None else f"{shared}:{person}", person, department, *rest)

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.contacts.cached import DEFAULT_BOUND, Recent
-from gateway.contacts.compact import Packed, unpack
+from gateway.contacts.cached import DEFAULT_BOUND, Passed
+from gateway.contacts.compact import Packed, unpack_all
+from gateway.contacts.held import Held
 from gateway.contacts.model import Entry, Reservation, Standing
 from gateway.contacts.sqlite import schema
 from gateway.contacts.sqlite.file import connect, forked, identity, replaced, unavailable
@@ -44,8 +45,8 @@ class SqliteRegistry:
         cached: int = DEFAULT_BOUND,
     ) -> None:
         self._path = path.resolve()
-        self._recent: Recent[tuple[str, str], Standing] = Recent(cached)
-        self._known: Recent[tuple[str, str, str], bool] = Recent(cached)
+        self._held = Held(cached)
+        self._passed = Passed(cached)
         self._process = os.getpid()
         try:
             self._connection = connect(self._path, create, busy)
@@ -62,11 +63,11 @@ class SqliteRegistry:
         """One standing per pseudonym, in order, as of the latest commit of anybody. Raises StoreError."""
         if os.getpid() != self._process:
             raise forked()
-        recent = self._recent
+        get = self._held.get
         try:
             if self._watch.changed():
                 self._refresh()
-            known = [recent.get((tenant, pseudonym)) for pseudonym in pseudonyms]
+            known = [get((tenant, pseudonym)) for pseudonym in pseudonyms]
             if None in known:
                 return self._read(tenant, pseudonyms)
         except (sqlite3.Error, OSError, ValueError, KeyError) as error:
@@ -77,10 +78,10 @@ class SqliteRegistry:
         # A file that was deleted or replaced under us still answers, with what no longer is in force.
         if identity(self._path) != self._file:
             raise replaced()
-        answer = self._people.standings(tenant, pseudonyms)
-        for pseudonym, standing in zip(pseudonyms, answer, strict=True):
-            self._recent.put((tenant, pseudonym), standing)
-        return answer
+        answer = self._people.persons(tenant, pseudonyms)
+        for pseudonym, person in zip(pseudonyms, answer, strict=True):
+            self._held.put((tenant, pseudonym), *person)
+        return [standing for standing, _ in answer]
 
     # ---- what others committed --------------------------------------------------------------------------
 
@@ -92,12 +93,13 @@ class SqliteRegistry:
         """Forget those about whom something was added. If that fails, everybody."""
         try:
             rows = self._connection.execute(schema.SINCE, (*self._seen, FORGOTTEN + 1)).fetchall()
-            if len(rows) > FORGOTTEN or not self._forgot(rows):
-                self._recent.clear()
+            if len(rows) > FORGOTTEN:
+                self._held.clear()
                 self._seen = self._newest()
                 return
+            self._forget(rows)
         except BaseException:
-            self._recent.clear()
+            self._held.clear()
             raise
         entry, link = self._seen
         self._seen = (
@@ -105,23 +107,19 @@ class SqliteRegistry:
             max((row[1] for row in rows if row[0]), default=link),
         )
 
-    def _forgot(self, rows: list[Any]) -> bool:
-        """Whether all whose standing can have changed were told, and forgotten."""
+    def _forget(self, rows: list[Any]) -> None:
+        """Forget those whose entries or links these rows are, and whoever's standing follows from theirs."""
+        if not len(self._held):
+            return
         touched: dict[int, dict[Packed, None]] = {}
         for _, _, tenant, subject, other in rows:
-            touched.setdefault(tenant, {})[subject] = None
+            its = touched.setdefault(tenant, {})
+            its[subject] = None
             if other is not None:
-                touched[tenant][other] = None
+                its[other] = None
         for tenant, subjects in touched.items():
             (name,) = self._connection.execute(schema.WORD_OF, (tenant,)).fetchone()
-            circles = self._people.circles(tenant, list(subjects))
-            if any(circle.more for circle in circles.values()):
-                return False
-            for circle in circles.values():
-                subjects |= dict.fromkeys(circle.near + circle.far)
-            for subject in subjects:
-                self._recent.forget((name, unpack(subject)))
-        return True
+            self._held.forget(name, unpack_all(list(subjects)), subjects)
 
     # ---- writing ----------------------------------------------------------------------------------------
 
@@ -139,12 +137,10 @@ class SqliteRegistry:
 
     def link(self, tenant: str, pairs: Sequence[tuple[str, str]]) -> None:
         """(record, identifier) pairs seen together: written within a moment, together with others."""
-        known = self._known
-        new = [pair for pair in pairs if known.get((tenant, *pair)) is None]
+        new, marks = self._passed.fresh(tenant, pairs)
         if new:
             self._writer.link(tenant, new)
-            for pair in new:
-                known.put((tenant, *pair), True)
+            self._passed.keep(marks)
 
     def ready(self) -> bool:
         """Whether a lookup would be answered now."""
@@ -158,6 +154,6 @@ class SqliteRegistry:
         """Write what is queued and release the file; a call after it raises StoreError."""
         if os.getpid() == self._process:
             self._writer.close()
-            self._recent.clear()
+            self._held.clear()
             self._watch.close()
             self._connection.close()

@@ -92,7 +92,7 @@ SINCE: Final = (
 OWN: Final = "subject, act, channel, purpose, sender, source, text, evidence, detail, at, until"
 _WHOLE: Final = (
     "SELECT seq, CASE typeof(key) WHEN 'integer' THEN (SELECT text FROM word WHERE id = key) END, key,"
-    " subject, act, channel, purpose, sender, source, department, text, evidence, detail, at, until"
+    " subject, department, act, channel, purpose, sender, source, text, evidence, detail, at, until"
     " FROM ledger"
 )
 HISTORY: Final = f"{_WHOLE} WHERE tenant = ? AND subject = ? ORDER BY seq"
@@ -110,47 +110,42 @@ NEAR: Final = (
     " UNION ALL SELECT record, identifier, 0 FROM link WHERE tenant = ? AND record {those} LIMIT {limit}"
 )
 """Subject, the one it is linked with, and whether that is a record."""
-FAR: Final = "SELECT record, identifier FROM link WHERE tenant = ? AND record {those} LIMIT {limit}"
 OTHERS: Final = "SELECT DISTINCT identifier FROM link WHERE tenant = ? AND record {those} LIMIT {limit}"
-_OWN: Final = "SELECT seq, subject, act, channel, purpose, sender, source, text, evidence, detail, at, until"
-ENTRIES: Final = f"{_OWN} FROM ledger WHERE tenant = ? AND subject {{those}} LIMIT {{limit}}"
-ONE: Final = (
-    f"{_OWN} FROM ledger WHERE tenant = ? AND subject = ?"  # noqa: S608 - constants
-    " UNION ALL SELECT * FROM (SELECT 0, *, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL"
-    " FROM (SELECT 1 FROM link WHERE tenant = ? AND identifier = ?"
-    " UNION ALL SELECT 1 FROM link WHERE tenant = ? AND record = ?) LIMIT 1)"
+_ENTRY: Final = "act, channel, purpose, sender, source, text, evidence, detail, at, until"
+_NONE: Final = ", ".join(["NULL"] * 8)
+KNOWN: Final = (
+    f"SELECT seq, subject, {_ENTRY} FROM ledger WHERE tenant = ? AND subject {{those}}"  # noqa: S608 - constants
+    f" UNION ALL SELECT 0, identifier, record, 1, {_NONE} FROM link WHERE tenant = ? AND identifier {{those}}"
+    f" UNION ALL SELECT 0, record, identifier, 0, {_NONE} FROM link WHERE tenant = ? AND record {{those}}"
+    " LIMIT {limit}"
 )
-"""The entries of one subject; and, as a row numbered 0, that it is linked."""
-AROUND: Final = (
-    "WITH near (who, is_record) AS MATERIALIZED ("
-    "SELECT record, 1 FROM link WHERE tenant = ? AND identifier = ?"
-    " UNION ALL SELECT identifier, 0 FROM link WHERE tenant = ? AND record = ? LIMIT {limit}),"
-    " far (who) AS MATERIALIZED (SELECT DISTINCT identifier FROM near CROSS JOIN link"
-    " ON tenant = ? AND record = near.who WHERE is_record LIMIT {limit}),"
-    " other (is_far, who) AS (SELECT 0, who FROM near UNION ALL SELECT 1, who FROM far)"
-    " SELECT seq, who, act, channel, purpose, sender, source, text, evidence, detail, at, until, is_far"
-    " FROM other LEFT JOIN ledger ON tenant = ? AND subject = who"
+"""Number, subject and the rest of each entry; links have the number 0: with whom, and whether a record."""
+BEYOND: Final = (
+    f"SELECT NULL, subject, seq, {_ENTRY} FROM ledger WHERE tenant = ? AND subject {{those}}"  # noqa: S608 - constants
+    f" UNION ALL SELECT record, identifier, ledger.seq, {_ENTRY} FROM link LEFT JOIN ledger"
+    " ON ledger.tenant = link.tenant AND ledger.subject = identifier WHERE link.tenant = ? AND record {those}"
+    " LIMIT {limit}"
 )
-"""Everybody linked with one subject, with their entries."""
+"""Entries of these; and of the identifiers of those that are records, after the record: a row without number
+where there are none."""
+ENTRIES: Final = (
+    f"SELECT NULL, subject, seq, {_ENTRY} FROM ledger WHERE tenant = ? AND subject {{those}} LIMIT {{limit}}"  # noqa: S608 - constants
+)
 COUNTED: Final = "SELECT name, at FROM reservation WHERE tenant = ? AND subject {those} LIMIT {limit}"
 _SIZES: Final = tuple(1 << power for power in range(11))
 MOST: Final = _SIZES[-1]
 """subjects that one statement can ask for"""
 
 
-def sized(count: int) -> int:
-    """How many parameters to ask with: few sizes, so that few statements are compiled."""
-    return next(size for size in _SIZES if size >= count)
+@lru_cache(maxsize=256)
+def asking(template: str, count: int, limit: int = -1) -> tuple[str, int, int]:
+    """The statement for a tenant and so many subjects, how often it takes these, and how many of them.
 
-
-@lru_cache(maxsize=128)
-def asking(template: str, size: int, limit: int = -1) -> tuple[str, int]:
-    """The statement for a tenant and so many subjects, and how often it takes these parameters.
-
-    `limit` is of its rows; -1 is none.
+    There are few sizes, so that few statements are compiled. `limit` is of its rows; -1 is none.
     """
+    size = next(size for size in _SIZES if size >= count)
     subjects = "= ?" if size == 1 else f"IN ({', '.join('?' * size)})"
-    return template.format(those=subjects, limit=limit), template.count("{those}")
+    return template.format(those=subjects, limit=limit), template.count("{those}"), size
 
 
 # ---- writing --------------------------------------------------------------------------------------------

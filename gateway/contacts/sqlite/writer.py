@@ -21,8 +21,8 @@ from gateway.contacts.sqlite.file import attach, forked, identity, replaced, una
 from gateway.contacts.sqlite.pen import Pen
 from gateway.errors import StoreError
 
-LINGER: Final = 0.05
-"""seconds for which links alone wait for others"""
+LINGER: Final = 0.1
+"""seconds after the first of them at which links that came alone are written: the more at once the cheaper"""
 AGAIN: Final = 1.0
 """seconds for which they wait after they could not be written"""
 POLL: Final = 0.002
@@ -30,9 +30,9 @@ POLL: Final = 0.002
 PATIENCE: Final = 5000
 """attempts"""
 KEPT_LINKS: Final = 100_000
-"""links that wait while nothing can be written; they are seen again later"""
+"""pairs that wait while nothing can be written; more are refused, and said again when they are seen again"""
 
-_CACHE: Final = 2048
+_CACHE: Final = 8192
 """KiB"""
 _FAULTS: Final = (
     *(StoreError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError),
@@ -63,7 +63,9 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._links: list[_Links] = []
-        self._linger = LINGER
+        # Counted by one side each: the event loop's, and the thread's.
+        self._given = self._taken = 0
+        self._due = 0.0
         self._connection: sqlite3.Connection | None = None
 
     def submit(self, work: Work) -> "asyncio.Future[Any]":
@@ -73,8 +75,11 @@ class Writer:
         return answer
 
     def link(self, tenant: str, pairs: Sequence[tuple[str, str]]) -> None:
-        """Queue links, which are written within a moment. Raises StoreError when closed."""
+        """Queue links, which are written within a moment. Raises StoreError when closed, or too many wait."""
+        if self._given - self._taken > KEPT_LINKS:
+            raise StoreError("registry_unavailable", "too many links wait to be written")
         self._put((tenant, pairs))
+        self._given += len(pairs)
 
     def _put(self, queued: _Queued) -> None:
         if os.getpid() != self._process:
@@ -117,19 +122,21 @@ class Writer:
         """What is to be done together, and whether it is the last."""
         jobs: list[_Job] = []
         try:
-            queued = self._queue.get(timeout=self._linger if self._links else None)
             while True:
+                if jobs:
+                    queued = self._queue.get_nowait()
+                else:
+                    # Links alone wait for others, but no longer than they are due.
+                    left = max(0.0, self._due - time.monotonic()) if self._links else None
+                    queued = self._queue.get(timeout=left)
                 if queued is None:
                     return jobs, True
                 if isinstance(queued, _Job):
                     jobs.append(queued)
-                elif len(self._links) < KEPT_LINKS:
-                    self._links.append(queued)
-                if not jobs and self._queue.empty():
-                    # Links alone: whatever comes within a moment is written with them.
-                    queued = self._queue.get(timeout=LINGER)
-                else:
-                    queued = self._queue.get_nowait()
+                    continue
+                if not self._links:
+                    self._due = time.monotonic() + LINGER
+                self._links.append(queued)
         except queue.Empty:
             return jobs, False
 
@@ -138,19 +145,28 @@ class Writer:
         try:
             pen = self._begin(full=bool(jobs))
             results = [self._one(pen, job.work) for job in jobs]
-            for tenant, pairs in self._links:
-                self._one(pen, partial(Pen.link, tenant=tenant, pairs=pairs))
+            self._tie(pen)
             pen.execute("COMMIT")
         except (sqlite3.Error, OSError, StoreError) as error:
             self._abandon()
-            self._linger = AGAIN
+            self._due = time.monotonic() + AGAIN
             return [error if isinstance(error, StoreError) else unavailable(error)] * len(jobs)
         except BaseException as error:
             _answer(jobs, [StoreError("registry_unavailable", type(error).__name__)] * len(jobs))
             raise
+        self._taken += sum(len(pairs) for _, pairs in self._links)
         self._links.clear()
-        self._linger = LINGER
         return results
+
+    def _tie(self, pen: Pen) -> None:
+        """Write the links that wait, each tenant's at once; where that fails, each by itself."""
+        tied: dict[str, list[tuple[str, str]]] = {}
+        for tenant, pairs in self._links:
+            tied.setdefault(tenant, []).extend(pairs)
+        for tenant, pairs in tied.items():
+            if isinstance(self._one(pen, partial(Pen.link, tenant=tenant, pairs=pairs)), StoreError):
+                for pair in pairs:
+                    self._one(pen, partial(Pen.link, tenant=tenant, pairs=[pair]))
 
     def _begin(self, full: bool) -> Pen:
         if self._connection is None:

@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
+from gateway.contacts.redis import registry as registries
 from gateway.contacts.redis.registry import RedisRegistry
 from gateway.contacts.redisaddress import Address, Shared
 from gateway.errors import StoreError
@@ -43,5 +46,28 @@ def test_no_link_is_lost_that_is_seen_while_another_is_kept() -> None:
         async with asyncio.timeout(30):
             await registry.both.wait()
         assert registry.taken == [("r1", "a"), ("r2", "b")]
+
+    asyncio.run(work())
+
+
+def test_links_that_cannot_wait_are_refused_and_taken_when_said_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registries, "_LINKS", 1)
+
+    async def work() -> None:
+        registry = Slow()
+        registry.link(T, [("r1", "a"), ("r2", "b")])
+        with pytest.raises(StoreError):
+            registry.link(T, [("r3", "c")])
+        registry.link(T, [("r1", "a")])
+        registry.go_on.set()
+        async with asyncio.timeout(10):
+            await registry.both.wait()
+        assert registry._linking is not None
+        await registry._linking
+        registry.link(T, [("r3", "c")])
+        await registry._linking
+        assert registry.taken == [("r1", "a"), ("r2", "b"), ("r3", "c")]
 
     asyncio.run(work())

@@ -4,45 +4,51 @@ Bounded as `cached.Recent` is, by two halves. A standing that follows from linke
 forgotten with any of them, so what says so is kept in the same half for exactly as long.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from gateway.contacts.cached import DEFAULT_BOUND
+from gateway.contacts.compact import Packed
 from gateway.contacts.model import Standing
 
 Key = tuple[str, str]
 """tenant, subject"""
+Mark = tuple[str, Packed]
+"""tenant, and a subject whose entries a standing follows from"""
 
 
 class _Half:
+    """`dependents` may name who has been forgotten since: that one is then forgotten once more."""
+
     __slots__ = ("dependents", "others", "standings")
 
     def __init__(self) -> None:
         self.standings: dict[Key, Standing] = {}
-        self.others: dict[Key, tuple[str, ...]] = {}
-        self.dependents: dict[Key, set[Key]] = {}
+        self.others: dict[Key, tuple[Packed, ...]] = {}
+        self.dependents: dict[Mark, list[Key]] = {}
 
-    def put(self, key: Key, standing: Standing, others: tuple[str, ...]) -> None:
+    def put(self, key: Key, standing: Standing, others: tuple[Packed, ...]) -> None:
         self.standings[key] = standing
         if others:
             self.others[key] = others
+            tenant, dependents = key[0], self.dependents
             for other in others:
-                self.dependents.setdefault((key[0], other), set()).add(key)
+                mark = tenant, other
+                if mark in dependents:
+                    dependents[mark].append(key)
+                else:
+                    dependents[mark] = [key]
 
-    def forget(self, key: Key) -> None:
+    def forget(self, key: Key, mark: Mark) -> None:
         self.drop(key)
-        for dependent in self.dependents.pop(key, ()):
-            self.drop(dependent)
+        if mark in self.dependents:
+            for dependent in self.dependents.pop(mark):
+                self.drop(dependent)
 
     def drop(self, key: Key) -> None:
-        if self.standings.pop(key, None) is None:
-            return
-        for other in self.others.pop(key, ()):
-            theirs = self.dependents.get((key[0], other))
-            if theirs is not None:
-                theirs.discard(key)
-                if not theirs:
-                    del self.dependents[key[0], other]
+        if key in self.standings:
+            del self.standings[key]
+            self.others.pop(key, None)
 
 
 class Held:
@@ -65,7 +71,7 @@ class Held:
                 self.put(key, standing, self._old.others.get(key, ()))
         return standing
 
-    def put(self, key: Key, standing: Standing, others: tuple[str, ...] = ()) -> None:
+    def put(self, key: Key, standing: Standing, others: tuple[Packed, ...] = ()) -> None:
         """Remember a standing that follows from the entries of the subject and of `others`."""
         if self._weight >= self._bound:
             self._old, self._young, self._weight = self._young, _Half(), 0
@@ -74,12 +80,12 @@ class Held:
         self._young.put(key, standing, others)
         self._weight += 1 + len(others)
 
-    def forget(self, tenant: str, subjects: Iterable[str]) -> None:
-        """The entries or links of these changed."""
-        for subject in subjects:
-            key = tenant, subject
-            self._young.forget(key)
-            self._old.forget(key)
+    def forget(self, tenant: str, subjects: Collection[str], others: Iterable[Packed] | None = None) -> None:
+        """The entries or links of these changed. `others`: how they stand where others depend on them."""
+        for subject, other in zip(subjects, others or subjects, strict=True):
+            key, mark = (tenant, subject), (tenant, other)
+            self._young.forget(key, mark)
+            self._old.forget(key, mark)
 
     def clear(self) -> None:
         """Forget everything."""

@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.contacts.held import Held
 from gateway.contacts.model import Standing, Suppression
-from gateway.contacts.redis.held import Held
 
 T = "t"
 
