@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from gateway import clock
 from gateway.contacts.sqlite.file import attach, forked, identity, replaced, unavailable
 from gateway.contacts.sqlite.pen import Pen
 from gateway.errors import StoreError
@@ -127,7 +128,7 @@ class Writer:
                     queued = self._queue.get_nowait()
                 else:
                     # Links alone wait for others, but no longer than they are due.
-                    left = max(0.0, self._due - time.monotonic()) if self._links else None
+                    left = max(0.0, self._due - clock.monotonic()) if self._links else None
                     queued = self._queue.get(timeout=left)
                 if queued is None:
                     return jobs, True
@@ -135,7 +136,7 @@ class Writer:
                     jobs.append(queued)
                     continue
                 if not self._links:
-                    self._due = time.monotonic() + LINGER
+                    self._due = clock.monotonic() + LINGER
                 self._links.append(queued)
         except queue.Empty:
             return jobs, False
@@ -149,7 +150,7 @@ class Writer:
             pen.execute("COMMIT")
         except (sqlite3.Error, OSError, StoreError) as error:
             self._abandon()
-            self._due = time.monotonic() + AGAIN
+            self._due = clock.monotonic() + AGAIN
             return [error if isinstance(error, StoreError) else unavailable(error)] * len(jobs)
         except BaseException as error:
             _answer(jobs, [StoreError("registry_unavailable", type(error).__name__)] * len(jobs))
