@@ -183,6 +183,8 @@ class Facts:
             record.rules = (*self.rules, *(r for r in rules if r not in self.rules))
         if self.shadow:
             record.shadow = tuple(self.shadow)
+        if self.fields:
+            record.fields = tuple(self.fields)
         if self.dropped or self.withheld:
             record.dropped = self.dropped + self.withheld
         record.subjects, record.subjects_more, record.parts = tuple(self.subjects), self.more, self.parts

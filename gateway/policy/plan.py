@@ -212,8 +212,8 @@ class Plan:
     def __post_init__(self) -> None:
         asked, residing = self.request, self.residing
         plain = not (
-            self.denial or self.shadow or self.acts or self.channel or self.records or self.contact
-            or self.talk or self.operation.composite or self.restoring.uses
+            self.denial or self.shadow or self.acts or self.written or self.channel or self.records
+            or self.contact or self.talk or self.operation.composite or self.restoring.uses
             or asked.body or asked.headers or (asked.path and asked.path.masks)
             or residing.callers or residing.agreed or residing.content
         )  # fmt: skip
