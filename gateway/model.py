@@ -21,7 +21,7 @@ from gateway.datamodel import WebSocket as WebSocket
 from gateway.hooks import Effect, Hook, OptOut
 from gateway.listlimit import ListLimit, Relied
 from gateway.parent import Parent
-from gateway.recipients import Destination, Subprocessor
+from gateway.recipients import Destination, Processing, Subprocessor
 from gateway.transfers import Confirmation, Confirmed
 from gateway.transfers import LawOf as LawOf
 from gateway.transfers import Residency as Residency
@@ -303,6 +303,8 @@ class Policy(Struct):
     """Hosts of its own that providers may be told to send to."""
     subprocessors: tuple[Subprocessor, ...] | None = None
     """Who may be given its data; None: it keeps no such list, and residency rules alone decide."""
+    processing: Processing | None = None
+    """What it says itself for the record of processing."""
     confirmations: tuple[Confirmation, ...] = ()
     """What was said of its infringing rules since, in order."""
 

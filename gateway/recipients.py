@@ -43,6 +43,17 @@ class Destination(_Struct):
     operator: str
 
 
+class Processing(_Struct):
+    """What the record of processing (GDPR Art. 30) says that no traffic shows. `subjects` are categories of
+    people; `retention` says per data category how long it is kept."""
+
+    controller: str = ""
+    contact: str = ""
+    subjects: tuple[str, ...] = ()
+    retention: dict[str, str] = {}
+    measures: str = ""
+
+
 class Decision(_Struct):
     """What somebody decided about an operator outside the rule file, on a date (ISO 8601)."""
 

@@ -72,7 +72,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _shown(config: "Config", rows: "Sequence[Row]", args: argparse.Namespace) -> str:
-    from gateway.residency.processing import as_csv, as_json, as_markdown
+    from gateway.residency.article30 import as_markdown
+    from gateway.residency.processing import as_csv, as_json
     from gateway.service import boot
 
     if args.json:

@@ -3,9 +3,9 @@
 from typing import Final
 
 from gateway.policy.narrowing import many
-from gateway.policy.taxonomy import OPERATOR_NAME, REGION, USE
-from gateway.recipients import Destination, Said, Subprocessor
-from gateway.strict.shapes import Key, Table
+from gateway.policy.taxonomy import CATEGORY, OPERATOR_NAME, REGION, USE
+from gateway.recipients import Destination, Processing, Said, Subprocessor
+from gateway.strict.shapes import Key, MapOf, Table
 from gateway.strict.words import DATE, DAYS, HOST_PATTERN, TEXT
 
 _DAY: Final = 86_400
@@ -55,6 +55,19 @@ SUBPROCESSOR: Final = Table(
     ),
     _subprocessor,
     doc="Somebody who may be given the tenant's data once its objection period has passed.",
+)
+
+PROCESSING: Final = Table(
+    "processing",
+    (
+        Key("controller", TEXT, "On whose behalf: name and address."),
+        Key("contact", TEXT, "Whom to ask: a data protection officer, say."),
+        Key("subjects", many(TEXT), "Whose data it is: customers, voters, callers."),
+        Key("retention", MapOf(CATEGORY, TEXT), "How long data of a category is kept, in words."),
+        Key("measures", TEXT, "Where the technical and organisational measures are written down."),
+    ),
+    Processing,
+    doc="What the record of processing (GDPR Art. 30) says that no traffic shows. Nothing of it is enforced.",
 )
 
 DESTINATION: Final = Table(

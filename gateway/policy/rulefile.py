@@ -29,7 +29,7 @@ from gateway.policy.jurisdictions import LISTS
 from gateway.policy.listkind import LIST, NO_LIMITS, limited
 from gateway.policy.narrowing import many
 from gateway.policy.operators import EXPECTED, PLAIN, plugin_name
-from gateway.policy.recipientkind import DESTINATION, SUBPROCESSOR
+from gateway.policy.recipientkind import DESTINATION, PROCESSING, SUBPROCESSOR
 from gateway.policy.rulekinds import RULE
 from gateway.policy.taxonomy import COUNTRY, USE
 from gateway.policy.viewfile import VIEW
@@ -193,6 +193,7 @@ ROOT: Final = Table(
             "Who may be given the tenant's data. Without this list, residency rules alone decide; with it, "
             "everybody else is refused (`recipient_quarantined`).",
         ),
+        Key("processing", PROCESSING, "For the record of processing: what no traffic shows."),
         Key("destinations", ListOf(DESTINATION), "Hosts of its own that providers may be told to send to."),
     ),
     _file,

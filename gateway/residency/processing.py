@@ -1,7 +1,4 @@
-"""The record of processing (GDPR Art. 30) from what was observed, and how that differs from what is declared.
-
-Pure.
-"""
+"""The transfer register as it is exported, and how what was observed differs from what is declared. Pure."""
 
 import csv
 import io
@@ -10,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Final
 
-from gateway.model import Policy, Struct, Upstream, covers
+from gateway.model import Policy, Upstream, covers
 from gateway.residency.judge import SUBPROCESSORS
 from gateway.residency.law import COUNTRIES
 from gateway.residency.recipients import opens, state
-from gateway.residency.register import Row
+from gateway.residency.register import NOTHING, Row
 
 COLUMNS: Final = (
     *("tenant", "client", "purposes", "category", "provider", "upstream", "operation", "operator"),
@@ -56,83 +53,6 @@ def _cell(value: object) -> object:
     return f"'{text}" if risky else text
 
 
-class Purpose(Struct):
-    """One line of the record: a purpose and a recipient, with all categories that went there."""
-
-    purposes: tuple[str, ...]
-    operator: str
-    provider: str
-    country: str
-    basis: str
-    categories: tuple[str, ...]
-    first: float
-    last: float
-    exchanges: int
-
-
-def summed(rows: Iterable[Row]) -> tuple[Purpose, ...]:
-    """Transfers by purpose, recipient, country and basis; refused ones are none."""
-    groups: dict[tuple[object, ...], list[Row]] = {}
-    for row in rows:
-        if row.exchanges:
-            key = (row.purposes, row.operator, row.provider, row.country, row.basis)
-            groups.setdefault(key, []).append(row)
-    return tuple(_summed(group) for group in groups.values())
-
-
-def _summed(group: Sequence[Row]) -> Purpose:
-    one = group[0]
-    return Purpose(
-        purposes=one.purposes,
-        operator=one.operator,
-        provider=one.provider,
-        country=one.country,
-        basis=one.basis,
-        categories=tuple(sorted({row.category for row in group})),
-        first=min(row.first for row in group),
-        last=max(row.last for row in group),
-        exchanges=max(row.exchanges for row in group),
-    )
-
-
-def as_markdown(rows: Sequence[Row], policies: Mapping[str, Policy], on: date) -> str:
-    """The record of every tenant, as a document."""
-    parts = [f"# Record of processing activities, as observed until {on.isoformat()}\n"]
-    for tenant in sorted({row.tenant for row in rows} | policies.keys()):
-        parts += _tenant(tenant, [row for row in rows if row.tenant == tenant], policies.get(tenant), on)
-    return "\n".join(parts)
-
-
-def _tenant(tenant: str, rows: Sequence[Row], policy: Policy | None, on: date) -> list[str]:
-    parts = [f"## {tenant}\n"]
-    if policy is not None:
-        told = policy.instruction
-        parts.append(f"Instruction: {told.ref}, by {told.by}, {told.date}. Rule file {policy.version}.\n")
-    heads = ("purposes", "categories", "recipient", "country", "basis", "first", "last", "exchanges")
-    parts.append(_table(heads, [_activity(each) for each in summed(rows)]))
-    if policy is not None and policy.subprocessors is not None:
-        lines = [(s.operator, s.dpa, s.announced, opens(s), state(s, on)) for s in policy.subprocessors]
-        parts += [
-            "### Sub-processors\n",
-            _table(("operator", "contract", "announced", "opens", "state"), lines),
-        ]
-    found = differences(rows, policy, (), on) if policy is not None else []
-    return [*parts, *(["### Differences\n", *(f"- {each}" for each in found), ""] if found else [])]
-
-
-def _activity(each: Purpose) -> tuple[object, ...]:
-    recipient = f"{each.operator or 'unknown'} ({each.provider})"
-    times = (moment(each.first)[:10], moment(each.last)[:10])
-    lists = (", ".join(each.purposes), ", ".join(each.categories))
-    return (*lists, recipient, each.country or "unknown", each.basis, *times, each.exchanges)
-
-
-def _table(heads: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
-    rows = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
-    rows += ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines]
-    return "\n".join(rows) + "\n"
-
-
 def differences(rows: Sequence[Row], policy: Policy, upstreams: Iterable[Upstream], on: date) -> list[str]:
     """What was seen and not declared, and what is declared and was not seen, in words."""
     sent = [row for row in rows if row.exchanges]
@@ -141,6 +61,7 @@ def differences(rows: Sequence[Row], policy: Policy, upstreams: Iterable[Upstrea
         *_recipients(sent, policy, on),
         *_bases(sent),
         *_places(sent, known),
+        *_kept(sent, policy),
         *_unseen(sent, policy, known),
     ]
 
@@ -188,6 +109,23 @@ def _places(sent: Iterable[Row], known: Mapping[str, Upstream]) -> list[str]:
         f"upstream {name} is declared in {region} and was seen in {country or 'no known country'}"
         for name, country, region in sorted(found)
     ]
+
+
+def _kept(sent: Iterable[Row], policy: Policy) -> list[str]:
+    """Where the tenant declares how long data is kept: what it says nothing of."""
+    if policy.processing is None or not policy.processing.retention:
+        return []
+    told = policy.processing.retention
+    lacks = {
+        row.category for row in sent if row.category != NOTHING and retention(told, row.category) is None
+    }
+    return [f"{category} was seen and has no retention" for category in sorted(lacks)]
+
+
+def retention(told: Mapping[str, str], category: str) -> str | None:
+    """How long data of a category is kept, as is declared of it or of what it is a part of."""
+    own = [each for each in told if covers(each, category)]
+    return told[max(own, key=len)] if own else None
 
 
 def _unseen(sent: Sequence[Row], policy: Policy, known: Mapping[str, Upstream]) -> list[str]:
