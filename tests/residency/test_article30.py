@@ -54,7 +54,7 @@ def test_what_the_tenant_says_and_what_was_seen() -> None:
         "- Controller: Acme SAS, Paris",
         "- Categories of data subjects: customers, prospects",
         "- Security measures: not declared",
-        "user.contact.email, user.name | AWS (crm) | US | scc | yes | annex 2 | 2026-09-21 | 2026-09-22 | 3 |",
+        "user.name | AWS (crm) | US | scc | yes | annex 2 | 2026-09-21 | 2026-09-22 | 3 |",
         "| FR | EEA | no |  |",
         "| home | scc | crm | annex 2 | 2027-01-01 | in force |",
         "| home | scc | other | annex 3 | 2026-01-01 | has ended on 2026-01-01 |",
