@@ -3,7 +3,6 @@
 import ipaddress
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -11,13 +10,6 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _MAPPED: Final = "::ffff:"
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
-_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
-_SPECIAL: Final = (
-    ipaddress.ip_network("2001::/23"),
-    ipaddress.ip_network("2002::/16"),
-    ipaddress.ip_network("3fff::/20"),
-)
-"""IANA special-purpose blocks that not every Python counts as such; Teredo and 6to4 hide an IPv4 address."""
 
 
 def parse(text: str) -> Address | None:
@@ -27,34 +19,46 @@ def parse(text: str) -> Address | None:
     """
     try:
         if ":" not in text:
-            return ipaddress.IPv4Address(text)  # takes one spelling only
+            return ipaddress.IPv4Address(dotted(text))
         if text.startswith(_MAPPED) and "." in text:
             return ipaddress.IPv4Address(text[len(_MAPPED) :])
-        address = ipaddress.ip_address(text)
+        address = ipaddress.IPv6Address(text)
     except ValueError:
         return None
     # Upper case, or zeros that RFC 5952 leaves out: no resolver and no peer name is spelled so.
-    if str(address) != text and not (address.version == 6 and address.ipv4_mapped and "." not in text):
+    if str(address) != text and not (address.ipv4_mapped and "." not in text):
         return None
     return _unwrap(address)
 
 
-CLOSED: Final = tuple(
-    ipaddress.IPv4Network(block)
-    for block in (
+_OCTET: Final = {str(n): n for n in range(256)}
+
+
+def dotted(text: str) -> int:
+    """The number of an IPv4 address in its one spelling. Raises ValueError."""
+    try:
+        a, b, c, d = text.split(".")
+        return _OCTET[a] << 24 | _OCTET[b] << 16 | _OCTET[c] << 8 | _OCTET[d]
+    except KeyError:
+        raise ValueError("no IPv4 address") from None
+
+
+_CLOSED: Final = {
+    4: (
         *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16"),
         *("172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16"),
         *("198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3"),
-    )
-)
-"""Every IPv4 block that is not the public Internet's, in order; Azure's metadata service only looks as if."""
-_FIRST: Final = tuple(int(block[0]) for block in CLOSED)
-_LAST: Final = tuple(int(block[-1]) for block in CLOSED)
+    ),
+    6: ("::/3", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "4000::/2", "8000::/1"),
+}
+CLOSED: Final = {version: tuple(map(ipaddress.ip_network, blocks)) for version, blocks in _CLOSED.items()}
+"""By version, every block that is not the public Internet's, in order (IANA's registries of special-purpose
+addresses). Teredo and 6to4 hide an IPv4 address; Azure's metadata service only looks public."""
+_FIRST: Final = {version: [int(block[0]) for block in blocks] for version, blocks in CLOSED.items()}
+_LAST: Final = {version: [int(block[-1]) for block in blocks] for version, blocks in CLOSED.items()}
 
 
-def _unwrap(address: Address) -> Address | None:
-    if address.version == 4:
-        return address
+def _unwrap(address: ipaddress.IPv6Address) -> Address | None:
     if address.scope_id is not None:
         return None
     if address.ipv4_mapped is not None:
@@ -62,15 +66,10 @@ def _unwrap(address: Address) -> Address | None:
     return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF) if address in _NAT64 else address
 
 
-@lru_cache(maxsize=4096)
 def is_routable(address: Address) -> bool:
     """Whether the address is one of the public Internet's, with nothing hidden behind it."""
-    if address.version == 4:
-        number = int(address)
-        return number > _LAST[bisect_right(_FIRST, number) - 1]
-    if address not in _UNICAST or not address.is_global:
-        return False
-    return not any(address in block for block in _SPECIAL)
+    number, version = int(address), address.version
+    return number > _LAST[version][bisect_right(_FIRST[version], number) - 1]
 
 
 def on_loopback(url: str, connect: Sequence[str]) -> bool:

@@ -46,10 +46,12 @@ class Ground:
     purpose: str = ""
     """What the people in a request must have agreed to; empty: nobody is asked."""
 
-    def covers(self, at: Location, category: str, provider: str, on: date) -> bool:
-        """Whether data of a category may go to a place. An empty category stands for all there is."""
-        if self.data and not (category and any(covers(each, category) for each in self.data)):
-            return False
+    def about(self, category: str) -> bool:
+        """Whether it speaks of data of a category. An empty one stands for all there is."""
+        return not self.data or bool(category and any(covers(each, category) for each in self.data))
+
+    def reaches(self, at: Location, provider: str, on: date) -> bool:
+        """Whether what it speaks of may go to a place."""
         if self.recipients and not self.recipients & {provider, at.operator.casefold()}:
             return False
         return self.places is None or inside(at.country, self.places, on)

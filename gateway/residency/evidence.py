@@ -61,37 +61,56 @@ class Source(Protocol):
 class Estimate:
     """The snapshot as a source; `load` is called when it is first asked. It is as old as the installation."""
 
-    __slots__ = ("_load",)
+    __slots__ = ("_known", "_load")
     evidence: Final = "snapshot"
     until: Final = date.max
 
     def __init__(self, load: Callable[[], Snapshot]) -> None:
         self._load = load
+        self._known: dict[tuple[str, str], Known] = {}
+        """By the words of both tables, of which there are few."""
 
     def about(self, address: Address) -> Known:
         """See Source."""
         snapshot = self._load()
-        operator = snapshot.operators.find(address)
-        return Known(
-            country=snapshot.countries.find(address),
-            operator=operator.removesuffix(ANYCAST),
-            anycast=operator.endswith(ANYCAST),
-        )
+        words = snapshot.countries.find(address), snapshot.operators.find(address)
+        known = self._known.get(words)
+        if known is None:
+            country, operator = words
+            known = self._known[words] = Known(
+                country=country,
+                operator=operator.removesuffix(ANYCAST),
+                anycast=operator.endswith(ANYCAST),
+            )
+        return known
 
 
 def weighed(sources: Sequence[Source], address: Address, on: date | None = None) -> Location | None:
     """What the strongest sources say, the strongest first in `sources`; None when none says anything.
 
-    Country and operator may be from different ones; `evidence` is that of the country, if it is known. On a
-    day `on` which a source is too old for, None for every address it speaks of, as where one is damaged.
+    On a day `on` which a source is too old for, None for every address it speaks of, as where one is damaged.
     """
-    said = [(source, source.about(address)) for source in sources]
-    if any(silenced(source, known, on) for source, known in said):
-        return None
-    anycast = any(known.anycast for _, known in said)
+    said = tuple(source.about(address) for source in sources)
+    return None if silenced(sources, said, on) else joined(sources, said)
+
+
+def silenced(sources: Sequence[Source], said: Sequence[Known], on: date | None) -> bool:
+    """Whether any source knows of the address and is not believed: it is damaged, or too old on the day."""
+    return any(
+        known.damaged or (on is not None and on >= source.until and known != NOTHING)
+        for source, known in zip(sources, said, strict=True)
+    )
+
+
+def joined(sources: Sequence[Source], said: Sequence[Known]) -> Location | None:
+    """What comes of what each source said; None when none said anything.
+
+    Country and operator may be from different ones; `evidence` is that of the country, if it is known.
+    """
+    anycast = any(known.anycast for known in said)
     country = operator = region = ""
     evidence: Evidence | None = None
-    for source, known in said:
+    for source, known in zip(sources, said, strict=True):
         placed = known.country if source.evidence == "published" or not anycast else ""
         if placed and not country:
             country, region, evidence = placed, known.region, source.evidence
@@ -100,8 +119,3 @@ def weighed(sources: Sequence[Source], address: Address, on: date | None = None)
     if evidence is None:
         return None
     return Location(country=country, operator=operator, evidence=evidence, region=region)
-
-
-def silenced(source: Source, known: Known, on: date | None) -> bool:
-    """Whether a source knows of an address and is not believed: it is damaged, or too old on the day."""
-    return known.damaged or (on is not None and on >= source.until and known != NOTHING)

@@ -6,16 +6,16 @@ named by the operator.
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.model import Location, Mode, Residency, Upstream
 from gateway.residency.addresses import parse
 from gateway.residency.bases import Ground, Under, grounds
 from gateway.residency.law import FRAMEWORKS, expand, inside
-from gateway.residency.locate import DECLARED, AddressTable, locate
+from gateway.residency.locate import DECLARED, AddressTable, is_known
 
 REGION: Final = "region_not_allowed"
 OPERATOR: Final = "operator_not_allowed"
@@ -25,8 +25,11 @@ SUBPROCESSORS: Final = "subprocessors"
 """Id under which a tenant's list of sub-processors refuses."""
 
 _PRIORITY: Final = (UNKNOWN, REGION, OPERATOR, QUARANTINED)
+_MODES: Final[tuple[Mode, ...]] = ("enforce", "shadow")
 _MEMO: Final = 4096
 """addresses remembered per gate"""
+_PLACES: Final = 1024
+"""places remembered per gate: however many addresses there are, they stand at few"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +85,30 @@ class _Bound:
     home: frozenset[str]
     """Of the places those that no adequacy is needed for."""
     operators: frozenset[str] | None
-    grounds: tuple[Ground, ...] = ()
+    shares: "tuple[_Share, ...]" = ()
     data: tuple[str, ...] = ()
     links: bool = False
     reason: str = OPERATOR
     """Of another operator."""
 
 
-@dataclass(slots=True)
-class _Finding:
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """The categories of a check that the same grounds speak of, in the order in which these are asked.
+
+    An empty category stands for all there is.
+    """
+
+    categories: tuple[str, ...]
+    grounds: tuple[Ground, ...]
+
+
+class _Finding(NamedTuple):
     """What one check says: why not, about which categories, and what it relied on."""
 
-    reason: str = ""
-    categories: tuple[str, ...] = ()
-    bases: dict[str, None] = field(default_factory=dict)
+    reason: str
+    categories: tuple[str, ...]
+    bases: dict[str, None]
 
 
 class Gate:
@@ -106,7 +119,7 @@ class Gate:
     `agreed`: the people in the request have consented to the transfer explicitly.
     """
 
-    __slots__ = ("_checks", "_provider", "_table", "_today", "explain")
+    __slots__ = ("_checks", "_judge", "_provider", "_table", "_today", "explain")
 
     def __init__(
         self,
@@ -129,10 +142,16 @@ class Gate:
 
         bound = _bound_to(upstream)
 
+        self._judge = lru_cache(maxsize=_PLACES)(self._judged)
+
+        @lru_cache(maxsize=_PLACES)
+        def known(rows: tuple[Location, ...]) -> Explanation:
+            return self._judge((*table.placed(rows, upstream, today), *bound))
+
         @lru_cache(maxsize=_MEMO)
         def explain(address: str) -> Explanation:
-            found = locate(table, address, upstream, today)
-            return self._judge((*found, *bound) if found else ())
+            seen = table.seen(address, today)
+            return known(seen.rows) if is_known(seen, upstream) else self._judge(())
 
         self.explain: Callable[[str], Explanation] = explain
         """Takes an address in text form, answers its Explanation; remembered per address."""
@@ -187,51 +206,60 @@ class Gate:
         other.explain = explain
         return other
 
-    def _judge(self, locations: tuple[Location, ...]) -> Explanation:
+    def _judged(self, locations: tuple[Location, ...]) -> Explanation:
         if not locations:
-            rules = tuple(check.rule for check in self._checks if check.mode == "enforce")
-            shadow = tuple(check.rule for check in self._checks if check.mode == "shadow")
-            return Explanation(UNKNOWN, rules, shadow, None)
-        found = [(check, self._finding(check, locations)) for check in self._checks]
-        enforced = [(check.rule, it) for check, it in found if check.mode == "enforce" and it.reason]
-        reasons = {it.reason for _, it in enforced}
-        relied = [base for check, it in found if check.mode == "enforce" for base in it.bases]
+            rules = {mode: tuple(c.rule for c in self._checks if c.mode == mode) for mode in _MODES}
+            return Explanation(UNKNOWN, rules["enforce"], rules["shadow"], None)
+        failed: list[str] = []
+        shadow: list[str] = []
+        reasons: set[str] = set()
+        categories: dict[str, None] = {}
+        bases: dict[str, None] = {}
+        for check in self._checks:
+            it = self._finding(check, locations)
+            if check.mode == "enforce":
+                bases |= it.bases
+            if it.reason and check.mode == "enforce":
+                failed.append(check.rule)
+                reasons.add(it.reason)
+                categories |= dict.fromkeys(it.categories)
+            elif it.reason:
+                shadow.append(check.rule)
         return Explanation(
-            reason=next((reason for reason in _PRIORITY if reason in reasons), ""),
-            rules=tuple(rule for rule, _ in enforced),
-            shadow=tuple(check.rule for check, it in found if check.mode == "shadow" and it.reason),
+            reason=next((reason for reason in _PRIORITY if reason in reasons), "") if reasons else "",
+            rules=tuple(failed),
+            shadow=tuple(shadow),
             location=locations[0],
-            categories=tuple(dict.fromkeys(c for _, it in enforced for c in it.categories)),
-            bases=tuple(dict.fromkeys(relied)),
+            categories=tuple(categories),
+            bases=tuple(bases),
         )
 
     def _finding(self, check: _Bound, locations: tuple[Location, ...]) -> _Finding:
-        made = _Finding()
-        away: dict[str, None] = {}
-        if check.places is not None:
+        away: set[str] = set()
+        bases: dict[str, None] = {}
+        places = check.places
+        if places is not None:
             for at in locations:
-                if not inside(at.country, check.places, self._today):
-                    away |= dict.fromkeys(self._uncovered(check, at, made))
+                if not inside(at.country, places, self._today):
+                    self._rely(check, at, bases, away)
                 elif not inside(at.country, check.home, self._today):
-                    made.bases["adequacy"] = None
-        operators = check.operators
+                    bases["adequacy"] = None
         if away:
-            made.reason, made.categories = REGION, tuple(each for each in away if each)
-        elif operators is not None and not all(at.operator.casefold() in operators for at in locations):
-            made.reason, made.categories = check.reason, check.data
-        return made
+            return _Finding(REGION, tuple([each for each in check.data if each in away]), bases)
+        operators = check.operators
+        if operators is not None and not all(at.operator.casefold() in operators for at in locations):
+            return _Finding(check.reason, check.data, bases)
+        return _Finding("", (), bases)
 
-    def _uncovered(self, check: _Bound, at: Location, made: _Finding) -> list[str]:
-        """The categories that no basis lets go to a place; an empty one stands for all there is."""
-        left: list[str] = []
-        for category in check.data or ("",):
-            held = (g for g in check.grounds if g.covers(at, category, self._provider, self._today))
-            ground = next(held, None)
-            if ground is None:
-                left.append(category)
+    def _rely(self, check: _Bound, at: Location, bases: dict[str, None], away: set[str]) -> None:
+        """Add the bases on which data of a check may go to a place, and the categories that none lets go."""
+        for share in check.shares:
+            for ground in share.grounds:
+                if ground.reaches(at, self._provider, self._today):
+                    bases[ground.kind] = None
+                    break
             else:
-                made.bases[ground.kind] = None
-        return left
+                away.update(share.categories)
 
 
 def _joined(found: Sequence[Explanation]) -> Explanation:
@@ -279,7 +307,16 @@ def _bind(check: ResidencyCheck, today: date, void: frozenset[str], under: Under
         places=places - (void - home) - (void & FRAMEWORKS.keys()) if regional else None,
         home=home,
         operators=operators or None,
-        grounds=grounds(residency.bases, under, today, void, **known),
+        shares=_shares(check.data, grounds(residency.bases, under, today, void, **known)),
         data=check.data,
         links=residency.links,
     )
+
+
+def _shares(data: tuple[str, ...], every: tuple[Ground, ...]) -> tuple[_Share, ...]:
+    """What is judged at once, in the order of the categories."""
+    made: dict[tuple[int, ...], list[str]] = {}
+    for category in data or ("",):
+        about = tuple(n for n, ground in enumerate(every) if ground.about(category))
+        made.setdefault(about, []).append(category)
+    return tuple(_Share(tuple(data), tuple(every[n] for n in about)) for about, data in made.items())

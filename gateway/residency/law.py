@@ -84,6 +84,7 @@ LAW: Final = _read()
 COUNTRIES: Final = frozenset(LAW.countries)
 FRAMEWORKS: Final = {framework.word: framework.country for framework in LAW.frameworks}
 _BY_WORD: Final = {framework.word: framework for framework in LAW.frameworks}
+_PLACES: Final = COUNTRIES | FRAMEWORKS.keys()
 REGIONS: Final = frozenset(line.region for line in LAW.membership)
 WORDS: Final = COUNTRIES | FRAMEWORKS.keys() | REGIONS
 """Every word a rule or an upstream may name as a region."""
@@ -95,7 +96,7 @@ def expand(regions: Sequence[str], adequacy: bool, on: date, law: Regime = "EU")
     A country holds its frameworks' organisations too. A framework that is void or not yet in force on that
     day, and a word that is not in WORDS, stand for nothing.
     """
-    return _expand(tuple(word.upper() for word in regions), adequacy, on, law)
+    return _expand(tuple(regions), adequacy, on, law)
 
 
 def standing(word: str) -> tuple[date, date | None]:
@@ -110,14 +111,15 @@ def inside(region: str, places: frozenset[str], on: date) -> bool:
     A certified organisation is certified wherever it stands, so its word alone is compared.
     """
     word = region.upper()
-    if word in FRAMEWORKS:
+    if word in _PLACES:
         return word in places
     countries = _countries(word, on)
     return bool(countries) and countries <= places
 
 
 @lru_cache(maxsize=1024)
-def _expand(words: tuple[str, ...], adequacy: bool, on: date, law: Regime) -> frozenset[str]:
+def _expand(regions: tuple[str, ...], adequacy: bool, on: date, law: Regime) -> frozenset[str]:
+    words = [word.upper() for word in regions]
     places = {country for word in words for country in _countries(word, on)}
     in_force = _in_force(LAW.frameworks, on)
     places |= {word for word, country in FRAMEWORKS.items() if country in places}

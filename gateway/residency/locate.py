@@ -6,32 +6,42 @@ when the operator named it: a name that suddenly resolves into the inside of the
 nowhere.
 """
 
-import ipaddress
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from functools import lru_cache, partial
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
-from gateway.errors import ConfigError, Problem
 from gateway.model import AGAINST, Location, Upstream
 from gateway.residency.addresses import Address, is_routable, parse
-from gateway.residency.evidence import Source, silenced, weighed
-from gateway.residency.law import FRAMEWORKS, WORDS, expand, inside
+from gateway.residency.evidence import Known, Source, joined, silenced
+from gateway.residency.law import FRAMEWORKS, expand, inside
+from gateway.residency.networks import Networks, Row
 
-Row = tuple[str, str, str]
-"""CIDR block, country (a word of residency.law), operator (empty when not known)"""
-
-_BYTE: Final = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_DOTTED: Final = re.compile(rf"{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}/(3[0-2]|[12]?[0-9])").fullmatch
-
-NETWORK: Final = "network"
 DECLARED: Final = "declared"
 PACK: Final = "pack"
-"""Kinds of Location.evidence; the others are those of sources."""
+"""Kinds of Location.evidence; the others are those of networks and sources."""
+_MEMO: Final = 8192
+"""addresses remembered per table"""
+
+
+Rows = tuple[Location, ...]
+Stated = Mapping[str, Location]
+
+
+class Seen(NamedTuple):
+    """What is known of an address, whatever is declared. `address` None: the text is no address.
+
+    `unheard`: something knows of it that is not believed (damaged, too old). `rows` are empty then.
+    """
+
+    address: Address | None
+    rows: Rows
+    public: bool
+    unheard: bool
 
 
 class AddressTable:
@@ -41,106 +51,88 @@ class AddressTable:
     by the upstream's name. Raises ConfigError with every unusable row.
     """
 
-    __slots__ = ("_blocks", "_sources", "stated")
+    __slots__ = ("_networks", "_said", "_sources", "placed", "seen")
 
     def __init__(
         self,
         networks: Sequence[Row],
         sources: Sequence[Source] = (),
-        stated: Mapping[str, Location] = MappingProxyType({}),
+        stated: Stated = MappingProxyType({}),
     ) -> None:
         self._sources = tuple(sources)
-        self.stated = stated
-        problems: list[Problem] = []
-        blocks: dict[tuple[int, int], dict[int, tuple[Location, ...]]] = {}
-        # A table has many rows and few places: each is kept once.
-        places: dict[tuple[str, str], tuple[Location]] = {}
-        for line, (cidr, country, operator) in enumerate(networks, 1):
-            network = _block(cidr)
-            if network is None:
-                problems.append(Problem("networks", line, 1, repr(cidr), "a CIDR block without host bits"))
-            elif country.upper() not in WORDS:
-                problems.append(
-                    Problem("networks", line, 1, repr(country), "an ISO 3166 country or region word")
-                )
-            else:
-                version, shift, prefix = network
-                place = places.get((country, operator))
-                if place is None:
-                    at = Location(country=country.upper(), operator=operator, evidence=NETWORK)
-                    place = places[country, operator] = (at,)
-                rows = blocks.get((version, shift))
-                if rows is None:
-                    rows = blocks[version, shift] = {}
-                rows[prefix] = (*rows[prefix], *place) if prefix in rows else place
-        if problems:
-            raise ConfigError(tuple(problems))
-        # Smallest blocks first, per IP version: (bits to drop, rows by what is left).
-        self._blocks = {
-            version: tuple((shift, rows) for (v, shift), rows in sorted(blocks.items()) if v == version)
-            for version in (4, 6)
-        }
+        self._networks = Networks(networks)
+        # Many addresses, of which sources say few different things.
+        self._said = lru_cache(maxsize=_MEMO)(self._weighed)
+        self.seen: Callable[[str, date], Seen] = lru_cache(maxsize=_MEMO)(self._seen)
+        """Takes an address in text form and a day; remembered, for all plans that ask."""
+        self.placed: Callable[[Rows, Upstream, date], Rows] = lru_cache(maxsize=_MEMO)(
+            partial(_placed, stated)
+        )
+        """Every place of an address of which this much is known; remembered as well."""
 
-    def find(self, address: Address, on: date | None = None) -> tuple[Location, ...]:
+    def find(self, address: Address, on: date | None = None) -> Rows:
         """The rows of the smallest block that holds the address: more than one if rows contradict.
 
         Where there is none, what the other sources know of a globally routable one, as `weighed`.
         """
-        rows = self._rows(address)
-        if rows or not is_routable(address):
-            return rows
-        known = weighed(self._sources, address, on)
-        return () if known is None else (known,)
+        rows = self._networks.find(address)
+        return rows if rows or not is_routable(address) else self._known(address, on)[0]
 
-    def stale(self, address: Address, on: date) -> bool:
-        """Whether what is known of the address is too old to be used on a day, or cannot be read."""
-        if self._rows(address) or not is_routable(address):
-            return False
-        return any(silenced(source, source.about(address), on) for source in self._sources)
+    def _seen(self, text: str, on: date) -> Seen:
+        address = parse(text)
+        if address is None:
+            return Seen(None, (), public=False, unheard=False)
+        rows, public = self._networks.find(address), is_routable(address)
+        return Seen(address, *((rows, public, False) if rows or not public else self._known(address, on)))
 
-    def _rows(self, address: Address) -> tuple[Location, ...]:
-        number = int(address)
-        for shift, rows in self._blocks[address.version]:
-            found = rows.get(number >> shift)
-            if found is not None:
-                return found
-        return ()
+    def _known(self, address: Address, on: date | None) -> tuple[Rows, bool, bool]:
+        return self._said(tuple([source.about(address) for source in self._sources]), on)
+
+    def _weighed(self, said: tuple[Known, ...], on: date | None) -> tuple[Rows, bool, bool]:
+        unheard = silenced(self._sources, said, on)
+        known = None if unheard else joined(self._sources, said)
+        return () if known is None else (known,), True, unheard
 
 
-def locate(table: AddressTable, address: str, upstream: Upstream, on: date) -> tuple[Location, ...]:
+def locate(table: AddressTable, address: str, upstream: Upstream, on: date) -> Rows:
     """Every place the address may stand at: all of them must be allowed. Empty when it is not known.
 
     The first is what the audit record names. `on` decides what a declared region word (`EU`) stands for.
     """
-    parsed = parse(address)
-    if parsed is None:
-        return ()
+    seen = table.seen(address, on)
+    return table.placed(seen.rows, upstream, on) if is_known(seen, upstream) else ()
+
+
+def is_known(seen: Seen, upstream: Upstream) -> bool:
+    """Whether an address stands anywhere: by what is known of it, or where its upstream says."""
+    if seen.rows:
+        return True
+    return not seen.unheard and (seen.public or seen.address in named(upstream))
+
+
+def _placed(stated: Stated, rows: Rows, upstream: Upstream, on: date) -> Rows:
     declared = Location(country=upstream.region, operator=upstream.operator, evidence=DECLARED)
-    rows = table.find(parsed, on)
+    told = _told(stated.get(upstream.name), declared, on)
     if not rows:
-        if table.stale(parsed, on):
-            return ()
-        known = is_routable(parsed) or parsed in named(upstream)
-        return _stated(table, upstream, declared, on) if known else ()
+        return told
     found = tuple(_precise(row, declared) for row in rows)
     if all(_agrees(row, declared, on) for row in rows):
-        named_only = () if all(row.country for row in rows) else _stated(table, upstream, declared, on)[:-1]
-        return (*named_only, *found)
+        return found if all(row.country for row in rows) else (*told[:-1], *found)
     against = (replace(at, evidence=at.evidence + AGAINST) for at in found)
-    return (*against, *_stated(table, upstream, declared, on))
+    return (*against, *told)
 
 
-def _stated(table: AddressTable, upstream: Upstream, declared: Location, on: date) -> tuple[Location, ...]:
+def _told(host: Location | None, declared: Location, on: date) -> Rows:
     """What is declared; and before it what the provider's pack says of the host, where that is not the same.
 
     Providers answer at hosts of one region for callers that meant another: the name alone decides there.
     """
-    host = table.stated.get(upstream.name)
     if host is None or _agrees(host, declared, on) or _agrees(declared, host, on):
         return (declared,)
     return replace(host, operator=declared.operator, evidence=PACK + AGAINST), declared
 
 
+@lru_cache(maxsize=1024)
 def named(upstream: Upstream) -> frozenset[Address]:
     """The addresses the operator wrote down for an upstream: `connect`, and a URL with an address as host."""
     texts = [_host(upstream.url)]
@@ -154,24 +146,6 @@ def _host(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:
         return ""
-
-
-def _block(cidr: str) -> tuple[int, int, int] | None:
-    """IP version, bits to drop, and what is left of every address of a block; None for what is none."""
-    known = _DOTTED(cidr)
-    if known is not None:
-        a, b, c, d, length = map(int, known.groups())
-        number, shift = a << 24 | b << 16 | c << 8 | d, 32 - length
-        return None if number & ((1 << shift) - 1) else (4, shift, number >> shift)
-    try:
-        network = ipaddress.ip_network(cidr)
-    except ValueError:
-        return None
-    # Such an address is looked up as IPv4, so the row would never be found.
-    if network.version == 6 and network.network_address.ipv4_mapped is not None:
-        return None
-    shift = network.max_prefixlen - network.prefixlen
-    return network.version, shift, int(network.network_address) >> shift
 
 
 def _precise(row: Location, declared: Location) -> Location:

@@ -1,14 +1,16 @@
 import ipaddress
 from datetime import date
+from hashlib import sha256
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.errors import ConfigError
 from gateway.model import Location, Upstream
 from gateway.residency.addresses import is_routable, parse
 from gateway.residency.locate import AddressTable, locate, named
+from gateway.residency.networks import Networks
 
 TODAY = date(2026, 11, 21)
 
@@ -173,19 +175,96 @@ def test_any_text_is_located_or_not(text: str) -> None:
     assert isinstance(locate(TABLE, text, upstream(), TODAY), tuple)
 
 
+_WIDTHS = {4: 32, 6: 128}
+
+
+@st.composite
+def _networks(draw: st.DrawFn, version: int) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Blocks in one another, beside one another and twice."""
+    bits = _WIDTHS[version]
+    kind = ipaddress.IPv4Network if version == 4 else ipaddress.IPv6Network
+    numbers = st.one_of(
+        st.integers(0, 2**bits - 1), st.integers(0, 7).map(lambda n: (n << bits - 3) - (n & 1))
+    )
+    drawn = draw(st.lists(st.tuples(numbers, st.integers(0, bits)), min_size=1, max_size=8))
+    made = [kind((max(number, 0), size), strict=False) for number, size in drawn]
+    made += [made[0].supernet(1)] if made[0].prefixlen else []
+    return [*made, *made[: draw(st.integers(0, 2))]]
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@given(data=st.data())
+def test_the_table_finds_what_a_search_finds(version: int, data: st.DataObject) -> None:
+    networks = data.draw(_networks(version))
+    plain = [net for net in networks if net.version == 4 or net.network_address.ipv4_mapped is None]
+    table = Networks([(str(net), "FR", f"{n}") for n, net in enumerate(plain)])
+    ends = [int(end) for net in networks for end in (net[0], net[-1])]
+    ends = [*ends, *(end + by for end in ends for by in (-1, 1)), 0, 2 ** _WIDTHS[version] - 1]
+    for number in (end for end in ends if 0 <= end < 2 ** _WIDTHS[version]):
+        wanted = ipaddress.IPv4Address(number) if version == 4 else ipaddress.IPv6Address(number)
+        holding = [(net.prefixlen, str(n)) for n, net in enumerate(plain) if wanted in net]
+        longest = max(holding, default=(0, ""))[0]
+        assert [at.operator for at in table.find(wanted)] == [n for size, n in holding if size == longest]
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_large_table_finds_what_a_search_finds(version: int) -> None:
+    """Large enough for the index: blocks of all lengths, many of them next to and within one another."""
+    bits = _WIDTHS[version]
+    drawn = [int.from_bytes(sha256(f"{n}".encode()).digest()[:17]) for n in range(6000)]
+    wide = {(each & 31 or 3, each >> 8 & (1 << bits) - 1) for each in drawn}
+    blocks = {(size, number >> bits - size) for size, number in wide}
+    kind = ipaddress.IPv4Address if version == 4 else ipaddress.IPv6Address
+    table = Networks([(f"{kind(top << bits - size)}/{size}", "FR", f"{size} {top}") for size, top in blocks])
+    edges = [end for size, top in blocks for end in (top << bits - size, (top + 1 << bits - size) - 1)]
+    for number in {0, (1 << bits) - 1, *edges[::5], *(end + 1 for end in edges[::7] if end + 1 < 1 << bits)}:
+        sizes = (size for size in range(31, 0, -1) if (size, number >> bits - size) in blocks)
+        longest = next(sizes, None)
+        expected = [] if longest is None else [f"{longest} {number >> bits - longest}"]
+        assert [at.operator for at in table.find(kind(number))] == expected
+
+
 @given(
-    st.integers(0, 2**32 - 1), st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 32)), max_size=6)
+    st.one_of(
+        st.text("0123456789./ abcf:", max_size=22), st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2}")
+    )
 )
-def test_the_table_finds_what_a_search_finds(address: int, blocks: list[tuple[int, int]]) -> None:
-    networks = [ipaddress.ip_network((number, size), strict=False) for number, size in blocks]
-    if networks:
-        networks.append(ipaddress.ip_network((address, networks[0].prefixlen), strict=False))
-    table = AddressTable([(str(net), "FR", str(net)) for net in networks])
-    wanted = ipaddress.IPv4Address(address)
-    holding = [net for net in networks if wanted in net]
-    longest = max((net.prefixlen for net in holding), default=-1)
-    expected = [str(net) for net in holding if net.prefixlen == longest]
-    assert [at.operator for at in table.find(wanted)] == expected
+@example("10.0.0.0")
+@example("10.0.0.0/255.0.0.0")
+@example("2a00::/029")
+@example("::ffff:1.2.3.0/120")
+@example("fe80::%1/64")
+@example("fe80::%1/128")
+def test_a_row_is_a_block_or_a_mistake(cidr: str) -> None:
+    try:
+        network = ipaddress.ip_network(cidr)
+        good = network.version == 4 or network.network_address.ipv4_mapped is None
+    except ValueError:
+        good = False
+    if not good:
+        with pytest.raises(ConfigError):
+            Networks([(cidr, "FR", "")])
+    else:
+        table = Networks([(cidr, "FR", "")])
+        assert table.find(network[0]) and table.find(network[-1])
+
+
+@given(
+    st.one_of(
+        st.text("0123456789.", max_size=16), st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){3}", fullmatch=True)
+    )
+)
+@example("1.2.3.4")
+@example("1.2.3.256")
+@example("01.2.3.4")
+@example("1.2.3.٤")
+def test_an_ipv4_address_has_one_spelling(text: str) -> None:
+    try:
+        expected = ipaddress.IPv4Address(text)
+    except ValueError:
+        assert parse(text) is None
+    else:
+        assert parse(text) == expected
 
 
 @given(st.ip_addresses())

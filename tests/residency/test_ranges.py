@@ -1,6 +1,6 @@
 """Address ranges: every address has the word of the shortest span that holds it."""
 
-from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import pytest
 from hypothesis import given
@@ -59,9 +59,36 @@ def test_the_closed_blocks_are_those_that_python_and_iana_know() -> None:
     """At the ends of every block: what `ipaddress` calls global, less what IANA and Azure keep."""
     special = [ip_network(b) for b in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")]
     ends = {int(end) for block in IPv4Network("0.0.0.0/0").subnets(8) for end in (block[0], block[-1])}
-    for block in (*CLOSED, *special):
-        ends |= {int(block[0]), int(block[-1]), int(block[0]) - 1, int(block[-1]) + 1}
+    for block in (*CLOSED[4], *special):
+        ends |= edges(block)
     for number in sorted(end for end in ends if 0 <= end < 1 << 32):
         at = IPv4Address(number)
         closed = at.is_multicast or at.is_reserved or not at.is_global or any(at in b for b in special)
         assert is_routable(at) is not closed, at
+
+
+def test_the_closed_blocks_of_ipv6_are_those_that_python_and_iana_know() -> None:
+    """Python does not count all of 2001::/23, 6to4 and documentation as special."""
+    special = [ip_network(b) for b in ("2001::/23", "2002::/16", "3fff::/20")]
+    unicast = ip_network("2000::/3")
+    known = (
+        *CLOSED[6],
+        "2001:2::/48",
+        "2001:db8::/32",
+        "2001:10::/28",
+        "64:ff9b::/96",
+        "fc00::/7",
+        "fe80::/10",
+    )
+    ends = {int(end) for block in IPv6Network("::/0").subnets(8) for end in (block[0], block[-1])}
+    for block in (*CLOSED[6], *map(ip_network, known), *special):
+        ends |= edges(block)
+    for number in sorted(end for end in ends if 0 <= end < 1 << 128):
+        at = IPv6Address(number)
+        closed = at not in unicast or not at.is_global or any(at in b for b in special)
+        assert is_routable(at) is not closed, at
+
+
+def edges(block: IPv4Network | IPv6Network) -> set[int]:
+    """The first and last address, and their neighbours."""
+    return {int(block[0]), int(block[-1]), int(block[0]) - 1, int(block[-1]) + 1}
