@@ -9,7 +9,6 @@ Exit codes: 0 every target was met, 1 one was not, 2 it could not run.
 """
 
 import argparse
-import os
 import socket
 import ssl
 import sys
@@ -24,6 +23,7 @@ from statistics import median, quantiles
 from benchmarks import install, machine
 from benchmarks.cells import CELLS, write_requests
 from benchmarks.hushgate.intercept import HOST, write_interception
+from benchmarks.intercept_processes import SETTLING, compare
 from benchmarks.load.wrk import burst
 from benchmarks.peers.table import HEADERS, PEERS, PROBE, Bed, Running, start_upstream
 from benchmarks.processes import RunError, Server, cpu_seconds, unwind_on_terminate
@@ -39,8 +39,6 @@ MEASURED = ("contact", "list100")
 SHAKES = 100
 """connections of one round of handshakes"""
 MINTED = 500
-SETTLING = 3
-"""seconds more where handshakes come first: 32 of a bare add-on take half a second of CPU"""
 
 
 @dataclass(slots=True)
@@ -152,23 +150,6 @@ def minting(folder: Path) -> bool:
     return check("  99th percentile, ms", quantiles(took, n=100)[98], 3)
 
 
-def workers(bed: Bed, file: Path, options: argparse.Namespace) -> bool:
-    """Two processes behind one port against one, in TLS; all may use every core, the load too."""
-    everything = ",".join(map(str, range(os.cpu_count() or 1)))
-    with ExitStack() as stack:
-        pair = {count: start(bed, count, f"processes-{count}", everything, stack) for count in (1, 2)}
-        spent = {count: Spent() for count in pair}
-        for _ in range(options.rounds):
-            for count, running in pair.items():
-                spent[count].take(running, file, options.seconds, None, "https")
-        one, two = spent[1], spent[2]
-        print(f"one process {median(one.rps):.0f}/s ({median(one.cpu):.0f} us), "
-              f"two {median(two.rps):.0f}/s ({median(two.cpu):.0f} us)")  # fmt: skip
-        print(f"  two, times one, by CPU time per request: {2 * median(one.cpu) / median(two.cpu):.2f}")
-        ratio = median(b / a for a, b in zip(one.rps, two.rps, strict=True))
-        return check("  two, times one, requests/s", ratio, 1.6, at_least=True)
-
-
 def measure(options: argparse.Namespace, stack: ExitStack) -> bool:
     """All of it."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hushgate-intercept-")))
@@ -191,7 +172,7 @@ def measure(options: argparse.Namespace, stack: ExitStack) -> bool:
             handshakes(pair, options.rounds),
             throughput(pair, bed, files, options),
         ]
-    return all([*kept, workers(bed, files["contact"], options)])
+    return all([*kept, compare(bed, upstream, options.rounds, options.seconds)])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -58,10 +58,10 @@ def tree(pid: int) -> list[int]:
     return found
 
 
-def cpu_seconds(pid: int) -> float:
-    """User and system time of `pid` and its descendants so far."""
+def cpu_seconds(pid: int, *, deep: bool = True) -> float:
+    """User and system time of `pid` so far, `deep` with that of its descendants."""
     total = 0
-    for one in tree(pid):
+    for one in tree(pid) if deep else (pid,):
         with contextlib.suppress(OSError):
             fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
             total += int(fields[11]) + int(fields[12])
