@@ -36,11 +36,20 @@ def parse(name: str, source: str, path: Path = ROOT / "x.py") -> Module:
     return Module(name, path, ast.parse(source), source.count("\n"))
 
 
-@cache
 def modules(*tops: str) -> tuple[Module, ...]:
     """Every Python file below some folders of the repository."""
-    files = sorted(file for top in tops for file in (ROOT / top).rglob("*.py"))
-    return tuple(parse(_name(file), file.read_text("utf-8"), file) for file in files)
+    return tuple(map(_parsed, sorted(file for top in tops for file in (ROOT / top).rglob("*.py"))))
+
+
+@cache
+def _parsed(file: Path) -> Module:
+    return parse(_name(file), file.read_text("utf-8"), file)
+
+
+@cache
+def nodes(module: Module) -> tuple[ast.AST, ...]:
+    """Everything in a module; walked once for all that ask."""
+    return tuple(ast.walk(module.tree))
 
 
 def _name(file: Path) -> str:
@@ -50,7 +59,7 @@ def _name(file: Path) -> str:
 
 def imports(module: Module) -> Iterator[tuple[int, str]]:
     """(line, full name) of everything imported anywhere in a module; type-checking blocks count too."""
-    for node in ast.walk(module.tree):
+    for node in nodes(module):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node.lineno, alias.name
@@ -72,7 +81,7 @@ def _absolute(module: Module, node: ast.ImportFrom) -> str:
 
 def clock_reads(module: Module) -> Iterator[int]:
     """Lines where the clock of the machine is read, or a function that reads it is taken by name."""
-    for node in ast.walk(module.tree):
+    for node in nodes(module):
         if isinstance(node, ast.ImportFrom) and node.module == "time":
             yield from (node.lineno for alias in node.names if alias.name in CLOCK_FUNCTIONS)
         elif isinstance(node, ast.Attribute) and node.attr in CLOCK_FUNCTIONS:
@@ -84,7 +93,7 @@ def clock_reads(module: Module) -> Iterator[int]:
 
 def broad_handlers(module: Module) -> Iterator[int]:
     """Lines of handlers of Exception, BaseException or everything that do not end by raising it again."""
-    for node in ast.walk(module.tree):
+    for node in nodes(module):
         if isinstance(node, ast.ExceptHandler) and not _raises_again(node):
             kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
             if any(kind is None or ast.unparse(kind) in ("Exception", "BaseException") for kind in kinds):
@@ -98,7 +107,7 @@ def _raises_again(handler: ast.ExceptHandler) -> bool:
 
 def functions(module: Module) -> Iterator[tuple[str, int]]:
     """(name, lines without the docstring and decorators) of every function."""
-    for node in ast.walk(module.tree):
+    for node in nodes(module):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             yield node.name, lines - _docstring_lines(node)

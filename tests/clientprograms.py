@@ -16,6 +16,7 @@ from pathlib import Path
 
 import yaml
 
+from gateway.cli.main import main
 from tests.architecture import ROOT
 
 BUNDLE = "hushgate-bundle.pem"
@@ -102,6 +103,13 @@ def axios_missing() -> str:
             return "axios could not be installed: npm does not reach its registry"
         installed.write_bytes(wanted)
     return ""
+
+
+def certify(folder: Path) -> None:
+    """An authority for the deployment file of a folder, and what its clients are to trust, in `trust`."""
+    file = str(folder / "hushgate.yaml")
+    assert main(["ca", "init", "-c", file, "--root-out", str(folder / "root")]) == 0
+    assert main(["ca", "trust", "-c", file, "--for", "all", "--out", str(folder / "trust")]) == 0
 
 
 def write_packs(folder: Path) -> None:
@@ -196,7 +204,7 @@ def _axios(_: Path) -> list[str]:
 def _java(folder: Path) -> list[str]:
     source = folder / "Ask.java"
     source.write_text(_JAVA)
-    return ["java", str(source)]
+    return ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", str(source)]
 
 
 CLIENTS = (

@@ -40,7 +40,12 @@ def authority() -> trustme.CA:
 @cache
 def leaf(host: str, names: tuple[str, ...] = ()) -> Shown:
     """Its certificate for a host."""
-    made = authority().issue_cert(*(names or (host,)))
+    return shown(authority(), *(names or (host,)))
+
+
+def shown(issuer: trustme.CA, *names: str) -> Shown:
+    """A leaf of an authority's, with its chain."""
+    made = issuer.issue_cert(*names)
     return Shown(b"".join(b.bytes() for b in made.cert_chain_pems), made.private_key_pem.bytes())
 
 

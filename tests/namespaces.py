@@ -166,10 +166,10 @@ def _environment(more: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT), **more}
 
 
-def wait_until(program: subprocess.Popen[Any], ready: Any) -> None:
-    """Until `ready()` or the program's end."""
+def wait_until(program: subprocess.Popen[Any], ready: Any, every: float = 0.05) -> None:
+    """Until `ready()`, asked every so many seconds, or the program's end."""
     deadline = time.monotonic() + PATIENCE
     while not ready():
         assert program.poll() is None, "it ended"
         assert time.monotonic() < deadline, "it is not ready"
-        time.sleep(0.05)
+        time.sleep(every)

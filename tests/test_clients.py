@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway import keys
 from gateway.sandbox import salesforce, twilio
 from tests.architecture import ROOT
-from tests.clientprograms import CLIENTS, Client, write_packs
+from tests.clientprograms import CLIENTS, Client, certify, write_packs
 from tests.namespaces import wait_until
 
 HUSHGATE = [sys.executable, "-m", "gateway.cli.main"]
@@ -44,7 +44,7 @@ views:
 
 CONFIG = """\
 listeners:
-  - {{name: legacy, plane: intercept, mode: proxy, bind: "127.0.0.1:{proxy}", workers: 1}}
+  - {{name: legacy, plane: intercept, mode: proxy, bind: "127.0.0.1:0", workers: 1}}
 upstreams:
   - name: twilio-ie
     provider: twilio
@@ -68,7 +68,7 @@ plugins: [packs]
 state: sqlite://state.db
 audit: {{dir: audit}}
 keyring: file:keyring
-admin: {{bind: "127.0.0.1:{admin}"}}
+admin: {{bind: "127.0.0.1:0"}}
 """
 
 
@@ -105,17 +105,19 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         serving = threading.Thread(target=provider.run, kwargs={"sockets": [sock]}, daemon=True)
         serving.start()
-        made = _furnish(folder, sock.getsockname()[1])
+        _furnish(folder, sock.getsockname()[1])
+        command = [*HUSHGATE, "run", "--json", "-c", "hushgate.yaml"]
         with (folder / "log").open("w") as log:
-            gateway = subprocess.Popen(
-                [*HUSHGATE, "run", "-c", "hushgate.yaml"], cwd=folder, stdout=log, stderr=log
-            )
+            gateway = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True)
         try:
-            wait_until(gateway, lambda: _listens(made.proxy))
-            yield made
+            assert gateway.stdout is not None
+            ports = json.loads(gateway.stdout.readline())
+            _, port = ports["listeners"]["legacy"]
+            wait_until(gateway, lambda: _listens(port))
+            yield Place(folder, port)
         finally:
             gateway.terminate()
-            gateway.wait(30)
+            gateway.communicate(timeout=30)
             provider.should_exit = True
             serving.join(10)
 
@@ -131,24 +133,15 @@ def _providers() -> ASGIApp:
     return both
 
 
-def _furnish(folder: Path, provider: int) -> Place:
-    ports = []
-    for _ in range(2):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            ports.append(free.getsockname()[1])
-    proxy, admin = ports
-    (folder / "hushgate.yaml").write_text(CONFIG.format(proxy=proxy, admin=admin, provider=provider))
+def _furnish(folder: Path, provider: int) -> None:
+    (folder / "hushgate.yaml").write_text(CONFIG.format(provider=provider))
     write_packs(folder)
     (folder / "rules").mkdir()
     (folder / "rules" / "acme.yaml").write_text(RULES)
     (folder / "audit").mkdir(mode=0o700)
     (folder / "keyring").touch(mode=0o600)
     (folder / "keyring").write_bytes(keys.generate())
-    made = Place(folder, proxy)
-    for command in (["init", "--root-out", "root"], ["trust", "--for", "all", "--out", "trust"]):
-        done = made.run([*HUSHGATE, "ca", command[0], "-c", "hushgate.yaml", *command[1:]])
-        assert done.returncode == 0, done.stderr
-    return made
+    certify(folder)
 
 
 def _listens(port: int) -> bool:

@@ -17,7 +17,7 @@ from gateway.contacts.sqlite import SqliteBooks
 from gateway.sandbox import hubspot, salesforce, twilio
 from gateway.sandbox.people import PEOPLE
 from tests.architecture import ROOT
-from tests.clientprograms import BUNDLE, CLIENTS, Client, write_packs
+from tests.clientprograms import BUNDLE, CLIENTS, Client, certify, write_packs
 from tests.namespaces import HOSTS, PROVIDER, Trio, trio, wait_until, why_not
 
 SERVE = """
@@ -134,16 +134,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trio]:
     folder = tmp_path_factory.mktemp("namespaces")
     with trio(folder) as made:
         provider = made.start("provider", [sys.executable, "-c", SERVE])
+        _furnish(made.folder)
+        gateway = made.start("gate", [*HUSHGATE, "run", "-c", "hushgate.yaml"])
         assert provider.stdout is not None
         assert provider.stdout.readline() == "serving\n"
-        _furnish(made)
-        gateway = made.start("gate", [*HUSHGATE, "run", "-c", "hushgate.yaml"])
-        wait_until(gateway, lambda: _ready(made))
+        wait_until(gateway, lambda: _ready(made), every=0.5)
         yield made
 
 
-def _furnish(made: Trio) -> None:
-    folder = made.folder
+def _furnish(folder: Path) -> None:
     (folder / "hushgate.yaml").write_text(CONFIG)
     write_packs(folder)
     (folder / "rules").mkdir()
@@ -155,12 +154,7 @@ def _furnish(made: Trio) -> None:
     books = SqliteBooks(folder / "state.db")
     books.enter("acme", [Entry(id="test", subject=suppressed, act="suppressed", at=0.0, source="test")])
     books.close()
-    for command in (["ca", "init", "-c", "hushgate.yaml", "--root-out", "root"], TRUST):
-        done = made.run("gate", [*HUSHGATE, *command])
-        assert done.returncode == 0, done.stderr
-
-
-TRUST = ["ca", "trust", "-c", "hushgate.yaml", "--for", "all", "--out", "trust"]
+    certify(folder)
 
 
 def _ready(made: Trio) -> bool:

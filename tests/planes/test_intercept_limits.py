@@ -17,7 +17,7 @@ pytest.importorskip("mitmproxy", reason="the extra `intercept` is not installed"
 from gateway.deployment import Tls
 from gateway.planes.intercept.http import TAKEN_BACK
 from tests.http2 import connection, send
-from tests.intercepting import Proxy, authority, trusting, write
+from tests.intercepting import Proxy, Shown, authority, shown, trusting, write
 from tests.plane import PATIENCE, TIMEOUTS, Upstream, answer, read_answer
 from tests.world import KEYS, RULES
 
@@ -187,6 +187,25 @@ def test_a_session_of_one_host_is_none_of_another(proxy: Proxy, version: ssl.TLS
     context = context_of(version)
     session = ask(proxy, context, None, key=KEYS["support"])[2]
     assert ask(proxy, context, session, OTHER, KEYS["support"])[0] is False
+
+
+def test_a_session_ends_with_the_intermediate_it_began_under(upstream: Upstream) -> None:
+    issuers = [authority().create_child_ca() for _ in range(2)]
+
+    def mint(host: str, names: object) -> Shown:
+        del names
+        return leaves.setdefault(host, shown(issuers[0], host))
+
+    leaves: dict[str, Shown] = {}
+    context = context_of(ssl.TLSVersion.TLSv1_3)
+    with Proxy(upstream, mint=mint) as proxy:
+        session = ask(proxy, context, None, key=KEYS["support"])[2]
+        assert ask(proxy, context, session, key=KEYS["support"])[0]
+        leaves.clear()
+        assert ask(proxy, context, session, key=KEYS["support"])[0], "another leaf of the same one"
+        leaves.clear()
+        issuers.pop(0)
+        assert not ask(proxy, context, session, key=KEYS["support"])[0]
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
