@@ -15,7 +15,7 @@ from gateway import keys, stateschema, wireguard
 from gateway.apischema import DraftApi, DraftWebhook, signing_key
 from gateway.certificateschema import DraftCertificates
 from gateway.configschema import BUILTIN, DOCUMENT, Draft
-from gateway.contacts.redisaddress import Login, Shared
+from gateway.contacts.redisaddress import PATHS, TERMS, Login, Shared
 from gateway.credentialschema import DIRECT, Credential, DraftParent
 from gateway.deployment import Api, Audit, Certificates, Config, Geo, Listener, Tls, Webhook
 from gateway.errors import ConfigError, Problem
@@ -265,19 +265,9 @@ def _shared(draft: DraftState, base: Path, secrets: Secrets) -> Shared | None:
     user, password, sentinel_user, sentinel_password = (
         secrets.get(reference) if reference else None for reference in draft.references
     )
-    ca, cert, key = (str(base / file) if file else None for file in draft.files)
-    return Shared(
-        draft.address,
-        Login(user, password),
-        Login(sentinel_user, sentinel_password),
-        ca,
-        cert,
-        key,
-        draft.staleness,
-        draft.timeout,
-        draft.persistence,
-        draft.replicas,
-    )
+    terms = {name: getattr(draft, name) for name in TERMS}
+    terms |= {name: str(base / terms[name]) for name in PATHS if terms[name]}
+    return Shared(draft.address, Login(user, password), Login(sentinel_user, sentinel_password), **terms)
 
 
 def _file(reference: str, base: Path) -> str:

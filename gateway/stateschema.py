@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from gateway.contacts.redisaddress import PERSISTENCE, Address, Misread, Persistence, is_shared, read
+from gateway.contacts.redisaddress import PATHS, PERSISTENCE, Address, Misread, Terms, is_shared, read
 from gateway.strict.document import Node, Scalar
 from gateway.strict.kinds import INVALID, Invalid, Kind, Number, Word, one_of, wrong
 from gateway.strict.report import Report
@@ -20,7 +20,7 @@ EXAMPLES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class DraftState:
+class DraftState(Terms):
     """Where the registry is, as written: a path (a file), or an address (shared), paths, references."""
 
     path: str = ""
@@ -30,27 +30,15 @@ class DraftState:
     password: SecretRef | None = None
     sentinel_user: SecretRef | None = None
     sentinel_password: SecretRef | None = None
-    ca: str | None = None
-    client_cert: str | None = None
-    client_key: str | None = None
-    staleness: float = 5.0
-    timeout: float = 1.0
-    persistence: Persistence = "strict"
-    replicas: int | None = None
 
     @property
     def references(self) -> tuple[SecretRef | None, ...]:
         """User and password, of the servers and of the Sentinels."""
         return self.user, self.password, self.sentinel_user, self.sentinel_password
 
-    @property
-    def files(self) -> tuple[str | None, ...]:
-        """CA, and the gateway's own certificate and key."""
-        return self.ca, self.client_cert, self.client_key
-
 
 SECRETS: Final = tuple(f"state.{key}" for key in ("user", "password", "sentinel_user", "sentinel_password"))
-FILES: Final = tuple(f"state.{key}" for key in ("ca", "client_cert", "client_key"))
+FILES: Final = tuple(f"state.{key}" for key in PATHS)
 
 
 class _Url(Kind[DraftState]):

@@ -59,13 +59,13 @@ def test_every_key_of_a_shared_one(home: Path) -> None:
         Address("sentinel", (("a", 26379),), tls=True, service="m"),
         Login(Secret("gateway"), Secret("hunter2")),
         Login(None, Secret("hunter2")),
-        str(home / "ca.pem"),
-        str(home / "cert.pem"),
-        str(home / "key.pem"),
-        2.0,
-        0.3,
-        "written",
-        2,
+        ca=str(home / "ca.pem"),
+        client_cert=str(home / "cert.pem"),
+        client_key=str(home / "key.pem"),
+        staleness=2.0,
+        timeout=0.3,
+        persistence="written",
+        replicas=2,
     )
     assert "hunter2" not in repr(it)
     assert load_config(put(home, state), None).shared is not None

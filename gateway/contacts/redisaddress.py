@@ -9,7 +9,7 @@ With `rediss` in place of `redis` all of it is TLS. User and password are refere
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, Literal, get_args
 
 from gateway.secret import Secret
@@ -51,9 +51,9 @@ class Login:
     password: Secret | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """A registry that several instances share. Times in seconds, files are paths (PEM).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How a shared registry is spoken to. Times in seconds, files are paths (PEM).
 
     `staleness` bounds how old an answer may be; `timeout` how long one is waited for. `persistence`: what a
     server must do with an entry before it counts: have it on disk (`strict`), have handed it to its system
@@ -61,9 +61,6 @@ class Shared:
     else 0.
     """
 
-    address: Address
-    login: Login = Login()
-    sentinel: Login = Login()
     ca: str | None = None
     client_cert: str | None = None
     client_key: str | None = None
@@ -71,6 +68,20 @@ class Shared:
     timeout: float = 1.0
     persistence: Persistence = "strict"
     replicas: int | None = None
+
+
+TERMS: Final = tuple(each.name for each in fields(Terms))
+PATHS: Final = ("ca", "client_cert", "client_key")
+"""Those of them that are paths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared(Terms):
+    """A registry that several instances share."""
+
+    address: Address
+    login: Login = Login()
+    sentinel: Login = Login()
 
     @property
     def copies(self) -> int:

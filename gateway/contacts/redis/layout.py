@@ -17,10 +17,11 @@ changes what a standing follows from says so on CHANGES, to the subscribers of t
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from gateway.contacts.ledger import LOOKED
 from gateway.contacts.model import Act, Entry
@@ -41,7 +42,7 @@ def prefix(tenant: str) -> str:
 
 
 class Row(msgspec.Struct, array_like=True, frozen=True):
-    """An entry as it is stored under its subject."""
+    """An entry as it is stored under its subject; what it says has the names that it has there."""
 
     id: str
     act: Act
@@ -60,6 +61,7 @@ class Row(msgspec.Struct, array_like=True, frozen=True):
 _ESCAPED: Final = re.compile(r'["\\\x00-\x1f\x7f\ud800-\udfff]')
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(Row).decode_lines
+_values: Final = attrgetter(*Row.__struct_fields__)
 _pack: Final = msgspec.msgpack.Encoder().encode
 changed: Final = msgspec.msgpack.Decoder(list[str]).decode
 """What is said on CHANGES -> [tenant, subject...]. Raises msgspec.DecodeError."""
@@ -67,25 +69,7 @@ changed: Final = msgspec.msgpack.Decoder(list[str]).decode
 
 def row(entry: Entry) -> bytes:
     """An entry's line."""
-    return (
-        _encode(
-            Row(
-                entry.id,
-                entry.act,
-                entry.at,
-                entry.channel,
-                entry.purpose,
-                entry.sender,
-                entry.source,
-                entry.until,
-                entry.department,
-                entry.text,
-                entry.evidence,
-                entry.detail,
-            )
-        )
-        + b"\n"
-    )
+    return _encode(Row(*_values(entry))) + b"\n"
 
 
 def entries(subject: str, lines: bytes | None) -> list[Entry]:
@@ -93,24 +77,7 @@ def entries(subject: str, lines: bytes | None) -> list[Entry]:
     if not lines:
         return []
     try:
-        return [
-            Entry(
-                id=one.id,
-                subject=subject,
-                act=one.act,
-                at=one.at,
-                channel=one.channel,
-                purpose=one.purpose,
-                sender=one.sender,
-                source=one.source,
-                until=one.until,
-                department=one.department,
-                text=one.text,
-                evidence=one.evidence,
-                detail=one.detail,
-            )
-            for one in _decode(lines)
-        ]
+        return [Entry(subject=subject, **asdict(one)) for one in _decode(lines)]
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StoreError("registry_unavailable", "the registry holds what it did not write") from error
 

@@ -12,7 +12,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from gateway.contacts.compact import pack
+from gateway import clock
+from gateway.contacts.compact import pack_all
 from gateway.contacts.model import Entry, Standing
 from gateway.contacts.sound import check
 from gateway.contacts.sqlite.file import connect, forked, identity, replaced, unavailable
@@ -26,7 +27,11 @@ CACHE: Final = 65_536
 SORTED: Final = 1_000_000
 """subjects that are put in order together: rows that are near each other are written once"""
 PART: Final = 5_000
-"""subjects of one transaction, so that a worker never waits long for its turn"""
+"""subjects of one transaction at most"""
+STEP: Final = 500
+"""subjects after which it is looked whether the transaction has taken long enough"""
+TURN: Final = 0.03
+"""seconds after which a transaction ends, so that a worker never waits long for its turn"""
 PAUSE: Final = 0.005
 """seconds between two of them; more than a worker leaves between its attempts"""
 LOG: Final = 8192
@@ -60,7 +65,7 @@ class SqliteBooks:
         return sum(self._listed(tenant, part, template) for part in batched(subjects, SORTED))
 
     def _listed(self, tenant: str, subjects: Sequence[str], template: Entry) -> int:
-        packed = [pack(subject) for subject in subjects]
+        packed = pack_all(subjects)
         others = [
             replace(template, id=f"{template.id}:{subject}", subject=subject)
             for subject in packed
@@ -71,8 +76,12 @@ class SqliteBooks:
         new = 0
         for several in batched(others, PART):
             new += self.enter(tenant, several)
-        for part in batched(pseudonyms, PART):
-            new += self._written(partial(Pen.listed, tenant=tenant, subjects=part, template=template))
+        at = 0
+        while at < len(pseudonyms):
+            done, added = self._written(
+                partial(_part, tenant=tenant, subjects=pseudonyms, at=at, template=template)
+            )
+            at, new = at + done, new + added
             time.sleep(PAUSE)
         return new
 
@@ -131,6 +140,16 @@ class SqliteBooks:
                     self._connection.execute("ROLLBACK")
                 raise
             return result
+
+
+def _part(pen: Pen, tenant: str, subjects: Sequence[bytes], at: int, template: Entry) -> tuple[int, int]:
+    """Add some of the subjects from there on, as time allows; how many these were, and how many were new."""
+    over, done, new = clock.monotonic() + TURN, 0, 0
+    while done < min(PART, len(subjects) - at) and (not done or clock.monotonic() < over):
+        some = subjects[at + done : at + done + STEP]
+        new += pen.listed(tenant, some, template)
+        done += len(some)
+    return done, new
 
 
 @contextlib.contextmanager
