@@ -97,8 +97,9 @@ class People:
                 near.setdefault(row[1], []).append(row[2])
                 (records if row[3] else others)[row[2]] = None
         beyond = self.ask(schema.BEYOND, tenant, list(records), most) if records else []
-        if others:
-            beyond += self.ask(schema.ENTRIES, tenant, list(others), most)
+        # Of a list, most of these were asked for themselves: their entries are among the rows.
+        if rest := others.keys() - asked:
+            beyond += self.ask(schema.ENTRIES, tenant, list(rest), most)
         if len(rows) >= most or len(beyond) >= most:
             return self._crowd(tenant, asked)
         members: dict[Packed, list[Packed]] = {}
