@@ -70,6 +70,11 @@ class AddressTable:
         )
         """Every place of an address of which this much is known; remembered as well."""
 
+    @property
+    def until(self) -> date:
+        """The day from which the first of its sources is too old."""
+        return min((source.until for source in self._sources), default=date.max)
+
     def find(self, address: Address, on: date | None = None) -> Rows:
         """The rows of the smallest block that holds the address: more than one if rows contradict.
 

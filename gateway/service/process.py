@@ -27,6 +27,7 @@ from gateway.plugins.guard import Failures
 from gateway.policy.snapshot import Snapshot
 from gateway.residency.addresses import on_loopback
 from gateway.residency.snapshot import builtin
+from gateway.service.ageing import Ageing
 from gateway.service.boot import Loaded
 from gateway.service.canary import Canary
 from gateway.service.interception import Minting, interceptor
@@ -111,6 +112,9 @@ async def _serve(loaded: Loaded, post: Post) -> None:
         asyncio.ensure_future(_beat(worker, post, stop, Watched(loaded.plugins.failures, canary.leaking))),
         asyncio.ensure_future(Renewal(worker, post.number, loaded, minting).run(again_please)),
     ]
+    if post.number == 0:  # one of them tells
+        ageing = Ageing(config.geo, lambda: worker.env.snapshot.table, clock.today())
+        tasks.append(asyncio.ensure_future(ageing.run()))
     if config.canary is not None:
         tasks.append(asyncio.ensure_future(canary.run(config.canary)))
     try:

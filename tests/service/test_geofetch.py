@@ -24,6 +24,7 @@ from gateway.residency.judge import UNKNOWN, ResidencyCheck, permit
 from gateway.residency.locate import AddressTable
 from gateway.residency.published import LARGEST, load
 from gateway.service import boot, geofetch
+from gateway.service.ageing import Ageing
 from gateway.service.geo import mistakes, opened
 from gateway.service.geofetch import Taken, update
 
@@ -343,3 +344,20 @@ def test_a_list_is_told_of_and_then_refused_as_it_ages(
         with caplog.at_level(logging.WARNING):
             boot.table_of(settings, ())
         assert [f"{days} days old" in line for line in caplog.messages] == [True] * warned
+
+
+def test_a_gateway_that_runs_on_tells_of_it_every_day(
+    site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    taken(site, tmp_path, "ip-ranges.json")
+    geo = Geo(False, str(tmp_path), None, None, 30 * DAY, 180 * DAY)
+    table = AddressTable([], opened(geo, TODAY).sources)
+    ageing = Ageing(geo, lambda: table, TODAY)
+    for day in range(183):
+        for _ in range(2):
+            ageing.look(TODAY + timedelta(day))
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 150 + ["ERROR"] * 3
+    assert "used for 150 days more" in caplog.messages[0] and "used for 1 days more" in caplog.messages[149]
+    caplog.clear()
+    Ageing(geo, lambda: AddressTable([]), TODAY).look(date(2099, 1, 1))
+    assert caplog.messages == [], "nothing ages where nothing is named"
