@@ -18,17 +18,18 @@ _DAY: Final = 86_400.0
 
 
 class Ageing:
-    """Looks at the table in force, which `table` gives. `told` is the last day that was told of."""
+    """Looks at the table in force, which `table` gives."""
 
     __slots__ = ("_geo", "_table", "_told")
 
-    def __init__(self, geo: Geo, table: Callable[[], AddressTable], told: date) -> None:
+    def __init__(self, geo: Geo, table: Callable[[], AddressTable]) -> None:
         self._geo = geo
         self._table = table
-        self._told = told
+        self._told = date.min
 
     async def run(self) -> None:
-        """Look again and again, until cancelled."""
+        """Look again and again, until cancelled. Of today a start has told."""
+        self._told = clock.today()
         while True:
             self.look(clock.today())
             await asyncio.sleep(ROUND)

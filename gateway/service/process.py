@@ -113,8 +113,7 @@ async def _serve(loaded: Loaded, post: Post) -> None:
         asyncio.ensure_future(Renewal(worker, post.number, loaded, minting).run(again_please)),
     ]
     if post.number == 0:  # one of them tells
-        ageing = Ageing(config.geo, lambda: worker.env.snapshot.table, clock.today())
-        tasks.append(asyncio.ensure_future(ageing.run()))
+        tasks.append(asyncio.ensure_future(Ageing(config.geo, lambda: worker.env.snapshot.table).run()))
     if config.canary is not None:
         tasks.append(asyncio.ensure_future(canary.run(config.canary)))
     try:

@@ -352,12 +352,12 @@ def test_a_gateway_that_runs_on_tells_of_it_every_day(
     taken(site, tmp_path, "ip-ranges.json")
     geo = Geo(False, str(tmp_path), None, None, 30 * DAY, 180 * DAY)
     table = AddressTable([], opened(geo, TODAY).sources)
-    ageing = Ageing(geo, lambda: table, TODAY)
+    ageing = Ageing(geo, lambda: table)
     for day in range(183):
         for _ in range(2):
             ageing.look(TODAY + timedelta(day))
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 150 + ["ERROR"] * 3
     assert "used for 150 days more" in caplog.messages[0] and "used for 1 days more" in caplog.messages[149]
     caplog.clear()
-    Ageing(geo, lambda: AddressTable([]), TODAY).look(date(2099, 1, 1))
+    Ageing(geo, lambda: AddressTable([])).look(date(2099, 1, 1))
     assert caplog.messages == [], "nothing ages where nothing is named"
