@@ -16,7 +16,8 @@ MAX_URL: Final = 8192
 DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 
 # RFC 3986 appendix B, on what consists of the signs of its appendix A.
-_signs: Final = re.compile(r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*").fullmatch
+_SIGN: Final = r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]"
+_signs: Final = re.compile(rf"{_SIGN}*+(?:%[0-9A-Fa-f]{{2}}{_SIGN}*+)*+").fullmatch
 _parts: Final = re.compile(
     r"(?:([A-Za-z][A-Za-z0-9+.\-]*):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?"
 ).fullmatch

@@ -1,10 +1,12 @@
 """URLs: any text is a URL that comes out as it went in, or our error."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.codecs.url import MAX_URL, Url, origin_of, read_url
+from gateway.codecs.url import MAX_URL, Url, _signs, origin_of, read_url
 from gateway.errors import PayloadError
 
 SIGNS = st.text(st.sampled_from("ahtps:/?#[]@!$&'()*+,;=%2B0.-_~ \\\"<>{}|^\n\0é"), max_size=30)
@@ -75,3 +77,10 @@ def test_places_are_compared_as_they_are_reached() -> None:
     assert origin_of("a.example:080", "http") == ("a.example", "")
     assert origin_of("a.example:80", "https") == ("a.example", "80")
     assert origin_of("a.example@b", "https") == ("", "")
+
+
+@given(st.text("aZ09-._~:/?#[]@!$&'()*+,;=%4fG \\\n\té^", max_size=12))
+def test_the_signs_are_those_of_the_rfc(text: str) -> None:
+    """One at a time, as RFC 3986 lists them; the parser takes runs of them."""
+    each = re.fullmatch(r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*", text)
+    assert (_signs(text) is not None) == (each is not None)
