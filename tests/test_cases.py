@@ -64,12 +64,16 @@ BAD_INPUT = {
     "short codes": ("recipient-short-code",),
     "names in place of numbers": ("recipient-word", "nobody-to-recognise"),
     "alphanumeric senders": ("sender-word-after-a-stop", "sender-word"),
-    "several recipients in one field": ("recipient-several-numbers", "recipient-several-addresses"),
+    "several recipients in one field": (
+        "recipient-several-numbers",
+        "recipient-several-in-quotes",
+        "recipient-several-addresses",
+    ),
     "group ids": ("recipient-group-id",),
     "record ids": ("record-unknown", "record-suppressed", "record-known"),
 }
 """What hostile, broken or ambiguous input there is a case of -> the files."""
-GOOD = ("bad-answer-repeated-keys", "sender-word", "record-known")
+GOOD = ("bad-answer-repeated-keys", "sender-word", "record-known", "recipient-several-addresses")
 """Those of them that are let through."""
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from gateway.api.bodies import Batch, Body, Person, Told, Wrong
 from gateway.contacts.model import Entry
+from gateway.contacts.senders import spelt
 from gateway.errors import PayloadError
 from gateway.intake.acts import fault
 from gateway.intake.people import People, unread
@@ -71,6 +72,8 @@ class Teller:
             return f"subject {unread(told.subject.kind, told.subject.value).reason}"
         until = getattr(told, "until", None)
         scopes = {name: value for name in _SCOPES if (value := getattr(told, name, None))}
+        if "sender" in scopes:
+            scopes["sender"] = spelt(scopes["sender"], self._country)
         entry = Entry(
             id=f"api:{self._client}:{told.id or _short(mark)}",
             subject=subject,

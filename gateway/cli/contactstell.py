@@ -11,6 +11,7 @@ from gateway.cli import exits
 from gateway.cli.contactsopen import Desk, UsageError, desk, person, scope
 from gateway.cli.contactsshow import put
 from gateway.contacts.model import Act, Entry
+from gateway.contacts.senders import spelt
 from gateway.intake.acts import TAKES, fault
 
 _ALWAYS: Final = ("at", "source", "department", "id")
@@ -84,6 +85,8 @@ def made(args: argparse.Namespace, at: Desk, now: float) -> Entry:
     act = telling.end if telling.end and args.end else telling.act
     given = vars(args)
     extra = {name: given[name] for name in (*_ORDER, "detail") if given.get(name)}
+    if extra.get("sender"):
+        extra["sender"] = spelt(extra["sender"], at.country)
     return Entry(
         id=args.id or f"cli:{secrets.token_urlsafe(12)}",
         subject=at.subject(args.kind, args.value),

@@ -6,8 +6,9 @@ the one with the most links after its `**` (all of them where it has none); amon
 stands further down; then, from the left, an exact key before `*`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from gateway.codecs.program import Codec, Masker, Node, Pattern, Program, Slot
 from gateway.errors import InternalError
@@ -155,6 +156,27 @@ def remasked(program: Program, change: Callable[[Masker | None], Masker | None])
         templates={},
         native=[],
     )
+
+
+def shortened(program: Program, texts: Mapping[str, str]) -> Compiled:
+    """The same program, by which these texts of recipients come to others before any masker has them."""
+    ready = compiled(program)
+
+    def change(slot: Slot) -> Slot:
+        if slot.role != "recipient":
+            return slot
+        mask = slot.mask or _shown
+        return replace(
+            slot, mask=lambda value: mask(texts.get(value, value) if value.__class__ is str else value)
+        )
+
+    slots = tuple(map(change, ready.slots))
+    start = bound(ready.start, slots)
+    return replace(ready, slots=slots, start=start, summaries={}, templates={}, native=[])
+
+
+def _shown(value: Any) -> Any:
+    return value
 
 
 @dataclass(slots=True)

@@ -1,7 +1,8 @@
 """When a person may be reached: local time, weekdays and public holidays. Pure; `now` is a parameter.
 
 A phone number can be in several time zones (a mobile number of a large country) or countries (a shared
-calling code): a moment is allowed when it is allowed in every one of them. An unknown zone or country is not.
+calling code): a moment is allowed when it is allowed in every one of them. What has no number (an address, a
+record) is where its stored zone is, else in the tenant's own country. An unknown zone or country is closed.
 """
 
 import math
@@ -16,6 +17,7 @@ import holidays
 import phonenumbers
 from phonenumbers import timezone as phone_zones
 
+from gateway.contacts.places import country_of, zones_in
 from gateway.model import Contact
 
 HORIZON: Final = 14
@@ -30,6 +32,7 @@ _UNKNOWN_ZONE: Final = phone_zones.UNKNOWN_TIMEZONE
 def prime() -> None:
     """Load the calendars' code now: the first holiday asked about otherwise costs a third of a second."""
     _holidays("US", 2026)
+    country_of("Europe/Paris")
 
 
 def is_timed(contact: Contact) -> bool:
@@ -37,25 +40,34 @@ def is_timed(contact: Contact) -> bool:
     return bool(contact.start is not None or contact.end is not None or contact.days or contact.holidays)
 
 
-def allowed(contact: Contact, phone: str | None, now: float, zone: str | None = None) -> bool:
+def allowed(
+    contact: Contact, phone: str | None, now: float, zone: str | None = None, home: str | None = None
+) -> bool:
     """Whether `contact` allows this moment (seconds since the epoch); `phone` is E.164, None for others.
 
-    `zone` is where the subject is known to live (IANA): it counts before the zones of the number.
+    `zone` is where the subject is known to live (IANA): it counts before the zones of the number. `home` is
+    the tenant's country (ISO 3166), for those without a number of whom no zone is known.
     """
-    zones = _zones(contact, phone, zone)
-    countries = _countries(contact, phone)
+    zones = _zones(contact, phone, zone, home)
+    countries = _countries(contact, phone, zone, home)
     if not zones or countries is None:
         return False
     moment = datetime.fromtimestamp(now, UTC)
     return all(_open(contact, moment.astimezone(zone), countries) for zone in zones)
 
 
-def wait(contacts: Sequence[Contact], phone: str | None, now: float, zone: str | None = None) -> int | None:
+def wait(
+    contacts: Sequence[Contact],
+    phone: str | None,
+    now: float,
+    zone: str | None = None,
+    home: str | None = None,
+) -> int | None:
     """Seconds until every one of `contacts` allows contact; None when not within HORIZON days."""
     for ahead in range(HORIZON):
         begin = now + ahead * _SECONDS
-        for moment in sorted(_openings(contacts, phone, begin, zone)):
-            if all(allowed(contact, phone, moment, zone) for contact in contacts):
+        for moment in sorted(_openings(contacts, phone, begin, zone, home)):
+            if all(allowed(contact, phone, moment, zone, home) for contact in contacts):
                 return math.ceil(moment - now)
     return None
 
@@ -74,12 +86,14 @@ def _open(contact: Contact, local: datetime, countries: tuple[str, ...]) -> bool
     return not any(_is_holiday(country, day) for country in countries for day in {today, opened})
 
 
-def _openings(contacts: Sequence[Contact], phone: str | None, begin: float, known: str | None) -> set[float]:
+def _openings(
+    contacts: Sequence[Contact], phone: str | None, begin: float, known: str | None, home: str | None
+) -> set[float]:
     """Every moment in the day after `begin` at which some zone of some contact may open."""
     return {
         moment
         for contact in contacts
-        for zone in _zones(contact, phone, known)
+        for zone in _zones(contact, phone, known, home)
         for moment in _starts(zone, contact.start or 0, begin)
         if begin < moment <= begin + _SECONDS
     }
@@ -96,14 +110,16 @@ def _starts(zone: ZoneInfo, start: int, begin: float) -> Iterator[float]:
             yield local.replace(fold=1).timestamp()
 
 
-def _zones(contact: Contact, phone: str | None, known: str | None) -> tuple[ZoneInfo, ...]:
+def _zones(contact: Contact, phone: str | None, known: str | None, home: str | None) -> tuple[ZoneInfo, ...]:
     if contact.timezone != "subject":
         zone = _zone(contact.timezone)
         return (zone,) if zone else ()
     zone = _zone(known) if known else None
     if zone is not None:
         return (zone,)
-    return _zones_of(phone) if phone else ()
+    if phone is None:
+        return tuple(filter(None, map(_zone, zones_in(home)))) if home else ()
+    return _zones_of(phone)
 
 
 @lru_cache(maxsize=1024)
@@ -124,13 +140,19 @@ def _zones_of(phone: str) -> tuple[ZoneInfo, ...]:
     return zones if len(zones) == len(names) else ()
 
 
-def _countries(contact: Contact, phone: str | None) -> tuple[str, ...] | None:
-    """Whose holidays count; None when they cannot be known."""
+def _countries(
+    contact: Contact, phone: str | None, known: str | None, home: str | None
+) -> tuple[str, ...] | None:
+    """Whose holidays count; None when they cannot be known. Those of a number count wherever it lives."""
     if contact.holidays is None:
         return ()
     if contact.holidays != "subject":
         return (contact.holidays,)
-    return countries_of(phone) if phone else None
+    lives = country_of(known) if known else None
+    if phone is None:
+        return (lives,) if lives else (home,) if home else None
+    countries = countries_of(phone)
+    return countries and tuple(dict.fromkeys((*countries, lives) if lives else countries))
 
 
 @lru_cache(maxsize=4096)

@@ -99,24 +99,25 @@ def judge(
     now: float,
     senders: tuple[str, ...] = (),
     dated: Dated = NO_LISTS,
+    home: str | None = None,
 ) -> Verdict:
     """Judge one recipient. `channel` None, `purposes` or `senders` empty mean unknown: the strictest reading.
 
     An erasure, an objection, a restriction, or a suppression that covers channel, purpose and sender refuses
     whatever the rules are (rule id `registry`). How often somebody is reached is not judged here: see `caps`.
-    `dated`: when the lists were made that checks rely on.
+    `dated`: when the lists were made that checks rely on. `home`: the tenant's country.
     """
     no = forbidden(standing, channel, purposes, senders)
     failed: list[tuple[Check, str]] = []
     shadow: tuple[str, ...] = ()
     for check in checks:
-        reason = _failure(check, subject, standing, channel, purposes, no, now, dated)
+        reason = _failure(check, subject, standing, channel, purposes, no, now, dated, home)
         if reason and check.mode == "enforce":
             failed.append((check, reason))
         elif reason:
             shadow += (check.rule,)
     if failed or no:
-        return _refusal(failed, shadow, no, subject, standing, checks, now)
+        return _refusal(failed, shadow, no, subject, standing, checks, now, home)
     return Verdict(True, shadow=shadow) if shadow else ALLOWED
 
 
@@ -128,10 +129,11 @@ def _refusal(
     standing: Standing,
     checks: tuple[Check, ...],
     now: float,
+    home: str | None,
 ) -> Verdict:
     enforced = [check for check in checks if check.mode == "enforce" and concerns(check, subject)]
     reasons = {reason for _, reason in failed} | ({no} if no else set())
-    wait = _heals_in(enforced, subject, standing, now) if reasons == {OUTSIDE_HOURS} else None
+    wait = _heals_in(enforced, subject, standing, now, home) if reasons == {OUTSIDE_HOURS} else None
     # A refusal of the registry alone is carried out as the rules of this contact want theirs to be.
     deciding = [check for check, _ in failed] or enforced
     return Verdict(
@@ -160,6 +162,7 @@ def _failure(
     no: str,
     now: float,
     dated: Dated,
+    home: str | None,
 ) -> str:
     """The weightiest reason for which one check fails; empty when it holds."""
     contact = check.contact
@@ -179,7 +182,7 @@ def _failure(
         "consent", standing, channel, purposes, check.scope_purposes, now
     ):
         return LIST_STALE
-    if timed and not hours.allowed(contact, _phone(subject), now, standing.zone):
+    if timed and not hours.allowed(contact, _phone(subject), now, standing.zone, home):
         return OUTSIDE_HOURS
     return ""
 
@@ -212,9 +215,11 @@ def caps(checks: Sequence[Check], subject: SubjectLike) -> tuple[list[Check], tu
     )
 
 
-def _heals_in(checks: list[Check], subject: SubjectLike, standing: Standing, now: float) -> int | None:
+def _heals_in(
+    checks: list[Check], subject: SubjectLike, standing: Standing, now: float, home: str | None
+) -> int | None:
     timed = [check.contact for check in checks if hours.is_timed(check.contact)]
-    return hours.wait(timed, _phone(subject), now, standing.zone)
+    return hours.wait(timed, _phone(subject), now, standing.zone, home)
 
 
 def _phone(subject: SubjectLike) -> str | None:

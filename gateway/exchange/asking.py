@@ -7,7 +7,7 @@ from typing import Any
 from gateway.codecs.encodings import decode, encode
 from gateway.codecs.params import HEADERS, PATH, QUERY
 from gateway.codecs.program import Limits, Program, Tally
-from gateway.codecs.steps import remasked
+from gateway.codecs.steps import remasked, shortened
 from gateway.codecs.table import media_type, reader_for
 from gateway.codecs.unread import NOTHING, UNREAD
 from gateway.errors import PayloadError
@@ -152,6 +152,8 @@ def _send_on(facts: Facts, asked: Asked, carried: Carried, head: RequestHead) ->
         return
     tally = Tally.of(carried.program)
     program = carried.program if facts.echoes is None else _trusting(facts.echoes, carried.program)
+    if carried.texts:
+        program = shortened(program, carried.texts)
     document = carried.codec.rewrite(carried.document, program, tally, carried.drop)
     facts.note(carried.program, tally)
     match carried.name:

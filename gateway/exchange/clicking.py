@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from gateway.codecs.params import FORM
 from gateway.codecs.table import media_type
 from gateway.contacts.model import Entry
+from gateway.contacts.senders import spelt
 from gateway.errors import PayloadError
 from gateway.exchange.commands import Collect, Command, Release
 from gateway.exchange.effects import Meant, Source, added, entries
@@ -25,6 +26,7 @@ from gateway.http1.encode import response_head
 from gateway.http1.head import RequestHead
 from gateway.model import Client
 from gateway.policy.identity import Identity
+from gateway.policy.snapshot import Snapshot
 from gateway.webhooks.links import Link, read
 
 _PERSON: Final = Client(id="one-click", role="subject")
@@ -68,7 +70,7 @@ def click(env: Env, facts: Facts, head: RequestHead, rest: bytes) -> Generator[C
     facts.request_bytes = len(raw)
     if not _says(head, raw, env):
         raise PayloadError("unparseable_body", "not `List-Unsubscribe=One-Click` (RFC 8058)", "body")
-    yield from added(facts, link.tenant, [_entry(facts, link, token, env.snapshot.opt_out(link.tenant))])
+    yield from added(facts, link.tenant, [_entry(facts, env.snapshot, link, token)])
     yield from recorded(facts.record("read", 200))
     yield _page(facts, _DONE, len(_DONE))
 
@@ -78,17 +80,18 @@ def _page(facts: Facts, body: bytes, length: int) -> Release:
     return Release(response_head(200, b"OK", [*_HEADERS, *own]), body)
 
 
-def _entry(facts: Facts, link: Link, token: str, opt_out: OptOut) -> Entry:
+def _entry(facts: Facts, snapshot: Snapshot, link: Link, token: str) -> Entry:
     """A second click of the same link adds nothing."""
-    scope = opt_out if link.purpose is None else OptOut(scope="marketing", purpose=link.purpose)
+    scope = (
+        snapshot.opt_out(link.tenant)
+        if link.purpose is None
+        else OptOut(scope="marketing", purpose=link.purpose)
+    )
     it = Meant("opt_out", link.subject, link.channel or "email", facts.now, token)
     (made,) = entries([it], Source("one-click", "link"), scope, {})
-    return _sourced(made, link)
-
-
-def _sourced(made: Entry, link: Link) -> Entry:
-    """A link is no word: START, which comes by another channel, does not lift it."""
-    return replace(made, source="one-click", sender=link.sender)
+    # A link is no word: START, which comes by another channel, does not lift it.
+    country = snapshot.tenants[link.tenant].policy().country
+    return replace(made, source="one-click", sender=link.sender and spelt(link.sender, country))
 
 
 def _says(head: RequestHead, raw: bytes, env: Env) -> bool:

@@ -3,14 +3,14 @@
 A refusal refuses the request, or leaves its recipient out where the rules allow that and the place does.
 """
 
-import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, Final
+from typing import Any
 
 from gateway.audit.record import AGEING, UNJUDGED
 from gateway.codecs.program import Found
+from gateway.contacts.listed import Listed, listed
 from gateway.contacts.model import UNKNOWN, Reservation, Standing
 from gateway.contacts.naming import sender
 from gateway.contacts.normalise import normalise
@@ -33,8 +33,6 @@ from gateway.model import Channel, Mode
 from gateway.policy.plan import Plan
 from gateway.policy.snapshot import Snapshot
 
-_BETWEEN: Final = re.compile("[,;]")
-
 
 @dataclass(slots=True)
 class _Recipient:
@@ -43,8 +41,14 @@ class _Recipient:
     channel: Channel
     subject: Subject
     pseudonym: str
-    droppable: bool
-    """Whether the place allows to leave this recipient out alone."""
+    listed: Listed | None = None
+    """The addresses of a field that lists them, of which this is the `part`th."""
+    part: int = 0
+
+    @property
+    def droppable(self) -> bool:
+        """Whether the place allows to leave this recipient out alone; once all who are, are noted."""
+        return self.found.droppable if self.listed is None or self.listed.emptied else True
 
 
 _Judged = tuple[_Recipient, Verdict]
@@ -65,9 +69,8 @@ def reach(
     for recipient, standing in zip(recipients, standings, strict=True):
         facts.subjects[recipient.pseudonym] = None
         checks = plan.contact.get(recipient.channel, ())
-        verdict = judge(
-            recipient.subject, standing, recipient.channel, plan.purposes, checks, facts.now, senders, dated
-        )
+        by = (recipient.channel, plan.purposes, checks, facts.now, senders, dated, plan.country)
+        verdict = judge(recipient.subject, standing, *by)
         facts.shadow.update(dict.fromkeys(verdict.shadow))
         if verdict.allowed:
             allowed.append(recipient)
@@ -84,13 +87,25 @@ def reach(
 
 def _carry_out(facts: Facts, refused: list[_Judged]) -> None:
     """Mark those who are left out. Raises Refused where one cannot be."""
+    for recipient, _ in refused:
+        if recipient.listed is not None:
+            recipient.listed.gone.add(recipient.part)
     stopping = [verdict for each, verdict in refused if not (verdict.on_refusal == "drop" and each.droppable)]
     for recipient, verdict in refused:
         facts.rules.update(dict.fromkeys(verdict.rules))
-        recipient.carried.drop[recipient.found.ordinal] = verdict.reason
+        _leave(recipient, verdict.reason)
     if stopping:
         # What no time heals is said first, and then what takes longest.
         raise _refusal(max(stopping, key=lambda v: float("inf") if v.retry_after is None else v.retry_after))
+
+
+def _leave(recipient: _Recipient, reason: str) -> None:
+    carried, found, listed = recipient.carried, recipient.found, recipient.listed
+    if listed is None or listed.emptied:
+        carried.drop[found.ordinal] = reason
+        carried.texts.pop(found.value, None)
+    else:
+        carried.texts[found.value] = listed.text
 
 
 def _refusal(verdict: Verdict) -> Refused:
@@ -193,28 +208,20 @@ def _recipients(snapshot: Snapshot, plan: Plan, carriers: list[Carried]) -> list
             slot = carried.program.slots[found.slot]
             if slot.role != "recipient" or slot.subject is None:
                 continue
-            kind, value = slot.subject, normalise(slot.subject, found.value, plan.country)
-            values = [value] if value is not None else _several(kind, found.value, plan.country)
-            if not values:
+            kind, channel = slot.subject, _channel(plan, found)
+            value = normalise(kind, found.value, plan.country)
+            if value is not None:
+                person = Subject(kind, value)
+                recipients.append(_Recipient(carried, found, channel, person, pseudonymise(kind, value)))
+                continue
+            # Numbers are not read so: what stands between two can also stand before an extension.
+            several = listed(found.value, plan.country) if kind == "email" else None
+            if several is None:
                 raise Refused("contact_unknown_recipient", f"a recipient could not be read, at {slot.path}")
-            channel, alone = _channel(plan, found), found.droppable and len(values) == 1
-            recipients += [
-                _Recipient(carried, found, channel, Subject(kind, each), pseudonymise(kind, each), alone)
-                for each in values
-            ]
+            for part, each in several.addresses:
+                person, name = Subject(kind, each), pseudonymise(kind, each)
+                recipients.append(_Recipient(carried, found, channel, person, name, several, part))
     return recipients
-
-
-def _several(kind: str, value: str, country: str | None) -> list[str]:
-    """The addresses that one field lists; none when any of them cannot be read.
-
-    Numbers are not read so: what stands between two can also stand before an extension.
-    """
-    if kind != "email":
-        return []
-    read = [normalise("email", part, country) for part in _BETWEEN.split(value) if part.strip()]
-    good = [each for each in read if each is not None]
-    return good if len(good) == len(read) else []
 
 
 def _channel(plan: Plan, found: Found) -> Channel:

@@ -23,7 +23,8 @@ from gateway.policy.snapshot import Snapshot
 class Carried:
     """One carrier of a request that is looked into: its document, and what was found in it.
 
-    `drop` are ordinals of those who are left out, each with its reason. `came` is a body as it came from the
+    `drop` are ordinals of those who are left out, each with its reason; `texts` what is left of fields that
+    list several. `came` is a body as it came from the
     caller, without its coding.
     """
 
@@ -33,6 +34,7 @@ class Carried:
     document: Any
     found: list[Found]
     drop: dict[int, str] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
     came: bytes = b""
 
 

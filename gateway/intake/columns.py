@@ -6,7 +6,7 @@ the same list is the same entry, however often and from whichever file it is tak
 
 import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 
@@ -121,6 +121,7 @@ def columns_of(header: Sequence[str], mapped: Mapping[str, str]) -> dict[str, in
 
 def reader(columns: Mapping[str, int], width: int, told: Told, people: People, now: float) -> RowReader:
     """What reads the rows of a table of `width` columns. Raises PayloadError when `told` itself is wrong."""
+    told = replace(told, sender=told.sender and people.sender(told.sender))
     template = Entry(id=told.batch, subject="", **told.members())
     if not columns.keys() & set(MEMBERS):
         if wrong := fault(template, now):
@@ -204,6 +205,8 @@ class _Reader:
             if value is None:
                 return Fault(f"{name} is not {EXPECTED}")
             members[name] = value
+        if "sender" in own:
+            members["sender"] = self._people.sender(own["sender"])
         if members["act"] not in TAKES:
             return Fault("act is none of those known; see --word")
         takes = TAKES[members["act"]]

@@ -5,6 +5,7 @@ from typing import Final
 
 from gateway.contacts.naming import Pseudonymise
 from gateway.contacts.normalise import normalise
+from gateway.contacts.senders import spelt
 from gateway.intake.table import Fault
 from gateway.model import SubjectKind
 
@@ -33,6 +34,10 @@ class People:
             kind = "email" if "@" in value else "phone"
         normal = normalise(kind, value, self._country)
         return None if normal is None else self._pseudonymise(kind, normal)
+
+    def sender(self, text: str) -> str:
+        """A sender as the registry spells it."""
+        return spelt(text, self._country)
 
 
 def unread(kind: SubjectKind | None, value: str) -> Fault:

@@ -95,7 +95,7 @@ def preview(
                 yield one
 
     dated = _dated(campaign.lists, standings)
-    by = (campaign.channel, campaign.purposes, campaign.checks, campaign.at, (), dated)
+    by = (campaign.channel, campaign.purposes, campaign.checks, campaign.at, (), dated, campaign.country)
     for batch in _batches(asked()):
         known = standings([one.pseudonym for one in batch])
         for one, standing in zip(batch, known, strict=True):

@@ -80,13 +80,15 @@ CONDITIONS: Final = (
     Key(
         "timezone",
         Word("'subject' or a time zone such as Europe/Paris", _timezone, hint=_nearest_timezone),
-        "Where `within` and `days` are read: the recipient's own zone, or a fixed one.",
+        "Where `within` and `days` are read: the recipient's own zone (stored, of its number, else "
+        "those of `country`), or a fixed one.",
         default="subject",
     ),
     Key(
         "holidays",
         Word(f"'subject' or {COUNTRY.expected} with a holiday calendar", _holidays, hint=COUNTRY.hint),
-        "No contact on public holidays: of the recipient's country, or of a fixed one.",
+        "No contact on public holidays: of the recipient's country (of its number, of its stored zone, else "
+        "`country`), or of a fixed one.",
     ),
     Key(
         "at_most",

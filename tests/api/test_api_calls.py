@@ -64,6 +64,12 @@ def test_what_is_told_is_in_force(api: Running, call: str, body: dict[str, str],
     assert found["restricted"] == ([] if call == "restrictions" else None)
 
 
+def test_a_sender_is_kept_in_its_one_spelling(api: Running) -> None:
+    api.ask("suppressions", {"subject": SUBJECT, "sender": "01 99 00 99 00"})
+    found = api.ask("lookups", {"subjects": [SUBJECT]}, "report").json()["standings"][0]
+    assert [each["sender"] for each in found["suppressions"]] == ["+33199009900"]
+
+
 def test_put_is_post(api: Running) -> None:
     with api.client() as client:
         answer = client.put("/v1/suppressions", json={"subject": SUBJECT, "id": "crm-17"})

@@ -185,3 +185,57 @@ def test_the_moment_after_the_wait_is_allowed_and_none_before(contact: Contact, 
         # Summer time can begin inside a window; such an opening is noticed up to an hour late.
         limit = HORIZON * 86_400 if seconds is None else seconds - 3600
         assert not [ahead for ahead in range(0, limit, 3600) if allowed(contact, phone, now + ahead)]
+
+
+LABOUR_DAY, WORKDAY = at("2026-05-01T12:00"), at("2026-05-04T12:00")
+OFFICE = Contact(start=9 * 60, end=18 * 60, holidays="subject")
+
+
+@pytest.mark.parametrize(
+    ("zone", "home", "open_on_holiday", "open_on_workday"),
+    [
+        (None, "FR", False, True),
+        ("Europe/Paris", None, False, True),
+        ("Europe/London", "FR", True, False),
+        ("America/Guadeloupe", "FR", False, False),
+        (None, None, False, False),
+        ("UTC", None, False, False),
+        ("Etc/UTC", "FR", False, True),
+    ],
+    ids=[
+        "the tenant's country",
+        "a stored zone",
+        "a stored zone before the tenant's",
+        "a zone whose country has holidays of its own",
+        "nothing is known",
+        "a zone in no country",
+        "a zone in no country, and the tenant's",
+    ],
+)
+def test_whoever_has_no_number_is_where_it_is_known_to_live_or_at_home(
+    zone: str | None, home: str | None, open_on_holiday: bool, open_on_workday: bool
+) -> None:
+    at_noon = {"Europe/London": 13.5, "America/Guadeloupe": 5.0}.get(zone or "", 0.0) * 3600
+    moments = (LABOUR_DAY, WORKDAY if at_noon == 0 else at("2026-05-04T08:00"))
+    assert [allowed(OFFICE, None, moment, zone, home) for moment in moments] == [
+        open_on_holiday,
+        open_on_workday,
+    ]
+
+
+def test_every_zone_of_the_tenants_country_must_be_open() -> None:
+    office = Contact(start=9 * 60, end=18 * 60)
+    assert allowed(office, None, at("2026-05-04T13:00", "America/Chicago"), None, "US") is False
+    assert allowed(office, None, at("2026-05-04T12:00", "Europe/Berlin"), None, "DE")
+    opens = wait([office], None, at("2026-05-04T03:00", "Europe/Berlin"), None, "DE")
+    assert opens == 6 * 3600
+
+
+def test_holidays_of_a_number_count_wherever_its_owner_lives() -> None:
+    french, german = at("2026-07-14T12:00"), at("2026-10-03T12:00")
+    quiet = Contact(holidays="subject", timezone="UTC")
+    assert [allowed(quiet, "+33639980001", moment) for moment in (french, german)] == [False, True]
+    assert [allowed(quiet, "+33639980001", moment, "Europe/Berlin") for moment in (french, german)] == [
+        False,
+        False,
+    ]

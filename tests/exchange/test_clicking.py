@@ -55,6 +55,16 @@ def test_a_link_has_scopes_of_its_own() -> None:
     assert (entry.channel, entry.purpose) == ("email", None)
 
 
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [("01 99 00 99 00", "+33199009900"), ("News@Acme.Example", "news@acme.example"), (" News ", "news")],
+)
+def test_a_sender_is_kept_in_its_one_spelling(written: str, kept: str) -> None:
+    world = twilio_world()
+    [entry] = post(world, link(world, sender=written)).script.entered
+    assert entry.sender == kept
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_looking_at_a_link_has_no_effect(method: str) -> None:
     world = twilio_world()

@@ -1,5 +1,6 @@
 """Recipients of a request: counted before they are reached, held, left out, refused."""
 
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -167,10 +168,29 @@ def test_every_address_of_a_list_in_one_field_is_judged() -> None:
     made = world("  - {id: drops, contact: {}, on_refusal: drop}\n")
     assert mail(made, f"{ANA}; {BO}, {CY}").status == 200
     made.know("email", CY, Suppression())
-    played = mail(made, f"{ANA}; {BO}, {CY}")
-    assert (played.reason, played.nothing_sent) == ("contact_suppressed", True)
-    for odd in (f"{ANA}, nobody", ",", f"Ana <{ANA}>"):
+    played = mail(made, f'{ANA}; "Bo, B." <{BO}>, {CY}')
+    assert played.status == 200 and played.headers["hushgate-dropped"] == "1"
+    assert json.loads(played.sent[1])["to"] == f'{ANA}; "Bo, B." <{BO}>'
+    refusing = world("  []\n")
+    refusing.know("email", CY, Suppression())
+    assert (mail(refusing, f"{ANA}; {CY}").reason, mail(refusing, ANA).status) == ("contact_suppressed", 200)
+    for odd in (f"{ANA}, nobody", ",", f'"{ANA}" <{BO}>', f"{ANA} {BO}"):
         assert mail(made, odd).reason == "contact_unknown_recipient"
+
+
+def test_of_a_field_in_which_nobody_is_left_nothing_is() -> None:
+    made = world("  - {id: drops, contact: {}, on_refusal: drop}\n")
+    for who in (ANA, BO):
+        made.know("email", who, Suppression())
+    assert mail(made, f"{ANA}, {BO}", CY).reason == "contact_suppressed"
+    copied = mail(made, CY, f"{ANA}, {BO}", f"{BO}, {CY}")
+    assert json.loads(copied.sent[1]) == {"to": CY, "cc": [CY], "text": "x"}
+    assert copied.headers["hushgate-dropped"] == "3"
+
+
+def test_who_was_reached_too_often_is_left_out_of_a_list() -> None:
+    made = world(OFTEN % DROP, {BO: [60.0]})
+    assert json.loads(mail(made, f"{ANA}, {BO},{CY}").sent[1])["to"] == f"{ANA},{CY}"
 
 
 @pytest.mark.parametrize("to", [f"{NUMBER},{OTHER}", f"{NUMBER} {OTHER}", "12345", "ACME", "group:7", ""])

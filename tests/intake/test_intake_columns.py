@@ -82,6 +82,14 @@ def test_what_the_list_says_is_left_out_where_the_act_has_no_such_member() -> No
     assert (found.act, found.channel, found.sender) == ("erased", None, None)
 
 
+def test_senders_are_kept_in_one_spelling() -> None:
+    told = Told("l", NOW - 5, sender="01 99 00 99 00")
+    assert reader({"phone": 0}, 1, told, PEOPLE, NOW).template.sender == "+33199009900"
+    found = entry(["phone", "sender"], [PHONE, " NEWS@acme.example"], told)
+    assert found.sender == "news@acme.example"
+    assert entry(["phone", "sender"], [PHONE, ""], told).sender == "+33199009900"
+
+
 def test_words_of_the_file_mean_acts() -> None:
     told = Told("l", NOW, words=(("Oui", "granted"), ("non", "withdrawn")))
     assert entry(["phone", "optin"], [PHONE, "OUI"], told, act="optin").act == "granted"
