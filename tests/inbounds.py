@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from twilio.request_validator import RequestValidator
 
+from gateway.contacts.model import Act
 from gateway.model import Upstream
 from gateway.webhooks.route import OneClick, Route
 from gateway.webhooks.signing import Signing
@@ -74,3 +75,19 @@ def deliver(world: World, params: Mapping[str, str], *, rest: str = "/sms", **mo
     more.setdefault("headers", twilio_signed(params, rest))
     more.setdefault("answer", Answer(200, (TWIML,), b"<Response/>"))
     return world.ask("POST", f"/in/twilio{rest}", client=None, body=urlencode(params).encode(), **more)
+
+
+def acts(played: Played) -> list[tuple[Act, str | None, str | None]]:
+    """What was entered: act, channel, purpose."""
+    return [(entry.act, entry.channel, entry.purpose) for entry in played.script.entered]
+
+
+def params(played: Played) -> dict[str, str]:
+    """The form the application got."""
+    return dict(parse_qsl(played.sent[1].decode(), keep_blank_values=True))
+
+
+def field(played: Played, name: str) -> str | None:
+    """A header field the application got."""
+    lines = played.sent[0].decode().split("\r\n")
+    return next((v for n, _, v in (line.partition(": ") for line in lines) if n.lower() == name), None)

@@ -2,14 +2,13 @@
 
 import json
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 import pytest
-from hubspot.utils.signature import Signature
 from twilio.request_validator import RequestValidator
 
-from gateway.contacts.model import Act, Entry, Suppression
-from gateway.errors import PayloadError, StoreError, UpstreamError
+from gateway.contacts.model import Suppression
+from gateway.errors import StoreError, UpstreamError
 from gateway.exchange.commands import (
     Acquire,
     Append,
@@ -22,32 +21,17 @@ from gateway.exchange.commands import (
     Send,
 )
 from gateway.webhooks.seen import Seen
-from gateway.webhooks.signing import Signing
 from tests.inbounds import (
-    COMPANY,
     OURS,
-    PLUGINS,
-    TWIML,
+    acts,
     deliver,
+    field,
     message,
-    twilio_route,
+    params,
     twilio_signed,
     twilio_world,
 )
-from tests.world import RULES, Answer, Played, World, json_answer
-
-
-def acts(played: Played) -> list[tuple[Act, str | None, str | None]]:
-    return [(entry.act, entry.channel, entry.purpose) for entry in played.script.entered]
-
-
-def params(played: Played) -> dict[str, str]:
-    return dict(parse_qsl(played.sent[1].decode(), keep_blank_values=True))
-
-
-def field(played: Played, name: str) -> str | None:
-    lines = played.sent[0].decode().split("\r\n")
-    return next((v for n, _, v in (line.partition(": ") for line in lines) if n.lower() == name), None)
+from tests.world import RULES, json_answer
 
 
 def test_a_stop_is_entered_and_on_record_before_it_goes_on() -> None:
@@ -308,253 +292,3 @@ def test_an_answer_of_the_application_is_passed_on() -> None:
     assert (played.status, played.body) == (200, b"<Response/>")
     assert played.headers["content-type"] == "text/xml"
     assert deliver(twilio_world(), message("x"), answer=json_answer({}, 500)).status == 500
-
-
-# ---- HubSpot ----------------------------------------------------------------------------------------------
-
-HUBSPOT_URL = "https://hooks.acme.example/in/hubspot"
-
-
-def hubspot_world(client: str = "office", rules: str = RULES) -> World:
-    route = twilio_route(
-        client,
-        upstream=twilio_route().upstream.__class__(
-            name="hs-in",
-            provider="hubspot",
-            url="http://127.0.0.1:9/",
-            region="FR",
-            operator="OVH",
-            prefix="/in/hubspot",
-        ),
-        webhooks=("events",),
-        public_url=HUBSPOT_URL,
-        verify=Signing("hubspot-v3", ("hs-secret",)),
-        sign=Signing("hubspot-v3", (OURS,)),
-        sign_url="https://app.acme.example/hs",
-    )
-    pack = (PLUGINS / "hubspot" / "pack.yaml").read_bytes()
-    return World(rules=rules, pack=pack, provider="hubspot", inbound=(route,))
-
-
-def event(kind: str, number: int = 1, **more: object) -> dict[str, object]:
-    return {
-        "eventId": number,
-        "subscriptionType": kind,
-        "objectId": 100 + number,
-        "occurredAt": 1_775_044_700_000,
-        **more,
-    }
-
-
-def hubspot(world: World, *events: dict[str, object], late: float = 0.0) -> Played:
-    body = json.dumps(list(events))
-    stamp = str(int((world.now - late) * 1000))
-    signature = Signature.get_signature("hs-secret", body, "v3", HUBSPOT_URL, "POST", stamp)
-    headers = {
-        "X-HubSpot-Signature-v3": signature,
-        "X-HubSpot-Request-Timestamp": stamp,
-        "Content-Type": "application/json",
-    }
-    return world.ask("POST", "/in/hubspot", client=None, body=body.encode(), headers=headers)
-
-
-CHANGE = "contact.propertyChange"
-
-
-def test_what_hubspot_tells_of_contacts() -> None:
-    world = hubspot_world()
-    played = hubspot(
-        world,
-        event("contact.privacyDeletion", 1),
-        event(CHANGE, 2, propertyName="hs_email_optout", propertyValue="true"),
-        event(CHANGE, 3, propertyName="hs_email_optout", propertyValue="false"),
-        event(CHANGE, 4, propertyName="hs_email_hard_bounce_reason_enum", propertyValue="UNKNOWN_USER"),
-        event("contact.creation", 5),
-    )
-    assert played.status == 200
-    assert acts(played) == [
-        ("erased", None, None),
-        ("suppressed", None, "marketing"),
-        ("suppressed", "email", None),
-    ]
-    name = world.snapshot.pseudonymiser("acme")
-    entered: list[Entry] = played.script.entered
-    assert [entry.subject for entry in entered] == [name("record", n) for n in ("101", "102", "104")]
-    assert {entry.at for entry in entered} == {1_775_044_700.0}
-    assert [record.phase for record in played.records] == ["entry"] * 3 + ["intent", "outcome"]
-
-
-def test_hubspots_own_check_passes_on_what_the_application_gets() -> None:
-    played = hubspot(hubspot_world("helpdesk"), event(CHANGE, propertyName="email", propertyValue="a@b.fr"))
-    body = played.sent[1].decode()
-    assert json.loads(body)[0]["propertyValue"] != "a@b.fr"
-    made = Signature.get_signature(
-        OURS, body, "v3", "https://app.acme.example/hs", "POST", field(played, "x-hubspot-request-timestamp")
-    )
-    assert made == field(played, "x-hubspot-signature-v3")
-
-
-GONE = RULES + "rules:\n  - {id: gone, records: {of: erased}, on_refusal: hide}\n"
-ERASED = Entry(id="e", subject="", act="erased", at=1.0)
-
-
-def test_of_people_who_were_erased_an_application_gets_no_events() -> None:
-    world = hubspot_world(rules=GONE)
-    world.know("record", "102", ERASED)
-    played = hubspot(world, *(event("contact.creation", number) for number in (1, 2, 3)))
-    assert (played.status, played.records[-1].rules) == (200, ("gone",))
-    assert [each["objectId"] for each in json.loads(played.sent[1])] == [101, 103]
-    made = Signature.get_signature(
-        OURS,
-        played.sent[1].decode(),
-        "v3",
-        "https://app.acme.example/hs",
-        "POST",
-        field(played, "x-hubspot-request-timestamp"),
-    )
-    assert made == field(played, "x-hubspot-signature-v3")
-
-
-def test_where_nothing_is_left_nothing_goes_on_and_the_provider_is_content() -> None:
-    world = hubspot_world(rules=GONE)
-    world.know("record", "101", ERASED)
-    played = hubspot(world, event("contact.creation", 1))
-    assert (played.status, played.nothing_sent) == (200, True)
-    assert [(r.phase, r.reason, r.rules) for r in played.records] == [
-        ("refusal", "record_withheld", ("gone",))
-    ]
-
-
-def test_an_erasure_reaches_the_application_that_has_to_follow_it() -> None:
-    world = hubspot_world(rules=GONE)
-    world.know("record", "101", ERASED)
-    played = hubspot(world, event("contact.privacyDeletion", 1), event(CHANGE, 1, propertyName="email"))
-    kept = [each["subscriptionType"] for each in json.loads(played.sent[1])]
-    assert kept == ["contact.privacyDeletion"]
-
-
-def test_a_message_of_somebody_withheld_stays_here_but_for_an_opt_out() -> None:
-    world = twilio_world(rules=GONE)
-    world.know("phone", "+33639980001", ERASED)
-    played = deliver(world, message("Hello"))
-    assert (played.status, played.nothing_sent, played.records[-1].reason) == (200, True, "record_hidden")
-    assert params(deliver(world, message("STOP", MessageSid="SM2")))["Body"] == "STOP"
-
-
-def test_what_is_only_reported_of_events_stays_in_them() -> None:
-    world = hubspot_world(rules=GONE.replace("on_refusal: hide", "mode: shadow"))
-    world.know("record", "101", ERASED)
-    played = hubspot(world, event("contact.creation", 1))
-    assert len(json.loads(played.sent[1])) == 1
-    assert played.records[-1].shadow == ("gone",)
-
-
-def test_an_old_webhook_is_refused() -> None:
-    played = hubspot(hubspot_world(), event("contact.privacyDeletion"), late=301)
-    assert (played.status, played.reason) == (403, "webhook_expired")
-    assert not played.script.entered
-
-
-def test_a_batch_that_was_seen_is_a_replay_whatever_its_timestamp() -> None:
-    world = hubspot_world()
-    assert not hubspot(world, event("contact.creation")).nothing_sent
-    assert hubspot(world, event("contact.creation"), late=2).nothing_sent
-
-
-def test_what_is_said_twice_is_passed_on_as_it_was_understood() -> None:
-    world, kind = hubspot_world(), b'"subscriptionType": "contact.privacyDeletion", "subscriptionType": "x"'
-    body = b'[{"eventId": 1, "objectId": 2, %b}]' % kind
-    stamp = str(int(world.now * 1000))
-    signature = Signature.get_signature("hs-secret", body.decode(), "v3", HUBSPOT_URL, "POST", stamp)
-    headers = {"X-HubSpot-Signature-v3": signature, "X-HubSpot-Request-Timestamp": stamp}
-    headers["Content-Type"] = "application/json"
-    played = world.ask("POST", "/in/hubspot", client=None, body=body, headers=headers)
-    assert not played.script.entered
-    assert json.loads(played.sent[1]) == [{"eventId": 1, "objectId": 2, "subscriptionType": "x"}]
-    assert b"privacyDeletion" not in played.sent[1]
-
-
-def test_a_body_that_does_not_come_is_refused() -> None:
-    late = PayloadError("request_timeout", "", "body")
-    assert deliver(twilio_world(), message("STOP"), failures={Collect: late}).status == 408
-
-
-# ---- what the application answers -------------------------------------------------------------------------
-
-SILENT = b"<Response/>"
-
-
-def twiml(text: str) -> Answer:
-    return Answer(200, (TWIML,), f"<Response>{text}</Response>".encode())
-
-
-@pytest.mark.parametrize(
-    "text", ["<Message>Bye</Message>", "<Message><Body>Bye</Body></Message>", "<Sms>Bye</Sms>"]
-)
-def test_an_answer_that_goes_back_to_the_sender_is_a_contact(text: str) -> None:
-    world = twilio_world(client="dialer")
-    sent = deliver(world, message("Hello"), answer=twiml(text))
-    assert sent.body == twiml(text).body
-    world.know("phone", "+33639980001", Suppression(purpose="marketing"))
-    played = deliver(world, message("Hello", MessageSid="SM2"), answer=twiml(text))
-    assert (played.status, played.body) == (200, SILENT)
-    assert played.records[-1].reason == "contact_suppressed"
-
-
-def test_an_answer_of_plain_text_is_one_too() -> None:
-    world = twilio_world(client="dialer")
-    world.know("phone", "+33639980001", Suppression())
-    plain = Answer(200, ((b"Content-Type", b"text/plain"),), b"Bye")
-    assert deliver(world, message("Hello"), answer=plain).body == SILENT
-
-
-def test_whoever_an_answer_names_is_judged() -> None:
-    world = twilio_world(client="dialer")
-    world.know("phone", "+33639980002", Suppression())
-    text = '<Message to="+33639980002">Hi</Message>'
-    assert deliver(world, message("Hello"), answer=twiml(text)).body == SILENT
-    call = {"CallSid": "CA1", "From": "+33639980001", "To": COMPANY, "CallStatus": "ringing"}
-    dial = twiml("<Dial>+33639980002</Dial>")
-    assert deliver(world, call, answer=dial).body == b"<Response><Hangup/></Response>"
-    fine = twiml("<Dial>+33639980003</Dial>")
-    assert deliver(world, call, answer=fine).body == fine.body
-
-
-def test_an_answer_that_cannot_be_read_is_not_carried_out() -> None:
-    html = Answer(200, ((b"Content-Type", b"text/html"),), b"<Response><Message>x</Message></Response>")
-    assert deliver(twilio_world(), message("Hello"), answer=html).body == SILENT
-    assert deliver(twilio_world(), message("Hello"), answer=twiml("<Message>")).body == SILENT
-
-
-# ---- what answers say of recipients -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("code", "wanted"),
-    [(21610, [("suppressed", None, "marketing")]), (21614, [("suppressed", "sms", None)]), (20003, [])],
-)
-def test_an_error_of_the_carrier_is_learnt_before_it_is_answered(code: int, wanted: list[Any]) -> None:
-    form = [("To", "+33639980001"), ("From", COMPANY), ("Body", "x")]
-    error = json_answer({"code": code, "message": "no", "status": 400}, 400)
-    path = "/crm/2010-04-01/Accounts/AC1/Messages.json"
-    world = twilio_world()
-    played = world.ask("POST", path, client="caller", form=form, answer=error)
-    assert (played.status, played.json["code"]) == (400, code)
-    assert acts(played) == wanted
-    if wanted:
-        assert played.script.entered[0].subject == world.snapshot.pseudonymiser("acme")(
-            "phone", "+33639980001"
-        )
-        kinds = [kind for kind in played.kinds if kind in (Enter, Release)]
-        assert kinds == [Enter, Release]
-        assert (
-            world.ask(
-                "POST",
-                path,
-                client="caller",
-                form=form,
-                answer=error,
-                failures={Enter: StoreError("registry_unavailable", "")},
-            ).status
-            == 503
-        )
