@@ -1,4 +1,4 @@
-"""What the structure tests read: the modules of the house as syntax trees, and questions about one tree."""
+"""What the structure tests read: what the modules of the house are made of."""
 
 import ast
 from collections.abc import Iterator
@@ -20,12 +20,24 @@ WITHOUT_MOMENT = frozenset(("time.localtime", "time.gmtime", "time.ctime"))
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """One source file."""
+    """What is asked of one source file. The syntax trees themselves would be held by the hundred.
+
+    `imports`: (line, full name) of everything imported anywhere, type-checking blocks too. `clocks`: lines
+    where the machine's clock is read, or a function that reads it is taken by name. `broad`: lines of
+    handlers of Exception, BaseException or everything that do not end by raising it again. `functions`:
+    (name, lines without the docstring and decorators).
+    """
 
     name: str
     path: Path
-    tree: ast.Module
     lines: int
+    told: bool
+    """Whether it has a docstring."""
+
+    imports: tuple[tuple[int, str], ...]
+    clocks: tuple[int, ...]
+    broad: tuple[int, ...]
+    functions: tuple[tuple[str, int], ...]
 
     @property
     def place(self) -> str:
@@ -33,23 +45,29 @@ class Module:
 
 
 def parse(name: str, source: str, path: Path = ROOT / "x.py") -> Module:
-    return Module(name, path, ast.parse(source), source.count("\n"))
+    tree = ast.parse(source)
+    nodes = list(ast.walk(tree))
+    return Module(
+        name,
+        path,
+        source.count("\n"),
+        bool(ast.get_docstring(tree)),
+        tuple(each for node in nodes for each in _imports(node, name, path)),
+        tuple(line for node in nodes for line in _clock_reads(node)),
+        tuple(line for node in nodes for line in _broad_handlers(node)),
+        tuple(each for node in nodes for each in _functions(node)),
+    )
 
 
 def modules(*tops: str) -> tuple[Module, ...]:
     """Every Python file below some folders of the repository."""
-    return tuple(map(_parsed, sorted(file for top in tops for file in (ROOT / top).rglob("*.py"))))
+    return tuple(module for top in tops for module in _below(top))
 
 
 @cache
-def _parsed(file: Path) -> Module:
-    return parse(_name(file), file.read_text("utf-8"), file)
-
-
-@cache
-def nodes(module: Module) -> tuple[ast.AST, ...]:
-    """Everything in a module; walked once for all that ask."""
-    return tuple(ast.walk(module.tree))
+def _below(top: str) -> tuple[Module, ...]:
+    files = sorted((ROOT / top).rglob("*.py"))
+    return tuple(parse(_name(file), file.read_text("utf-8"), file) for file in files)
 
 
 def _name(file: Path) -> str:
@@ -57,47 +75,48 @@ def _name(file: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports(module: Module) -> Iterator[tuple[int, str]]:
-    """(line, full name) of everything imported anywhere in a module; type-checking blocks count too."""
-    for node in nodes(module):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield node.lineno, alias.name
-        elif isinstance(node, ast.ImportFrom):
-            base = _absolute(module, node)
-            for alias in node.names:
-                yield node.lineno, f"{base}.{alias.name}" if base else alias.name
+def _imports(node: ast.AST, name: str, path: Path) -> Iterator[tuple[int, str]]:
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield node.lineno, alias.name
+    elif isinstance(node, ast.ImportFrom):
+        base = _absolute(name, path, node)
+        for alias in node.names:
+            yield node.lineno, f"{base}.{alias.name}" if base else alias.name
 
 
-def _absolute(module: Module, node: ast.ImportFrom) -> str:
+def _absolute(name: str, path: Path, node: ast.ImportFrom) -> str:
     if not node.level:
         return node.module or ""
-    package = module.name.split(".")
-    if module.path.name != "__init__.py":
+    package = name.split(".")
+    if path.name != "__init__.py":
         package = package[:-1]
     parent = package[: len(package) - node.level + 1]
     return ".".join([*parent, *filter(None, [node.module])])
 
 
-def clock_reads(module: Module) -> Iterator[int]:
-    """Lines where the clock of the machine is read, or a function that reads it is taken by name."""
-    for node in nodes(module):
-        if isinstance(node, ast.ImportFrom) and node.module == "time":
-            yield from (node.lineno for alias in node.names if alias.name in CLOCK_FUNCTIONS)
-        elif isinstance(node, ast.Attribute) and node.attr in CLOCK_FUNCTIONS:
-            if ast.unparse(node.value) in CLOCK_OWNERS:
-                yield node.lineno
-        elif isinstance(node, ast.Call) and not node.args and ast.unparse(node.func) in WITHOUT_MOMENT:
+def _clock_reads(node: ast.AST) -> Iterator[int]:
+    if isinstance(node, ast.ImportFrom) and node.module == "time":
+        yield from (node.lineno for alias in node.names if alias.name in CLOCK_FUNCTIONS)
+    elif isinstance(node, ast.Attribute) and node.attr in CLOCK_FUNCTIONS:
+        if ast.unparse(node.value) in CLOCK_OWNERS:
             yield node.lineno
+    elif isinstance(node, ast.Call) and not node.args and _dotted(node.func) in WITHOUT_MOMENT:
+        yield node.lineno
 
 
-def broad_handlers(module: Module) -> Iterator[int]:
-    """Lines of handlers of Exception, BaseException or everything that do not end by raising it again."""
-    for node in nodes(module):
-        if isinstance(node, ast.ExceptHandler) and not _raises_again(node):
-            kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
-            if any(kind is None or ast.unparse(kind) in ("Exception", "BaseException") for kind in kinds):
-                yield node.lineno
+def _dotted(node: ast.expr) -> str:
+    """`owner.name`, of what is spelt so."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return f"{node.value.id}.{node.attr}"
+    return ""
+
+
+def _broad_handlers(node: ast.AST) -> Iterator[int]:
+    if isinstance(node, ast.ExceptHandler) and not _raises_again(node):
+        kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+        if any(kind is None or ast.unparse(kind) in ("Exception", "BaseException") for kind in kinds):
+            yield node.lineno
 
 
 def _raises_again(handler: ast.ExceptHandler) -> bool:
@@ -105,12 +124,10 @@ def _raises_again(handler: ast.ExceptHandler) -> bool:
     return isinstance(last, ast.Raise) and last.exc is None
 
 
-def functions(module: Module) -> Iterator[tuple[str, int]]:
-    """(name, lines without the docstring and decorators) of every function."""
-    for node in nodes(module):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines = (node.end_lineno or node.lineno) - node.lineno + 1
-            yield node.name, lines - _docstring_lines(node)
+def _functions(node: ast.AST) -> Iterator[tuple[str, int]]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        lines = (node.end_lineno or node.lineno) - node.lineno + 1
+        yield node.name, lines - _docstring_lines(node)
 
 
 def _docstring_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

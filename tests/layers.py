@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from tests.architecture import Module, imports
+from tests.architecture import Module
 
 LAYERS: Mapping[str, int] = {
     "gateway": 0,
@@ -182,7 +182,7 @@ def layering(module: Module) -> Iterator[str]:
     if own is None or (own == "gateway" and module.name != "gateway"):
         yield f"{module.place}: {module.name} has no layer in the table"
         return
-    for line, name in imports(module):
+    for line, name in module.imports:
         other = longest(name, LAYERS)
         if other in (None, own) or within(own, name) or (other == "gateway" and name.count(".") > 1):
             continue
@@ -197,6 +197,6 @@ def impurity(module: Module) -> Iterator[str]:
     """I/O and clocks in what is pure."""
     if module.name in FILES or not any(within(module.name, name) for name in PURE):
         return
-    for line, name in imports(module):
+    for line, name in module.imports:
         if any(within(name, banned) for banned in (*IMPURE_IMPORTS, *STORES, *FILES, "gateway.clock")):
             yield f"{module.place}:{line}: pure code imports {name}"

@@ -152,7 +152,7 @@ Standing = tuple[Watched, Upstream]
 @pytest.fixture(scope="module")
 def standing() -> Iterator[Standing]:
     """One for all rows: after each it has to serve on."""
-    waits = replace(TIMEOUTS, drain=0.2)
+    waits = replace(TIMEOUTS, drain=0.2, idle=2, head=2)
     with Upstream(lambda _: answer(PERSON)) as upstream, Watched(upstream, timeouts=waits) as proxy:
         yield proxy, upstream
         proxy.let_go()
