@@ -116,7 +116,7 @@ async def _serve(process: Process, sock: socket.socket) -> None:
     outboxes = _outboxes(config, process.metrics, stop)
     beside = [
         asyncio.ensure_future(process.reload(reload_wanted)),
-        asyncio.ensure_future(_beat(process, desk, audit.ready, end)),
+        asyncio.ensure_future(_beat(process, desk, lambda: server.started and audit.ready(), end)),
     ]
     try:
         await server.serve(sockets=[sock])
@@ -177,10 +177,10 @@ def _outboxes(config: Config, metrics: Metrics, stop: threading.Event) -> list[O
     return made
 
 
-async def _beat(process: Process, desk: Desk, logs: Callable[[], bool], end: Callable[[], None]) -> None:
+async def _beat(process: Process, desk: Desk, serves: Callable[[], bool], end: Callable[[], None]) -> None:
     parent = os.getppid()
     while True:
         if os.getppid() != parent:
             end()  # nobody is left to reload, replace or stop this process
-        process.publish(ready=logs() and await desk.ready())
+        process.publish(ready=serves() and await desk.ready())
         await asyncio.sleep(BEAT)

@@ -108,16 +108,16 @@ async def _serve(loaded: Loaded, post: Post) -> None:
         builtin()
     _settle_memory()
     canary = Canary(lambda: worker.env, metrics, lambda: secrets.token_hex(4))
-    tasks = [
-        asyncio.ensure_future(_beat(worker, post, stop, Watched(loaded.plugins.failures, canary.leaking))),
-        asyncio.ensure_future(Renewal(worker, post.number, loaded, minting).run(again_please)),
-    ]
-    if post.number == 0:  # one of them tells
-        tasks.append(asyncio.ensure_future(Ageing(config.geo, lambda: worker.env.snapshot.table).run()))
-    if config.canary is not None:
-        tasks.append(asyncio.ensure_future(canary.run(config.canary)))
+    tasks: list[asyncio.Future[None]] = []
     try:
         await worker.listen(post.listener.bind.host, post.port, post.tls)
+        watched = Watched(loaded.plugins.failures, canary.leaking)
+        tasks.append(asyncio.ensure_future(_beat(worker, post, stop, watched)))  # ready once it listens
+        tasks.append(asyncio.ensure_future(Renewal(worker, post.number, loaded, minting).run(again_please)))
+        if post.number == 0:  # one of them tells
+            tasks.append(asyncio.ensure_future(Ageing(config.geo, lambda: worker.env.snapshot.table).run()))
+        if config.canary is not None:
+            tasks.append(asyncio.ensure_future(canary.run(config.canary)))
         await worker.run(stop)
     finally:
         for task in tasks:
