@@ -124,9 +124,15 @@ address, where to look for it among the first; and how many bits are not upper o
 
 
 def _flattened(blocks: dict[int, int], bits: int) -> _Flat:
-    starts, numbers = [0], array("I", (0,))
-    around = [(1 << bits, 0)]
-    """(end, number) of the blocks that hold the place, the smallest last; the last of all is no block"""
+    starts, numbers = [0], [0]
+    ends, around = [1 << bits], [0]
+    """of the blocks that hold the place, the smallest last: their ends and numbers; the first is no block"""
+
+    def close(before: int) -> None:
+        while ends[-1] <= before and len(ends) > 1:
+            at = ends.pop()
+            around.pop()
+            begin(at, around[-1])
 
     def begin(at: int, number: int) -> None:
         if starts[-1] == at:
@@ -136,13 +142,13 @@ def _flattened(blocks: dict[int, int], bits: int) -> _Flat:
             numbers.append(number)
 
     for key in sorted(blocks):
-        first = key >> _KEY
-        while around[-1][0] <= first:
-            begin(around.pop()[0], around[-1][1])
-        begin(first, blocks[key])
-        around.append((first + (1 << bits - (key & (1 << _KEY) - 1)), blocks[key]))
-    while len(around) > 1:
-        begin(around.pop()[0], around[-1][1])
+        first, number = key >> _KEY, blocks[key]
+        if ends[-1] <= first:
+            close(first)
+        begin(first, number)
+        ends.append(first + (1 << bits - (key & (1 << _KEY) - 1)))
+        around.append(number)
+    close(1 << bits)
     shift = bits - (_INDEXED if len(starts) > _FEW else 0)
     index = [bisect_left(starts, top << shift) for top in range((1 << bits - shift) + 1)]
-    return array("Q", starts) if bits == 32 else starts, numbers, index, shift
+    return array("Q", starts) if bits == 32 else starts, array("I", numbers), index, shift
