@@ -181,5 +181,5 @@ def _holidays(country: str, year: int) -> frozenset[date] | None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             return frozenset(holidays.country_holidays(country.upper(), years=year))
-    except (NotImplementedError, UserWarning):
+    except (NotImplementedError, UserWarning):  # years that it does not know are only warned of
         return None

@@ -29,16 +29,21 @@ views: {support: {show: [user.name], hide_with: redact}}
 PHONE = "+33612345678"
 
 
+def furnished(folder: Path) -> Path:
+    """A deployment in a folder; its file."""
+    (folder / "rules").mkdir()
+    (folder / "audit").mkdir()
+    (folder / "rules" / "acme.yaml").write_text(RULES % ("ab" * 32))
+    (folder / "keyring").write_bytes(keys.generate())
+    (folder / "keyring").chmod(0o600)
+    file = folder / "hushgate.yaml"
+    file.write_text(CONFIG.replace("sqlite:///state.db", f"sqlite://{folder}/state.db"))
+    return file
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    (tmp_path / "rules").mkdir()
-    (tmp_path / "audit").mkdir()
-    (tmp_path / "rules" / "acme.yaml").write_text(RULES % ("ab" * 32))
-    (tmp_path / "keyring").write_bytes(keys.generate())
-    (tmp_path / "keyring").chmod(0o600)
-    file = tmp_path / "hushgate.yaml"
-    file.write_text(CONFIG.replace("sqlite:///state.db", f"sqlite://{tmp_path}/state.db"))
-    return file
+    return furnished(tmp_path)
 
 
 def contacts(config: Path, *words: str, value: str = PHONE, tenant: str = "acme") -> int:

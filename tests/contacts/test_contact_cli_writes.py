@@ -12,7 +12,7 @@ from gateway.audit.record import Record
 from gateway.cli import exits
 from gateway.cli.main import main
 from gateway.contacts.sqlite import SqliteBooks
-from tests.contacts.test_contact_cli import CONFIG, RULES
+from tests.contacts.test_contact_cli import furnished
 
 START = 1_767_225_600.0
 WORDS = ("--tenant", "acme", "--kind", "record")
@@ -20,14 +20,7 @@ WORDS = ("--tenant", "acme", "--kind", "record")
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    (tmp_path / "rules").mkdir()
-    (tmp_path / "audit").mkdir()
-    (tmp_path / "rules" / "acme.yaml").write_text(RULES % ("ab" * 32))
-    (tmp_path / "keyring").write_bytes(keys.generate())
-    (tmp_path / "keyring").chmod(0o600)
-    file = tmp_path / "hushgate.yaml"
-    file.write_text(CONFIG.replace("sqlite:///state.db", f"sqlite://{tmp_path}/state.db"))
-    return file
+    return furnished(tmp_path)
 
 
 def write(config: Path, *records: Record) -> None:
