@@ -232,6 +232,7 @@ def _finished(draft: Draft, path: Path, base: Path, secrets: Secrets) -> Config:
         state=f"sqlite://{base / draft.state.path}" if draft.state.path else "",
         shared=_shared(draft.state, base, secrets),
         folder=str(base / draft.state.folder) if draft.state.folder else "",
+        bare=draft.state.bare,
         audit=Audit(str(base / draft.audit.dir), draft.audit.durability),
         keyring=secrets.get(draft.keyring, Secret()),
         admin=draft.admin,

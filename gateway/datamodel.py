@@ -11,6 +11,16 @@ Holds = Literal["link", "cursor", "callback"]
 GuardKind = Literal["compared", "searched", "named", "chosen", "soql", "never"]
 
 
+def kind_of(subject: SubjectKind | None, space: str) -> str:
+    """What a pseudonymiser is told in place of `record` where a space goes before every id.
+
+    >>> kind_of("record", "crm/contact/"), kind_of("email", "")
+    ('record\\x00crm/contact/', 'email')
+    """
+    kind = subject or "record"
+    return f"{kind}\0{space}" if kind == "record" and space else kind
+
+
 # mypy reads frozen and kw_only off each class statement, and would miss that they are inherited here.
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class _Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -45,6 +55,8 @@ class Field(_Struct):
     format: Format | None = None
     """The value is itself a document of this format, with `inner` as its data map."""
     inner: "tuple[Field, ...]" = ()
+    space: str = ""
+    """Of a record id: who gave it out, and as what (`hubspot/contact/`)."""
     holds: Holds | None = None
     """The value is a link, a cursor (a place in a list, for the provider alone to understand), or a callback:
     a URL in a request, to which the provider will send."""

@@ -199,6 +199,8 @@ class Config:
     api: Api | None = None
     shared: Shared | None = None
     """The registry that several instances share; None: it is the file that `state` names."""
+    bare: bool = True
+    """Whether what the registry has of record ids without their provider still forbids."""
     folder: str = ""
     """Where this machine keeps what is its own; empty: beside the file, or the access log."""
 

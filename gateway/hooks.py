@@ -25,14 +25,16 @@ class _Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Effect(_Struct):
     """What a record says of a person. `who` is the field with its identifier, of the kind `kind`.
 
-    `channel` is one that the webhook itself does not say. It holds where each of `when` (field, values one of
-    which it has; none: any but an empty one) does. `text` is the field a `word` is looked for in. In an
-    operation's `learns` nobody is named: it is about the recipients of the request.
+    `space`: of a record id, as in a data map. `channel` is one that the webhook itself does not say. It holds
+    where each of `when` (field, values one of which it has; none: any but an empty one) does. `text` is the
+    field a `word` is looked for in. In an operation's `learns` nobody is named: it is about the recipients of
+    the request.
     """
 
     means: Means
     who: str = ""
     kind: Literal["phone", "email", "record"] = "phone"
+    space: str = ""
     channel: Literal["call", "sms", "mms", "whatsapp", "email", "chat", "social", "push"] | None = None
     when: tuple[tuple[str, tuple[str, ...]], ...] = ()
     text: str = ""

@@ -18,6 +18,7 @@ from gateway.datamodel import SubjectKind as SubjectKind
 from gateway.datamodel import SubjectRole as SubjectRole
 from gateway.datamodel import Unread as Unread
 from gateway.datamodel import WebSocket as WebSocket
+from gateway.datamodel import kind_of as kind_of
 from gateway.hooks import Effect, Hook, OptOut
 from gateway.listlimit import ListLimit, Relied
 from gateway.parent import Parent
@@ -132,6 +133,10 @@ class Operation(Struct):
     websocket: WebSocket | None = None
     learns: tuple[Effect, ...] = ()
     hook: Hook | None = None
+    records_of: str | None = None
+    """The path parameter that says what kind of records its ids are (`Pack.record_types`)."""
+    records: str = ""
+    """Of a variant that was made for one value of that parameter: the kind."""
 
 
 class Host(Struct):
@@ -162,6 +167,10 @@ class Pack(Struct):
     """A refusal is the one item of an array."""
     trailing_slash: bool = False
     """A slash at the end of a path means nothing to the provider."""
+    record_types: dict[str, str] = {}
+    """Kinds of records by what a path calls them, in lower case."""
+    spaces: tuple[str, ...] = ()
+    """What goes before its record ids in the registry (`contacts.records`)."""
 
 
 # ---- tenants and rules ----------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from gateway.contacts.redisaddress import PATHS, PERSISTENCE, Address, Misread, Terms, is_shared, read
 from gateway.strict.document import Node, Scalar
-from gateway.strict.kinds import INVALID, Invalid, Kind, Number, Word, one_of, wrong
+from gateway.strict.kinds import FLAG, INVALID, Invalid, Kind, Number, Word, one_of, wrong
 from gateway.strict.report import Report
 from gateway.strict.shapes import ByShape, Fault, Key, Table
 from gateway.strict.words import DURATION, PATH, SECRET, SecretRef
@@ -26,6 +26,7 @@ class DraftState(Terms):
     path: str = ""
     address: Address | None = None
     folder: str | None = None
+    bare: bool = True
     user: SecretRef | None = None
     password: SecretRef | None = None
     sentinel_user: SecretRef | None = None
@@ -69,13 +70,15 @@ URL: Final = _Url()
 _STALENESS: Final = Word("a duration from 500ms to 1m", _staleness)
 
 
-def _state(url: DraftState, folder: str | None = None, **rest: object) -> DraftState | Fault:
+def _state(
+    url: DraftState, folder: str | None = None, bare: bool = True, **rest: object
+) -> DraftState | Fault:
     if url.address is None:
         given = [key for key, default in _SHARED.items() if rest.get(key, default) != default]
         if given:
             return Fault(given[0], f"{given[0]!r} of a file", "the URL of a shared registry")
-        return DraftState(url.path, folder=folder)
-    made = DraftState(address=url.address, folder=folder, **rest)  # type: ignore[arg-type]  # as TABLE reads them
+        return DraftState(url.path, folder=folder, bare=bare)
+    made = DraftState(address=url.address, folder=folder, bare=bare, **rest)  # type: ignore[arg-type]  # as TABLE reads them
     if (made.ca or made.client_cert) and not url.address.tls:
         return Fault("url", "files for TLS, and a scheme without it", "a scheme that begins with rediss")
     if bool(made.client_cert) != bool(made.client_key):
@@ -88,7 +91,7 @@ def _state(url: DraftState, folder: str | None = None, **rest: object) -> DraftS
 _SHARED: Final = {
     name: default.default
     for name, default in DraftState.__dataclass_fields__.items()
-    if name not in ("path", "address", "folder")
+    if name not in ("path", "address", "folder", "bare")
 }
 """Keys that only a shared registry has, and what they are when left out."""
 
@@ -100,6 +103,14 @@ TABLE: Final = Table(
             "folder",
             PATH,
             "Folder of what this machine keeps for itself; that of the file, or of the access log's.",
+        ),
+        Key(
+            "bare_record_ids",
+            FLAG,
+            "Whether what was entered under record ids alone, before these were told apart by provider and "
+            "type, still forbids. `false` of a registry without such entries saves a lookup.",
+            default="true",
+            to="bare",
         ),
         Key("user", SECRET, "User of the servers' access list (ACL); the default one when left out."),
         Key("password", SECRET, "Its password."),

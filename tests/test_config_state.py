@@ -40,6 +40,13 @@ def test_a_bare_url_has_the_defaults(home: Path) -> None:
     assert (it.shared and it.shared.persistence, it.shared and it.shared.staleness) == ("strict", 5.0)
 
 
+@pytest.mark.parametrize("url", ["redis://cache", "sqlite://state.db"])
+def test_ids_alone_are_looked_for_unless_it_is_said_that_there_are_none(home: Path, url: str) -> None:
+    assert load_config(put(home, url), ENVIRON).bare
+    assert load_config(put(home, f"{{url: '{url}'}}"), ENVIRON).bare
+    assert not load_config(put(home, f"{{url: '{url}', bare_record_ids: false}}"), ENVIRON).bare
+
+
 def test_a_file_stays_a_file(home: Path) -> None:
     it = load_config(put(home, "{url: sqlite://state/state.db, folder: caches}"), ENVIRON)
     assert (it.shared, it.store) == (None, f"sqlite://{home}/state/state.db")

@@ -141,6 +141,7 @@ class World:
     seen: Seen = field(default_factory=Seen)
     others: tuple[Upstream, ...] = ()
     """Upstreams beside the one"""
+    bare: bool = True
     _snapshot: Snapshot | None = None
 
     @property
@@ -165,6 +166,7 @@ class World:
                 secrets=Secrets.of(RING),
                 inbound=self.inbound,
                 clicks=self.clicks,
+                bare=self.bare,
             )
         return self._snapshot
 

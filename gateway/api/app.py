@@ -72,7 +72,8 @@ class Asking:
     def teller(self, identity: Identity) -> Teller:
         """What names people, and makes entries of this client."""
         policy = self.snapshot.tenants[identity.tenant].policy()
-        return Teller(self.snapshot.pseudonymiser(identity.tenant), policy.country, identity.client.id)
+        snapshot, client = self.snapshot, identity.client.id
+        return Teller(snapshot.pseudonymiser(identity.tenant), policy.country, client, snapshot.spaces)
 
     async def record(self, phase: Phase, status: int, reason: str = "", note: str = "") -> None:
         """Have the access log accept it. Raises StoreError."""

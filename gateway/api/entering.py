@@ -10,7 +10,7 @@ from gateway.contacts.model import Entry
 from gateway.contacts.senders import spelt
 from gateway.errors import PayloadError
 from gateway.intake.acts import fault
-from gateway.intake.people import People, unread
+from gateway.intake.people import People
 from gateway.keys import Pseudonymise
 
 _SCOPES: Final = ("channel", "purpose", "sender", "text", "evidence")
@@ -25,9 +25,15 @@ class UnacceptableError(PayloadError):
 
 
 class Teller:
-    """Makes the entries one client of a tenant tells: `client` stands in them as their source."""
+    """Makes the entries one client of a tenant tells: `client` stands in them as their source.
 
-    def __init__(self, pseudonymise: Pseudonymise, country: str | None, client: str) -> None:
+    `spaces`: what goes before record ids (`contacts.records`).
+    """
+
+    def __init__(
+        self, pseudonymise: Pseudonymise, country: str | None, client: str, spaces: tuple[str, ...] = ()
+    ) -> None:
+        self._spaces = spaces
         self._pseudonymise = pseudonymise
         self._country = country
         self._client = client
@@ -54,22 +60,26 @@ class Teller:
         """The pseudonyms of people. Raises UnacceptableError."""
         named = [self._named(one) for one in people]
         wrong = [
-            Wrong(index=n, detail=unread(people[n].kind, people[n].value).reason)
-            for n, name in enumerate(named)
-            if name is None
+            Wrong(index=n, detail=self._unread(people[n])) for n, name in enumerate(named) if name is None
         ]
         if wrong:
             raise UnacceptableError(wrong)
         return [name for name in named if name is not None]
 
     def _named(self, person: Person) -> str | None:
-        return People(self._pseudonymise, person.country or self._country).named(person.kind, person.value)
+        return self._people(person).named(person.kind, person.value)
+
+    def _people(self, person: Person) -> People:
+        return People(self._pseudonymise, person.country or self._country, lambda: self._spaces)
+
+    def _unread(self, person: Person) -> str:
+        return self._people(person).unread(person.kind, person.value).reason
 
     def _entry(self, told: Told, mark: str, now: float) -> Entry | str:
         """The entry, or what is wrong with it; nobody is quoted."""
         subject = self._named(told.subject)
         if subject is None:
-            return f"subject {unread(told.subject.kind, told.subject.value).reason}"
+            return f"subject {self._unread(told.subject)}"
         until = getattr(told, "until", None)
         scopes = {name: value for name in _SCOPES if (value := getattr(told, name, None))}
         if "sender" in scopes:

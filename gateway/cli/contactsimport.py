@@ -65,6 +65,11 @@ def layout(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kind", choices=get_args(SubjectKind), help="kind of identifiers whose column says none"
     )
+    parser.add_argument(
+        "--records",
+        metavar="PROVIDER/TYPE",
+        help="whose record ids the file has, where they are written alone: hubspot/contact",
+    )
     country(parser)
     fields = ", ".join(FIELDS)
     parser.add_argument(
@@ -128,6 +133,17 @@ def _pair(text: str, option: str) -> tuple[str, str]:
     return first, second
 
 
+def within(args: argparse.Namespace, at: Desk) -> str:
+    """What goes before the file's record ids. Raises UsageError."""
+    if args.records is None:
+        return ""
+    space = args.records.rstrip("/") + "/"
+    if not at.people.knows(space):
+        known = ", ".join(each.rstrip("/") for each in at.spaces())
+        raise UsageError(f"--records: no pack gives out such ids; one of {known}")
+    return str(space)
+
+
 def mapping(args: argparse.Namespace) -> dict[str, str]:
     """Field -> column, as mapped. Raises UsageError."""
     mapped = dict(_pair(part, "--map") for text in args.map for part in text.split(","))
@@ -170,7 +186,7 @@ def _reader(
     columns, width = header(source, rows, args)
     if "act" in columns and not args.word and set(MEMBERS) & columns.keys() == {"act"}:
         _say("the column `act` is read as words of the ledger; see --word")
-    return reader(columns, width, told, at.people, clock.now())
+    return reader(columns, width, told, at.people.inside(within(args, at)), clock.now())
 
 
 def _taken(

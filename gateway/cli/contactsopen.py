@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Final, get_args
 
@@ -12,16 +13,18 @@ from gateway import keys
 from gateway.config import load_config, read_bytes
 from gateway.contacts.books import open_books
 from gateway.contacts.model import Books
+from gateway.contacts.records import spaces_of
 from gateway.deployment import Config
 from gateway.errors import PayloadError
 from gateway.intake.moments import moment
-from gateway.intake.people import People, unread
+from gateway.intake.people import People
 from gateway.keys import Pseudonymise
 from gateway.model import Channel, Policy, SubjectKind
 from gateway.policy.rulefile import read_rules
 from gateway.policy.taxonomy import USES
 
 SOURCE: Final = "cli"
+RECORD: Final = "record id with its provider and type: hubspot/contact/512"
 
 
 class UsageError(Exception):
@@ -39,6 +42,10 @@ class Desk:
     pseudonymise: Pseudonymise
     people: People
 
+    def spaces(self) -> tuple[str, ...]:
+        """What goes before record ids, by the deployment's packs."""
+        return _spaces(self.config.plugins)
+
     @contextmanager
     def books(self) -> Iterator[Books]:
         """The books, open. Raises StoreError."""
@@ -52,8 +59,12 @@ class Desk:
         """The pseudonym of an identifier. Raises UsageError."""
         found = self.people.named(kind, value)
         if found is None:
-            raise UsageError(f"the value {unread(kind, value).reason}; see --kind and --country")
+            raise UsageError(f"the value {self.people.unread(kind, value).reason}; see --kind and --country")
         return found
+
+    def bare(self, kind: SubjectKind | None, value: str) -> str | None:
+        """What a record id is also looked up by: alone, where what is entered there still forbids."""
+        return self.people.bare(kind, value) if self.config.bare else None
 
 
 def desk(args: argparse.Namespace) -> Desk:
@@ -66,7 +77,15 @@ def desk(args: argparse.Namespace) -> Desk:
     policy = read_rules(read_bytes(file), str(file), maskers=maskers)
     country = getattr(args, "country", None) or policy.country
     pseudonymise = keys.load(config.keyring.encode()).pseudonymiser(args.tenant)
-    return Desk(config, args.tenant, policy, country, pseudonymise, People(pseudonymise, country))
+    people = People(pseudonymise, country, partial(_spaces, config.plugins))
+    return Desk(config, args.tenant, policy, country, pseudonymise, people)
+
+
+@cache
+def _spaces(folders: tuple[str, ...]) -> tuple[str, ...]:
+    from gateway.policy.packs import load_packs  # half a second that only record ids need
+
+    return spaces_of(load_packs(Path(folder) for folder in folders).packs)
 
 
 def common(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +102,11 @@ def country(parser: argparse.ArgumentParser) -> None:
 
 def person(parser: argparse.ArgumentParser) -> None:
     """The arguments that name somebody."""
-    parser.add_argument("value", metavar="VALUE", help="a phone number, e-mail address or provider record id")
+    parser.add_argument(
+        "value",
+        metavar="VALUE",
+        help=f"a phone number, e-mail address, or {RECORD}",
+    )
     common(parser)
     parser.add_argument("--kind", choices=get_args(SubjectKind), help="default: e-mail with an @, else phone")
     country(parser)

@@ -8,7 +8,7 @@ from typing import Final, get_args
 
 from gateway import clock
 from gateway.cli import exits
-from gateway.cli.contactsimport import header, layout, layout_of
+from gateway.cli.contactsimport import header, layout, layout_of, within
 from gateway.cli.contactsopen import Desk, UsageError, common, desk, existing, use, when
 from gateway.cli.progress import Progress
 from gateway.contacts.model import Standing
@@ -69,7 +69,8 @@ def _campaign(args: argparse.Namespace, at: Desk, when_: float) -> Campaign:
         raise UsageError("--client is no client of the rule file")
     checks = _checks(args, at, client, when_)
     purposes = (args.purpose,) if args.purpose else client.purposes
-    return Campaign(args.channel, purposes, checks, when_, at.country, args.kind)
+    spaces = at.spaces() if args.kind == "record" else ()
+    return Campaign(args.channel, purposes, checks, when_, at.country, args.kind, spaces, within(args, at))
 
 
 def _checks(args: argparse.Namespace, at: Desk, client: Client, when_: float) -> tuple[Check, ...]:

@@ -7,7 +7,8 @@ from math import isinf
 import msgspec
 
 from gateway.cli import exits
-from gateway.cli.contactsopen import Desk, desk, person
+from gateway.cli.contactsopen import RECORD, Desk, desk, person
+from gateway.contacts.ledger import forbidden
 from gateway.contacts.model import Books, Entry, Standing
 from gateway.intake.moments import day, spelt
 from gateway.intake.standing import as_members
@@ -26,7 +27,7 @@ def history_arguments(parser: argparse.ArgumentParser) -> None:
 
 def link_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `link`."""
-    parser.add_argument("record", metavar="RECORD", help="the provider's record id")
+    parser.add_argument("record", metavar="RECORD", help=f"a {RECORD}")
     person(parser)
 
 
@@ -34,7 +35,7 @@ def show(args: argparse.Namespace) -> int:
     """Print what is in force. Raises ConfigError, StoreError, UsageError."""
     at = desk(args)
     with at.books() as books:
-        put(args, at, at.subject(args.kind, args.value), books)
+        put(args, at, at.subject(args.kind, args.value), books, at.bare(args.kind, args.value))
     return exits.OK
 
 
@@ -63,9 +64,11 @@ def link(args: argparse.Namespace) -> int:
     return exits.OK
 
 
-def put(args: argparse.Namespace, at: Desk, subject: str, books: Books) -> None:
-    """Print a person's standing."""
-    (standing,) = books.standings(at.tenant, [subject])
+def put(args: argparse.Namespace, at: Desk, subject: str, books: Books, bare: str | None = None) -> None:
+    """Print a person's standing, with what is still forbidden of the same record id alone (`bare`)."""
+    standing, *others = books.standings(at.tenant, [subject, bare] if bare else [subject])
+    for other in others:
+        standing = forbidden(standing, other)
     linked = len(books.linked(at.tenant, subject))
     if args.json:
         members = {"tenant": at.tenant, "subject": subject, "linked": linked, **as_members(standing)}

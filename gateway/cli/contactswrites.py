@@ -25,7 +25,9 @@ def run(args: argparse.Namespace) -> int:
     at = desk(args)
     with at.books() as books:
         subject = at.subject(args.kind, args.value)
-        people = {subject, *books.linked(at.tenant, subject)}
+        # the access log is older than the form that record ids have now
+        bare = at.people.bare(args.kind, args.value)
+        people = {subject, *filter(None, [bare]), *books.linked(at.tenant, subject)}
     with Progress("records") as progress:
         found = [_row(*pair) for pair in _writes(Path(at.config.audit.dir), at.tenant, people, progress)]
     if args.json:

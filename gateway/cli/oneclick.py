@@ -12,10 +12,12 @@ from typing import Final, get_args
 
 from gateway import clock, keys
 from gateway.cli import exits
+from gateway.cli.contactsopen import RECORD
 from gateway.cli.verbs import VERBS, Subparsers
 from gateway.config import load_config, read_bytes
-from gateway.contacts.normalise import normalise
+from gateway.contacts.records import spaces_of, written
 from gateway.model import Channel, SubjectKind
+from gateway.policy.packs import load_packs
 from gateway.policy.rulefile import read_rules
 from gateway.policy.taxonomy import USES
 from gateway.webhooks.links import DAY, LASTS, USE, Link, headed, mint
@@ -34,7 +36,7 @@ def register(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(func=run)
-    parser.add_argument("value", metavar="VALUE", help="an e-mail address, phone number or record id")
+    parser.add_argument("value", metavar="VALUE", help=f"an e-mail address, phone number, or {RECORD}")
     parser.add_argument("-c", "--config", required=True, metavar="FILE", help="the deployment file")
     parser.add_argument("--tenant", required=True, help="whose link")
     parser.add_argument("--kind", choices=get_args(SubjectKind), help="default: e-mail with an @, else phone")
@@ -50,6 +52,9 @@ def register(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
+_UNREAD = "the value cannot be read; see --kind and --country; a record id is written hubspot/contact/512"
+
+
 def run(args: argparse.Namespace) -> int:
     """Mint it. Raises ConfigError."""
     config = load_config(Path(args.config), os.environ)
@@ -60,9 +65,10 @@ def run(args: argparse.Namespace) -> int:
         return _misused("no rule file is named after this tenant")
     country = read_rules(read_bytes(rules), str(rules)).country
     kind: SubjectKind = args.kind or ("email" if "@" in args.value else "phone")
-    value = normalise(kind, args.value, args.country or country)
+    spaces = spaces_of(load_packs(map(Path, config.plugins)).packs) if kind == "record" else ()
+    value = written(kind, args.value, args.country or country, spaces)
     if value is None or args.days < 1:
-        return _misused("the value cannot be read; see --kind and --country" if value is None else "no days")
+        return _misused(_UNREAD if value is None else "no days")
     ring = keys.load(config.keyring.encode())
     link = Link(
         tenant=args.tenant,

@@ -10,7 +10,7 @@ from itertools import compress
 from struct import Struct
 from typing import Any, Final, Protocol, runtime_checkable
 
-from gateway.model import SubjectKind, SubjectRole
+from gateway.model import SubjectKind, SubjectRole, kind_of
 
 Masker = Callable[[Any], Any]
 """Takes a scalar (str, int, bool, or msgspec.Raw holding number text), returns one, or REMOVED."""
@@ -64,6 +64,8 @@ class Slot:
     """Ids of shadow rules that would have masked more."""
     subject: SubjectKind | None = None
     role: SubjectRole = "person"
+    space: str = ""
+    """Of a record id: what goes before it in the registry."""
     counted: bool = True
     """False for what is no personal data: the access log does not count it."""
 
@@ -99,8 +101,8 @@ class Program:
     """Whether any slot changes what it selects."""
     per_person: bool = field(init=False, repr=False, compare=False)
     """Whether any slot treats each person's values in another way."""
-    kinds: tuple[SubjectKind, ...] = field(init=False, repr=False, compare=False)
-    """By slot, what kind of identifier it holds; `record` where that is not said."""
+    kinds: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """By slot, what kind of identifier it holds; `record` where that is not said, with a record's space."""
     linked: tuple[int, ...] = field(init=False, repr=False, compare=False)
     """By slot: 2 where it holds a person's record id, 1 another identifier of a person, else 0."""
 
@@ -112,7 +114,7 @@ class Program:
         object.__setattr__(self, "joins", "record" in people and not people.isdisjoint(("email", "phone")))
         object.__setattr__(self, "masks", any(slot.mask is not None for slot in self.slots))
         object.__setattr__(self, "per_person", any(slot.mask.__class__ is PerPerson for slot in self.slots))
-        object.__setattr__(self, "kinds", tuple(slot.subject or "record" for slot in self.slots))
+        object.__setattr__(self, "kinds", tuple(kind_of(slot.subject, slot.space) for slot in self.slots))
         object.__setattr__(self, "linked", tuple(map(_linking, self.slots)))
 
     def summary(self, pattern: "Pattern") -> "Summary":

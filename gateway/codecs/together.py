@@ -20,11 +20,12 @@ _OWNER: Final = 4
 
 
 class Pair(NamedTuple):
-    """A record id and an identifier, as they stand in traffic."""
+    """A record id and an identifier, as they stand in traffic; `space`: what goes before the id."""
 
     record: str
     kind: SubjectKind
     value: str
+    space: str = ""
 
 
 class _Met(NamedTuple):
@@ -42,7 +43,8 @@ class _Record:
         """Each identifier with the id that stands nearest; of several with the data map's first."""
         for other in self.others if self.ids else ():
             nearest = min(self.ids, key=lambda each: (_apart(each.trail, other.trail), each.slot))
-            yield Pair(nearest.value, slots[other.slot].subject or "record", other.value)
+            kind = slots[other.slot].subject or "record"
+            yield Pair(nearest.value, kind, other.value, slots[nearest.slot].space)
 
 
 def _apart(one: Trail, other: Trail) -> int:

@@ -27,16 +27,21 @@ class RecordCheck:
     whom: tuple[Whom, ...] = ("suppressed", "objected")
 
 
-def names(kind: SubjectKind, value: str, country: str | None) -> tuple[Name, ...]:
+def names(
+    kind: SubjectKind, value: str, country: str | None, space: str = "", *, bare: bool = False
+) -> tuple[Name, ...]:
     """What a value is known by; nothing when it identifies nobody.
 
-    A record id can be the value of a unique property: what reads as an address or an international number is
-    looked up as that too.
+    `space` goes before a record id (`contacts.records`); with `bare` it is known without, too. A record id
+    can be the value of a unique property: what reads as an address or an international number is looked up as
+    that too.
     """
     normal = normalise(kind, value, country)
-    own: tuple[Name, ...] = () if normal is None else ((kind, normal),)
+    own: tuple[Name, ...] = () if normal is None else ((kind, space + normal),)
     if kind != "record":
         return own
+    if bare and space and normal is not None:
+        own = (*own, (kind, normal))
     other: SubjectKind | None = "email" if "@" in value else "phone" if value.strip()[:1] == "+" else None
     normal = None if other is None else normalise(other, value, country)
     return own if other is None or normal is None else (*own, (other, normal))

@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from gateway.contacts.model import Act, Consent, Entry, Objection, Standing, Suppression
+from gateway.contacts.model import UNKNOWN, Act, Consent, Entry, Objection, Standing, Suppression
 
 KINDS: Final[dict[Act, str]] = {
     "pending": "consent",
@@ -135,6 +135,22 @@ def joined(own: Standing, near: Iterable[Standing], far: Iterable[Standing] = ()
         customer=max((s.customer for s in close if s.customer is not None), default=None),
         zone=next((s.zone for s in close if s.zone), None),
         linked=len(close) > 1,
+    )
+
+
+def forbidden(own: Standing, other: Standing) -> Standing:
+    """A standing with what forbids in another one: nothing that the other allows is lent to it."""
+    if other == UNKNOWN:
+        return own
+    withdrawn = [c for c in other.consents if c.state == "withdrawn"]
+    return replace(
+        own,
+        suppressions=tuple(dict.fromkeys((*own.suppressions, *other.suppressions))),
+        consents=tuple(dict.fromkeys((*own.consents, *withdrawn))),
+        objections=tuple(dict.fromkeys((*own.objections, *other.objections))),
+        restricted=_narrowest([own, other]),
+        erased=own.erased or other.erased,
+        crowded=own.crowded or other.crowded,
     )
 
 

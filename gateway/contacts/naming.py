@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from gateway.contacts.normalise import normalise, shapes
+from gateway.contacts.records import canonical
 from gateway.model import SubjectKind
 
 Pseudonymise = Callable[[str, str], str]
@@ -17,12 +18,12 @@ class Named(NamedTuple):
     """Pseudonyms in the order of those met, and (kind, value) of who could not be read."""
 
     names: list[str]
-    strange: frozenset[tuple[SubjectKind, str]]
+    strange: frozenset[tuple[str, str]]
 
 
-Name = Callable[[dict[str, None], tuple[SubjectKind, ...], Met], Named]
-"""Adds the pseudonyms of those met to a dict, in their order; the kinds are those of the slots."""
-_NONE: Final = frozenset[tuple[SubjectKind, str]]()
+Name = Callable[[dict[str, None], tuple[str, ...], Met], Named]
+"""Adds the pseudonyms of those met to a dict, in their order; the kinds are those of a program."""
+_NONE: Final = frozenset[tuple[str, str]]()
 
 
 def namer(pseudonymise: Pseudonymise, country: str | None) -> Name:
@@ -31,11 +32,11 @@ def namer(pseudonymise: Pseudonymise, country: str | None) -> Name:
     A value that has no canonical form is known by its own text, in lower case without outer white space.
     A compiled pseudonymiser does the usual spellings itself and asks here for the others.
     """
-    strange: set[tuple[SubjectKind, str]] = set()
+    strange: set[tuple[str, str]] = set()
     slow = partial(_name, pseudonymise, country, strange)
     native: Any = getattr(pseudonymise, "native", None)
 
-    def name(subjects: dict[str, None], kinds: tuple[SubjectKind, ...], met: Met) -> Named:
+    def name(subjects: dict[str, None], kinds: tuple[str, ...], met: Met) -> Named:
         strange.clear()
         if native is not None and met.__class__ is list:
             names: list[str] = native.name(subjects, met, kinds, shapes(), slow)
@@ -56,12 +57,13 @@ def sender(kind: SubjectKind, value: str, country: str | None) -> str:
 def _name(
     pseudonymise: Pseudonymise,
     country: str | None,
-    strange: set[tuple[SubjectKind, str]],
-    kind: SubjectKind,
+    strange: set[tuple[str, str]],
+    kind: str,
     value: str,
 ) -> str:
-    normal = normalise(kind, value, country)
+    normal = canonical(kind, value, country)
+    plain, _, space = kind.partition("\0")
     if normal is None:
         strange.add((kind, value))
-        normal = value.strip().lower()
-    return pseudonymise(kind, normal)
+        normal = space + value.strip().lower()
+    return pseudonymise(plain, normal)

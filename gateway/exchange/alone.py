@@ -10,10 +10,10 @@ from typing import Any
 
 from gateway.codecs.encodings import decode, encode
 from gateway.codecs.json import JSON
-from gateway.codecs.program import Found, Limits, Program
+from gateway.codecs.program import Found, Limits, Program, Slot
 from gateway.codecs.records import Owner, array_at, keys_of, member_at, owners, put_at
 from gateway.codecs.table import reader_for
-from gateway.contacts.alone import RecordCheck, against, names
+from gateway.contacts.alone import Name, RecordCheck, against, names
 from gateway.contacts.model import Standing
 from gateway.errors import HushgateError, PayloadError, StoreError
 from gateway.exchange.commands import Command, Lookup
@@ -87,12 +87,17 @@ def _gathered(snapshot: Snapshot, plan: Plan, found: Iterable[Owned]) -> list[Re
         if record is None:
             record = records[key] = Record(owner)
         slot = program.slots[hit.slot]
-        made = names(slot.subject or "record", hit.value, plan.country)
+        made = named(slot, hit.value, plan, snapshot)
         for kind, value in made:
             record.people.add(pseudonymise(kind, value))
         if not made and hit.value.strip() and slot.role != "sender":
             record.strangers += 1
     return list(records.values())
+
+
+def named(slot: Slot, value: str, plan: Plan, snapshot: Snapshot) -> tuple[Name, ...]:
+    """What a value at a slot is known by in the registry."""
+    return names(slot.subject or "record", value, plan.country, slot.space, bare=snapshot.bare)
 
 
 def _standings(

@@ -63,7 +63,7 @@ SUBJECT: Final = Table(
     (
         Key("phone", TEXT, "A phone number, as it may stand in a request."),
         Key("email", TEXT, "An e-mail address."),
-        Key("record", TEXT, "A provider's record id."),
+        Key("record", TEXT, "A record id with its provider and kind: `hubspot/contact/512`."),
     ),
     _subject,
     exactly=("phone", "email", "record"),

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from gateway.contacts.ledger import fold, joined
 from gateway.contacts.model import UNKNOWN, Entry, Standing
-from gateway.contacts.normalise import normalise
+from gateway.contacts.records import expected, written
 from gateway.contacts.relied import subject
 from gateway.errors import InternalError
 from gateway.exchange.case import Case, Known
@@ -62,7 +62,8 @@ def _own(person: Known, added: Sequence[Entry]) -> Standing:
 
 def named(kind: SubjectKind, value: str, policy: Policy, snapshot: Snapshot) -> str:
     """The pseudonym of somebody a case names. Raises InternalError for who cannot be read."""
-    normal = normalise(kind, value, policy.country)
+    normal = written(kind, value, policy.country, snapshot.spaces)
     if normal is None:
-        raise InternalError(f"a {kind} in the case cannot be read")
+        wanted = f": expected {expected(snapshot.spaces)}" if kind == "record" else ""
+        raise InternalError(f"a {kind} in the case cannot be read{wanted}")
     return snapshot.pseudonymiser(policy.tenant)(kind, normal)

@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.audit.record import AGEING, UNJUDGED
 from gateway.codecs.program import Found
+from gateway.contacts.ledger import forbidden
 from gateway.contacts.listed import Listed, listed
 from gateway.contacts.model import UNKNOWN, Reservation, Standing
 from gateway.contacts.naming import sender
@@ -44,6 +45,8 @@ class _Recipient:
     listed: Listed | None = None
     """The addresses of a field that lists them, of which this is the `part`th."""
     part: int = 0
+    bare: str | None = None
+    """What a record id was known by before it had a space; what is entered there still forbids."""
 
     @property
     def droppable(self) -> bool:
@@ -122,7 +125,9 @@ def _standings(
     """
     try:
         lists = [subject(name) for name in plan.lists]
-        found: list[Standing] = yield Lookup(plan.tenant, [*(r.pseudonym for r in recipients), *lists])
+        bare = [r.bare for r in recipients if r.bare is not None]
+        asked = [*(r.pseudonym for r in recipients), *lists, *bare]
+        found: list[Standing] = yield Lookup(plan.tenant, asked)
     except HushgateError as error:
         if plan.pass_unjudged:
             facts.said = UNJUDGED
@@ -130,11 +135,17 @@ def _standings(
         if isinstance(error, StoreError):
             raise
         raise StoreError("registry_unavailable", "") from error
-    people = len(recipients)
-    dated = dict(zip(plan.lists, (each.dated for each in found[people:]), strict=True))
+    standings, ages = found[: len(recipients)], found[len(recipients) :]
+    dated = {name: each.dated for name, each in zip(plan.lists, ages, strict=False)}
     if ageing(plan.lists, dated, facts.now):
         facts.said = AGEING
-    return found[:people], dated
+    if bare:
+        others = iter(found[len(found) - len(bare) :])
+        standings = [
+            own if recipient.bare is None else forbidden(own, next(others))
+            for own, recipient in zip(standings, recipients, strict=True)
+        ]
+    return standings, dated
 
 
 # ---- how often ------------------------------------------------------------------------------------------
@@ -211,8 +222,9 @@ def _recipients(snapshot: Snapshot, plan: Plan, carriers: list[Carried]) -> list
             kind, channel = slot.subject, _channel(plan, found)
             value = normalise(kind, found.value, plan.country)
             if value is not None:
-                person = Subject(kind, value)
-                recipients.append(_Recipient(carried, found, channel, person, pseudonymise(kind, value)))
+                person, name = Subject(kind, value), pseudonymise(kind, slot.space + value)
+                bare = pseudonymise(kind, value) if slot.space and snapshot.bare else None
+                recipients.append(_Recipient(carried, found, channel, person, name, bare=bare))
                 continue
             # Numbers are not read so: what stands between two can also stand before an extension.
             several = listed(found.value, plan.country) if kind == "email" else None

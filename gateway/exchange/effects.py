@@ -14,14 +14,14 @@ import msgspec
 from gateway.codecs.json import JSON
 from gateway.codecs.program import Codec
 from gateway.contacts.model import Act, Cap, Entry, Reservation, Standing, Suppression
-from gateway.contacts.normalise import normalise
+from gateway.contacts.records import canonical
 from gateway.contacts.words import meaning
 from gateway.errors import HushgateError, PayloadError, StoreError
 from gateway.exchange.commands import Command, Enter, GiveBack, Lookup, Reserve
 from gateway.exchange.facts import Facts
 from gateway.exchange.recording import recorded
 from gateway.hooks import Effect, Hook, Means, OptOut
-from gateway.model import Channel
+from gateway.model import Channel, kind_of
 
 Read = Callable[[str], str]
 """A field of a record as text; empty where there is none."""
@@ -122,8 +122,8 @@ def meant(
         means = _means(effect, read)
         if means is None:
             return None
-        normal = normalise(effect.kind, value, country)
-        subject = name(effect.kind, value.strip().lower() if normal is None else normal)
+        normal = canonical(kind_of(effect.kind, effect.space), value, country)
+        subject = name(effect.kind, effect.space + value.strip().lower() if normal is None else normal)
         return Meant(
             means,
             subject,

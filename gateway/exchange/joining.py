@@ -12,9 +12,11 @@ from gateway.codecs.program import Limits, Program, Tally
 from gateway.codecs.together import Pair, grouped, together
 from gateway.contacts.naming import Named
 from gateway.contacts.normalise import normalise
+from gateway.contacts.records import canonical
 from gateway.errors import HushgateError
 from gateway.exchange.commands import Command, Link
 from gateway.exchange.facts import Facts
+from gateway.model import kind_of
 from gateway.policy.plan import Plan
 from gateway.policy.snapshot import Snapshot
 
@@ -64,8 +66,8 @@ def _of_those_met(
 def _named(snapshot: Snapshot, plan: Plan, pairs: list[Pair]) -> tuple[tuple[str, str], ...]:
     pseudonymise = snapshot.pseudonymiser(plan.tenant)
     made: dict[tuple[str, str], None] = {}
-    for record, kind, value in pairs:
-        key, other = normalise("record", record, None), normalise(kind, value, plan.country)
+    for record, kind, value, space in pairs:
+        key, other = canonical(kind_of("record", space), record, None), normalise(kind, value, plan.country)
         if key is not None and other is not None:
             made[pseudonymise("record", key), pseudonymise(kind, other)] = None
     return tuple(made)

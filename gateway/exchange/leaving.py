@@ -8,8 +8,7 @@ from typing import Any
 from gateway.codecs.json import JSON
 from gateway.codecs.program import Codec, Found, Limits, Program
 from gateway.codecs.records import Owner, array_at, owners
-from gateway.contacts.alone import names
-from gateway.exchange.alone import Record, enforced, remove, withheld
+from gateway.exchange.alone import Record, enforced, named, remove, withheld
 from gateway.exchange.commands import Command
 from gateway.exchange.facts import Facts
 from gateway.exchange.partial import Leaving, LeftOut, written
@@ -137,9 +136,8 @@ def _asked(
         people: list[set[str]] = [set() for _ in range(batch.size)]
         for found, owner in zip(batch.carried.found, batch.owners, strict=True):
             if owner.record is not None:
-                kind = batch.carried.program.slots[found.slot].subject or "record"
-                named = names(kind, found.value, plan.country)
-                people[owner.record].update(pseudonymise(each, value) for each, value in named)
+                known = named(batch.carried.program.slots[found.slot], found.value, plan, snapshot)
+                people[owner.record].update(pseudonymise(each, value) for each, value in known)
         return list(zip(people, _said(batch, limits), strict=True))
 
     return asked

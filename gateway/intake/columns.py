@@ -16,7 +16,7 @@ from gateway.contacts.model import Act, Entry
 from gateway.errors import PayloadError
 from gateway.intake.acts import TAKES, fault
 from gateway.intake.moments import EXPECTED, moment
-from gateway.intake.people import People, unread
+from gateway.intake.people import People
 from gateway.intake.table import Fault
 from gateway.model import SubjectKind
 
@@ -141,7 +141,7 @@ def _one(
     def read(cells: Sequence[str]) -> str | Fault:
         if len(cells) != width:
             return _uneven(cells, width)
-        return named(kind, cells[place]) or unread(kind, cells[place])
+        return named(kind, cells[place]) or people.unread(kind, cells[place])
 
     return read
 
@@ -190,7 +190,7 @@ class _Reader:
             kind = IDENTIFIERS[field] or self._told.kind
             subject = self._people.named(kind, value)
             if subject is None:
-                return unread(kind, value)
+                return self._people.unread(kind, value)
             found[field] = subject
         return found or Fault("nobody is named")
 

@@ -1,10 +1,11 @@
 """From an identifier as somebody wrote it to the pseudonym the registry knows. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from gateway.contacts.naming import Pseudonymise
 from gateway.contacts.normalise import normalise
+from gateway.contacts.records import expected, written
 from gateway.contacts.senders import spelt
 from gateway.intake.table import Fault
 from gateway.model import SubjectKind
@@ -12,18 +13,36 @@ from gateway.model import SubjectKind
 NOUNS: Final[Mapping[SubjectKind, str]] = {
     "phone": "phone number",
     "email": "e-mail address",
-    "record": "record id",
 }
 
 
 class People:
-    """A tenant's people: `pseudonymise` is the tenant's, `country` whose national numbers are understood."""
+    """A tenant's people: `pseudonymise` is the tenant's, `country` whose national numbers are understood.
 
-    __slots__ = ("_country", "_pseudonymise")
+    `spaces` are those of the packs (`contacts.records`), `within` is that of record ids written without one.
+    """
 
-    def __init__(self, pseudonymise: Pseudonymise, country: str | None) -> None:
+    __slots__ = ("_country", "_pseudonymise", "_spaces", "_within")
+
+    def __init__(
+        self,
+        pseudonymise: Pseudonymise,
+        country: str | None,
+        spaces: Callable[[], Collection[str]] = tuple,
+        within: str = "",
+    ) -> None:
         self._pseudonymise = pseudonymise
         self._country = country
+        self._spaces = spaces
+        self._within = within
+
+    def inside(self, within: str) -> "People":
+        """The same people, whose record ids are written without this space."""
+        return People(self._pseudonymise, self._country, self._spaces, within)
+
+    def knows(self, space: str) -> bool:
+        """Whether a pack gives out record ids in this space."""
+        return space in self._spaces()
 
     def named(self, kind: SubjectKind | None, value: str) -> str | None:
         """The pseudonym, or None for a text that is not exactly one identifier of this kind.
@@ -32,14 +51,25 @@ class People:
         """
         if kind is None:
             kind = "email" if "@" in value else "phone"
-        normal = normalise(kind, value, self._country)
+        spaces = self._spaces() if kind == "record" else ()
+        normal = written(kind, value, self._country, spaces, self._within)
         return None if normal is None else self._pseudonymise(kind, normal)
+
+    def bare(self, kind: SubjectKind | None, value: str) -> str | None:
+        """The pseudonym that a record id had before its provider and type were part of it."""
+        value = self._within + value
+        space = max((each for each in self._spaces() if value.startswith(each)), key=len, default="")
+        if kind != "record" or not space:
+            return None
+        normal = normalise("record", value.removeprefix(space), None)
+        return None if normal is None else self._pseudonymise("record", normal)
+
+    def unread(self, kind: SubjectKind | None, value: str) -> Fault:
+        """What to say of a text that names nobody; the text is not quoted."""
+        if kind == "record":
+            return Fault(f"is not {expected(self._spaces())}")
+        return Fault(f"cannot be read as one {NOUNS[kind or ('email' if '@' in value else 'phone')]}")
 
     def sender(self, text: str) -> str:
         """A sender as the registry spells it."""
         return spelt(text, self._country)
-
-
-def unread(kind: SubjectKind | None, value: str) -> Fault:
-    """What to say of a text that names nobody; the text is not quoted."""
-    return Fault(f"cannot be read as one {NOUNS[kind or ('email' if '@' in value else 'phone')]}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.contacts.model import Standing
-from gateway.contacts.normalise import normalise
+from gateway.contacts.records import written
 from gateway.contacts.relied import subject
 from gateway.contacts.rules import UNKNOWN_RECIPIENT, Check, Subject, Verdict, judge
 from gateway.intake.table import Fault, Row
@@ -31,6 +31,9 @@ class Campaign:
     at: float
     country: str | None
     kind: SubjectKind | None = None
+    spaces: tuple[str, ...] = ()
+    within: str = ""
+    """Of record ids (`contacts.records`): those of the packs, and that of ids written without one."""
 
     @property
     def lists(self) -> tuple[str, ...]:
@@ -114,7 +117,7 @@ def _dated(lists: tuple[str, ...], standings: Standings) -> dict[str, float | No
 def _named(line: int, value: str, campaign: Campaign, pseudonymise: Pseudonymise) -> _Asked | None:
     value = value.strip()
     kind: SubjectKind = campaign.kind or ("email" if "@" in value else "phone")
-    normal = normalise(kind, value, campaign.country)
+    normal = written(kind, value, campaign.country, campaign.spaces, campaign.within)
     return None if normal is None else _Asked(line, Subject(kind, normal), pseudonymise(kind, normal))
 
 

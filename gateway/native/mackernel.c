@@ -161,7 +161,8 @@ static PyObject *plain_name(Mac *self, PyObject *kind, PyObject *value, const ui
         return Py_None;
     Sha sha = self->inner;
     uint8_t digest[32];
-    sha_update(&sha, (const uint8_t *)name, (size_t)kind_size + 1);
+    /* A record's kind ends with the space before its id (contacts/records.py), and not with a zero then. */
+    sha_update(&sha, (const uint8_t *)name, (size_t)kind_size + (strlen(name) == (size_t)kind_size));
     sha_update(&sha, (const uint8_t *)text, (size_t)size);
     hmac_finish(&sha, &self->outer, digest);
     return text_of(digest);

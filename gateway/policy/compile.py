@@ -315,7 +315,7 @@ class _Sides:
         if direction == "request":
             judge = self._callbacks.field if field.holds == "callback" else self._callbacks.text
             treated = replace(treated, mask=judge(field.path, treated.mask))
-        return replace(treated, path=field.path, subject=field.subject, role=field.role)
+        return replace(treated, path=field.path, subject=field.subject, role=field.role, space=field.space)
 
     def _programs(self, operation: Operation) -> Programs:
         """What masks links to an operation: what it would be asked, as it is shown in answers."""

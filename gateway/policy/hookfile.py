@@ -4,7 +4,7 @@ from typing import Final, get_args
 
 from gateway.hooks import Effect, Hook, Means, Silence
 from gateway.model import Channel, Operation, SubjectKind
-from gateway.policy.mapfile import ANSWER, PARAMETER, RESPONSE, JsonPath
+from gateway.policy.mapfile import ANSWER, PARAMETER, RECORD, RESPONSE, JsonPath
 from gateway.policy.packtypes import NOTHING, Draft, Plan
 from gateway.policy.taxonomy import USE
 from gateway.strict.checks import scalars
@@ -35,10 +35,19 @@ def _effect(
     channel: Channel | None = None,
     when: dict[str, tuple[str, ...]] | None = None,
     text: str = "",
+    record: str = "",
 ) -> Effect | Fault:
     if (means == "word") != bool(text):
         return Fault("text", "'means: word' without 'text', or a text beside another", "both, or none")
-    return Effect(means=means, who=who, kind=kind, channel=channel, when=_when(when), text=text)
+    return Effect(
+        means=means,
+        who=who,
+        kind="record" if record else kind,
+        space=record,
+        channel=channel,
+        when=_when(when),
+        text=text,
+    )
 
 
 _MEANS: Final = one_of(*get_args(Means))
@@ -47,6 +56,7 @@ EFFECT: Final = Table(
     (
         Key("who", _FIELD, "The field with the person's identifier.", True),
         Key("kind", one_of(*get_args(SubjectKind)), "What identifier that is.", default="phone"),
+        RECORD,
         Key("means", _MEANS, "What it means; `word`: what the field `text` says.", True),
         Key("channel", one_of(*get_args(Channel)), "The channel it is about (the webhook's when left out)."),
         Key("when", _WHEN, _WHEN_DOC),

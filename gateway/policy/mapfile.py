@@ -24,8 +24,12 @@ def _entry(
     guard: GuardKind | None = None,
     of: str | None = None,
     holds: Holds | None = None,
+    record: str = "",
     **inner: Entries,
 ) -> Entry | Fault:
+    if record and subject not in (None, "record"):
+        return Fault("record", "'record' of a subject that is none", "'record' alone")
+    subject = "record" if record else subject
     if guard in _OF and of is None:
         return Fault("guard", f"'guard: {guard}' without 'of'", "'of' with the type whose fields it names")
     if of and (guard is None or guard in _ALONE):
@@ -46,7 +50,7 @@ def _entry(
         if guard:
             return Fault("guard", f"a guard beside {name!r}", "guards among what the value holds")
         return Entry(category, format=_FORMATS[name], inner=fields)
-    return Entry(category, subject, role or "person", type, guard=guard, of=of, holds=holds)
+    return Entry(category, subject, record, role or "person", type, guard=guard, of=of, holds=holds)
 
 
 _FORMATS: Final[Mapping[str, Format]] = {"json": "json", "xml": "xml", "form": "form", "csv": "csv"}
@@ -66,9 +70,16 @@ _GUARD: Final = (
     ),
     Key("of", NAME, "The one of `types` whose fields a guard is about.", to="of"),
 )
+RECORD: Final = Key(
+    "record",
+    pattern("a kind of record such as contact", r"[a-z][a-z0-9_-]{0,49}"),
+    "The value is the id of such a record: a `subject: record` that the registry tells from the provider's "
+    "other records of the same id.",
+)
 _IS: Final = Key("is", CATEGORY, "The data category of the value.", to="category")
 _WHO: Final = (
     Key("subject", one_of(*get_args(SubjectKind)), "The value identifies a person, in this way."),
+    RECORD,
     Key("role", one_of(*get_args(SubjectRole)), "What that person is in the call (`person` when left out)."),
 )
 

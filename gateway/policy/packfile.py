@@ -23,6 +23,7 @@ from gateway.policy.packtypes import (
     TooMuchError,
 )
 from gateway.policy.partialfile import PARTIAL, PLACEHOLDERS, misplaced
+from gateway.policy.spaces import spaces_in
 from gateway.policy.taxonomy import OPERATOR_NAME, REGION, USE
 from gateway.policy.websocketfile import WEBSOCKET
 from gateway.strict.checks import Refers, Unique, scalars, select
@@ -46,15 +47,14 @@ def _operation(
     composite: Composite | None = None,
     websocket: TalkDraft | None = None,
     learns: tuple[Effect, ...] = (),
+    records_of: str | None = None,
 ) -> Plan | Fault:
     if websocket and (wrong := _no_websocket(call, request, channel, composite or partial, act)):
         return wrong
     if learns and channel is None:
         return Fault("learns", "'learns' of a call that reaches nobody", "a call with a channel")
-    if composite and (call.method != "POST" or channel or act is not None):
-        return Fault("composite", "'composite' for another call than a POST", "a POST without channel or act")
-    if composite and (request.carriers.keys() & BODIES or request.opaque):
-        return Fault("composite", "'composite' beside a map of the body", "one of both")
+    if composite and (wrong := _no_composite(call, request, reaches=bool(channel) or act is not None)):
+        return wrong
     needed = call.method not in SAFE or channel is not None
     if act is False and needed and (call.method != "POST" or channel):
         return Fault(
@@ -71,8 +71,17 @@ def _operation(
         lookup=lookup,
         composite=composite,
         learns=learns,
+        records_of=records_of,
     )
     return Plan(operation, request, response, partial, websocket)
+
+
+def _no_composite(call: Call, request: Draft, *, reaches: bool) -> Fault | None:
+    if call.method != "POST" or reaches:
+        return Fault("composite", "'composite' for another call than a POST", "a POST without channel or act")
+    if request.carriers.keys() & BODIES or request.opaque:
+        return Fault("composite", "'composite' beside a map of the body", "one of both")
+    return None
 
 
 def _no_websocket(
@@ -107,6 +116,11 @@ OPERATION: Final = Table(
         Key("response", RESPONSE, "Where which data is in what comes back."),
         Key("composite", COMPOSITE, "The body holds other calls, each decided as a request of its own."),
         Key("websocket", WEBSOCKET, "The call opens a WebSocket: where which data is in its messages."),
+        Key(
+            "records_of",
+            PARAMETER,
+            "The path parameter that says what kind of records its record ids are of, by `record_types`.",
+        ),
         Key("learns", ListOf(LEARNS), "What an error in the answer says of the recipients."),
     ),
     _operation,
@@ -161,8 +175,9 @@ def _pack(
     refusal_in_array: bool = False,
     trailing_slash: bool = False,
     webhooks: tuple[Plan, ...] = (),
+    record_types: dict[str, tuple[str, ...]] | None = None,
 ) -> Pack | Fault:
-    spread = Spread(types or {}, partials or {})
+    spread = Spread(types or {}, partials or {}, provider)
     try:
         built = tuple(spread.operation(plan) for plan in operations)
         hooks = tuple(spread.operation(plan) for plan in webhooks)
@@ -182,6 +197,8 @@ def _pack(
         links=links,
         refusal_in_array=refusal_in_array,
         trailing_slash=trailing_slash,
+        record_types={word.lower(): kind for kind, words in (record_types or {}).items() for word in words},
+        spaces=spaces_in(provider, (*built, *hooks), record_types or ()),
     )
 
 
@@ -198,6 +215,12 @@ PACK: Final = Table(
         Key("partials", MapOf(NAME, PARTIAL), "How answers tell of records that were left out, by name."),
         Key("refusal", MapOf(PARAMETER, Member()), "Members added to refusals, for the provider's SDK."),
         Key("refusal_in_array", FLAG, "A refusal is the one item of an array, as the provider's errors are."),
+        Key(
+            "record_types",
+            MapOf(NAME, ListOf(TEXT, one=True)),
+            "Kinds of records, each with what paths call it; a path that says another word leaves the ids "
+            "what the data map says.",
+        ),
         Key("trailing_slash", FLAG, "A slash at the end of a path means nothing to the provider."),
     ),
     _pack,
@@ -212,7 +235,7 @@ def _template_parameters(root: Node, report: Report) -> None:
     for node in select(root, "operations[]"):
         calls = [parse_call(scalar.text) for scalar in scalars(node, ("call",))]
         known = {name for call in calls if call for name in call.parameters}
-        for key in scalars(node, ("request.path{}",)):
+        for key in scalars(node, ("request.path{}", "records_of")):
             if calls and calls[0] and key.text not in known:
                 near = nearest(key.text, known)
                 expected = "a parameter of the path template"

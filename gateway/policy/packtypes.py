@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.hooks import Effect
 from gateway.model import (
     DataMap,
     Field,
@@ -32,11 +33,14 @@ MAX_FIELDS: Final = 2000
 class Entry:
     """A data map's value: a category (and subject), or the name of a type to put in.
 
+    `record`: of a record id, what kind of record it is of.
+
     `format` says that the value is a document of its own, with `inner` as its data map.
     """
 
     category: str = ""
     subject: SubjectKind | None = None
+    record: str = ""
     role: SubjectRole = "person"
     type: str | None = None
     format: Format | None = None
@@ -118,19 +122,33 @@ def join(prefix: str, path: str) -> str:
 class Spread:
     """Puts types in where they are named. A type that does not exist adds nothing (it is noted elsewhere)."""
 
-    def __init__(self, types: Mapping[str, Entries], partials: Mapping[str, Partial]) -> None:
+    def __init__(
+        self, types: Mapping[str, Entries], partials: Mapping[str, Partial], provider: str = ""
+    ) -> None:
+        self._provider = provider
         self._types = types
         self._partials = partials
 
     def operation(self, plan: Plan) -> Operation:
         """The operation with its data maps. Raises TooMuchError."""
+        hook = plan.operation.hook
         return msgspec.structs.replace(
             plan.operation,
+            hook=hook and msgspec.structs.replace(hook, effects=tuple(map(self._effect, hook.effects))),
             partial=self._partials.get(plan.partial or ""),
             request=self._map(plan.request),
             response=self._map(plan.response),
             websocket=self._talk(plan.websocket) if plan.websocket else None,
         )
+
+    def _effect(self, effect: Effect) -> Effect:
+        return msgspec.structs.replace(effect, space=self._space(effect.kind, effect.space))
+
+    def _space(self, subject: SubjectKind | None, record: str) -> str:
+        """What goes before a record id in the registry."""
+        if subject != "record":
+            return ""
+        return f"{self._provider}/{record}/" if record else f"{self._provider}/"
 
     def _talk(self, draft: TalkDraft) -> WebSocket:
         return WebSocket(by=draft.by, sends=self._told(draft.sends), receives=self._told(draft.receives))
@@ -160,6 +178,7 @@ class Spread:
             path=path,
             category=entry.category,
             subject=entry.subject,
+            space=self._space(entry.subject, entry.record),
             role=entry.role,
             format=entry.format,
             inner=self._fields(entry.inner) if entry.inner else (),

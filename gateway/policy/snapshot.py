@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from gateway.codecs.program import Program
 from gateway.contacts.naming import Met, Name, Named, Pseudonymise, namer
+from gateway.contacts.records import spaces_of
 from gateway.hooks import OptOut
 from gateway.keys import Keyring
 from gateway.masking.custom import NOTHING_CUSTOM, Custom
@@ -23,6 +24,7 @@ from gateway.policy.origins import Origins
 from gateway.policy.plan import Plan
 from gateway.policy.reach import Reach
 from gateway.policy.routes import Routes
+from gateway.policy.spaces import variant
 from gateway.residency.locate import AddressTable
 from gateway.webhooks.links import USE as LINKS
 from gateway.webhooks.route import OneClick, Route
@@ -76,8 +78,12 @@ class Snapshot:
         custom: Custom = NOTHING_CUSTOM,
         inbound: Iterable[Route] = (),
         clicks: OneClick | None = None,
+        *,
+        bare: bool = True,
     ) -> None:
         self.tenants: Mapping[str, Tenant] = {tenant.name: tenant for tenant in tenants}
+        self.bare = bare
+        """Whether what the registry has of record ids alone still forbids (`contacts.records`)."""
         self.packs: Mapping[str, Pack] = {pack.provider: pack for pack in packs}
         self.table = table
         self.directory = Directory(Identity(t.name, c) for t in self.tenants.values() for c in t.clients)
@@ -100,7 +106,13 @@ class Snapshot:
         self.addressed: dict[Hashable, object] = {}
         self.drift = Drift()
         self.joined_before: set[int] = set()
-        self._plans: dict[tuple[str, str, str | None, str, str], Plan] = {}
+        self._variants: dict[tuple[str, str, str], Operation] = {}
+        self._plans: dict[tuple[str, str, str | None, str, str, str], Plan] = {}
+
+    @property
+    def spaces(self) -> tuple[str, ...]:
+        """What goes before record ids, by the packs (`contacts.records`)."""
+        return spaces_of(self.packs.values())
 
     @property
     def plans(self) -> int:
@@ -109,7 +121,18 @@ class Snapshot:
 
     def operation(self, provider: str, method: str, path: bytes) -> tuple[Operation, dict[str, str]] | None:
         """The operation a method and path of a provider stand for, with its path parameters, or None."""
-        return self._operations[provider].match(method, path)
+        matched = self._operations[provider].match(method, path)
+        if matched is None or matched[0].records_of is None:
+            return matched
+        kind = self.packs[provider].record_types.get(matched[1][matched[0].records_of].lower())
+        return matched if kind is None else (self._variant(provider, matched[0], kind), matched[1])
+
+    def _variant(self, provider: str, operation: Operation, kind: str) -> Operation:
+        """The operation as it is about one kind of records."""
+        made = self._variants.get((provider, operation.id, kind))
+        if made is None:
+            made = self._variants[provider, operation.id, kind] = variant(operation, provider, kind)
+        return made
 
     def family(self, provider: str, operation: Operation) -> frozenset[str] | None:
         """See OperationIndex.family."""
@@ -194,7 +217,7 @@ class Snapshot:
         self, identity: Identity, purpose: str | None, operation: Operation, upstream: Upstream, now: float
     ) -> Plan:
         """The plan in force at `now` (seconds since the epoch), compiled when it is first asked for."""
-        key = (identity.tenant, identity.client.id, purpose, operation.id, upstream.name)
+        key = (identity.tenant, identity.client.id, purpose, operation.id, operation.records, upstream.name)
         plan = self._plans.get(key)
         if plan is None or plan.expires <= now:
             if len(self._plans) >= MAX_PLANS:

@@ -67,6 +67,7 @@ class Loaded:
             custom=self.plugins.custom,
             inbound=self.config.inbound,
             clicks=self.config.unsubscribe,
+            bare=self.config.bare,
         )
 
 

@@ -119,13 +119,16 @@ def test_zones_and_erasures_are_shown(config: Path, capsys: pytest.CaptureFixtur
 
 
 def test_linked_identifiers_are_one_person(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["contacts", "link", "77", PHONE, "-c", str(config), "--tenant", "acme"]) == exits.OK
+    assert (
+        main(["contacts", "link", "hubspot/contact/77", PHONE, "-c", str(config), "--tenant", "acme"])
+        == exits.OK
+    )
     assert "1 other identifier" in capsys.readouterr().out
     assert contacts(config, "suppress") == exits.OK
     capsys.readouterr()
-    assert contacts(config, "show", "--kind", "record", value="77") == exits.OK
+    assert contacts(config, "show", "--kind", "record", value="hubspot/contact/77") == exits.OK
     assert "suppressed" in capsys.readouterr().out
-    assert contacts(config, "history", "--kind", "record", "--linked", value="77") == exits.OK
+    assert contacts(config, "history", "--kind", "record", "--linked", value="hubspot/contact/77") == exits.OK
     assert "suppressed" in capsys.readouterr().out
 
 
@@ -168,7 +171,7 @@ def test_the_person_is_nowhere_in_the_files_or_the_output(
 
 def test_a_stranger_is_shown_as_unknown(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert contacts(config, "show", value="12345", tenant="acme") == exits.USAGE
-    assert contacts(config, "show", "--kind", "record", value="12345") == exits.OK
+    assert contacts(config, "show", "--kind", "record", value="salesforce/12345") == exits.OK
     assert "nothing is known" in capsys.readouterr().out
 
 

@@ -159,9 +159,24 @@ def test_a_column_that_is_not_there_is_told(config: Path, capsys: Printed) -> No
     assert contacts(config, "import", path + "x", *LIST, ago(1)) != exits.OK
 
 
+def test_record_ids_of_nobody_knows_whom_are_rejected(config: Path, capsys: Printed) -> None:
+    path = listed(config, "record", "17", "hubspot/contact/18", "hubspot/person/19")
+    taken = said(config, capsys, "import", path, *LIST, ago(1))
+    assert (taken["new"], taken["rejected"]) == (1, 2)
+    [reason] = taken["reasons"]
+    assert "hubspot/contact/ID" in reason and "salesforce/ID" in reason
+    assert (
+        said(config, capsys, "import", path, *CRM, ago(1), "--records", "hubspot/contact/")["rejected"] == 0
+    )
+    assert contacts(config, "import", path, *LIST, ago(1), "--records", "hubspot/contacts") == exits.USAGE
+    assert "one of hubspot/call" in capsys.readouterr().err
+
+
 def test_the_ledger_goes_out_and_comes_back(config: Path, capsys: Printed) -> None:
     table = ["record,phone,optin,when", "1,0600000001,oui,2026-01-02", "2,0600000002,non,2026-01-02"]
     words = (
+        "--records",
+        "salesforce",
         "--map",
         "act=optin,at=when",
         "--word",
@@ -175,12 +190,12 @@ def test_the_ledger_goes_out_and_comes_back(config: Path, capsys: Printed) -> No
     out = config.parent / "ledger.jsonl.gz"
     assert said(config, capsys, "export", "-o", str(out))["lines"] == 7
     assert b"0600000001" not in gzip.decompress(out.read_bytes())
-    before = said(config, capsys, "show", "1", "--kind", "record")
+    before = said(config, capsys, "show", "salesforce/1", "--kind", "record")
     (config.parent / "state.db").unlink()
     for side in ("-wal", "-shm"):
         (config.parent / f"state.db{side}").unlink(missing_ok=True)
     assert said(config, capsys, "import", str(out))["new"] == 5
-    assert said(config, capsys, "show", "1", "--kind", "record") == before
+    assert said(config, capsys, "show", "salesforce/1", "--kind", "record") == before
     capsys.readouterr()
     assert contacts(config, "export", "--table", "funnels") == exits.OK
     assert list(csv.reader(io.StringIO(capsys.readouterr().out)))[1:] == [
@@ -239,7 +254,7 @@ def test_a_campaign_nobody_could_send_is_a_usage_error(config: Path, words: tupl
 
 @pytest.mark.parametrize("kind", ["phone", "email", "record"])
 def test_kinds_can_be_declared(config: Path, capsys: Printed, kind: SubjectKind) -> None:
-    value = {"phone": "0600000001", "email": "A@B.fr", "record": "17"}[kind]
+    value = {"phone": "0600000001", "email": "A@B.fr", "record": "hubspot/contact/17"}[kind]
     path = listed(config, value, name="one.txt")
     assert said(config, capsys, "import", path, *LIST, ago(1), "--kind", kind)["new"] == 1
     assert said(config, capsys, "show", value, "--kind", kind)["suppressions"]

@@ -15,6 +15,7 @@ from gateway.contacts.sqlite import SqliteBooks
 from tests.contacts.test_contact_cli import furnished
 
 START = 1_767_225_600.0
+ADA = "hubspot/contact/101"
 WORDS = ("--tenant", "acme", "--kind", "record")
 
 
@@ -38,7 +39,7 @@ def named(config: Path, kind: str, value: str) -> str:
 
 def test_edits_and_deletions_of_one_person_are_told(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ada, mail, other = (
-        named(config, *who) for who in (("record", "101"), ("email", "a@b.fr"), ("record", "9"))
+        named(config, *who) for who in (("record", ADA), ("email", "a@b.fr"), ("record", "hubspot/contact/9"))
     )
     books = SqliteBooks(config.parent / "state.db")
     books.link("acme", [(ada, mail)])
@@ -60,18 +61,18 @@ def test_edits_and_deletions_of_one_person_are_told(config: Path, capsys: pytest
         Record(phase="intent", id="4", at=START + 3, subjects=(mail,), operation="contacts.archive", **said),
         Record(phase="intent", id="5", at=START + 4, subjects=(ada,), **{**edit, "tenant": "else"}),
     )
-    assert main(["contacts", "writes", "101", "-c", str(config), *WORDS, "--json"]) == exits.OK
+    assert main(["contacts", "writes", ADA, "-c", str(config), *WORDS, "--json"]) == exits.OK
     rows = json.loads(capsys.readouterr().out)["writes"]
     assert [(r["operation"], r["client"], r["fields"], r["status"]) for r in rows] == [
         ("contacts.update", "desk", ["properties.city"], 200),
         ("contacts.archive", "-", [], None),
     ]
-    assert main(["contacts", "writes", "101", "-c", str(config), *WORDS]) == exits.OK
+    assert main(["contacts", "writes", ADA, "-c", str(config), *WORDS]) == exits.OK
     text = capsys.readouterr().out
     assert "hubspot.contacts.update (200): properties.city" in text and "no outcome is on record" in text
     assert "101" not in text.replace(":01", "")
 
 
 def test_of_whom_nothing_was_written(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["contacts", "writes", "7", "-c", str(config), *WORDS]) == exits.OK
+    assert main(["contacts", "writes", "hubspot/contact/7", "-c", str(config), *WORDS]) == exits.OK
     assert "nothing was written" in capsys.readouterr().out

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from gateway import keys
 from gateway.contacts.naming import Pseudonymise, namer
 from gateway.contacts.normalise import normalise, shapes
-from gateway.model import SubjectKind
+from gateway.model import SubjectKind, kind_of
 from gateway.native import load
 
 KINDS: tuple[SubjectKind, ...] = ("phone", "email", "record")
+SPACES = ("", "", "crm/contact/")
+NAMED = tuple(map(kind_of, KINDS, SPACES))
 EXAMPLES = [
     phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     for region in sorted(phonenumbers.SUPPORTED_REGIONS)
@@ -37,7 +39,8 @@ def plainly(pseudonymise: Pseudonymise, met: list[tuple[int, str]]) -> dict[str,
     named: dict[str, None] = {}
     for slot, value in met:
         normal = normalise(KINDS[slot], value, "FR")
-        named[pseudonymise(KINDS[slot], value.strip().lower() if normal is None else normal)] = None
+        text = value.strip().lower() if normal is None else normal
+        named[pseudonymise(KINDS[slot], SPACES[slot] + text)] = None
     return named
 
 
@@ -50,11 +53,11 @@ def plainly(pseudonymise: Pseudonymise, met: list[tuple[int, str]]) -> dict[str,
 def test_the_same_as_one_by_one(met: list[tuple[int, str]]) -> None:
     pseudonymise = keys.Keyring(bytes(range(32))).pseudonymiser("acme")
     named: dict[str, None] = {}
-    found = namer(pseudonymise, "FR")(named, KINDS, met)
+    found = namer(pseudonymise, "FR")(named, NAMED, met)
     assert list(named) == list(plainly(pseudonymise, met)) == list(dict.fromkeys(found.names))
     assert found.names == [next(iter(plainly(pseudonymise, [one]))) for one in met]
-    spelt = {(KINDS[slot], value) for slot, value in met}
-    assert found.strange == {(kind, value) for kind, value in spelt if normalise(kind, value, "FR") is None}
+    unread = {(slot, value) for slot, value in met if normalise(KINDS[slot], value, "FR") is None}
+    assert found.strange == {(NAMED[slot], value) for slot, value in unread}
 
 
 @pytest.mark.skipif(load("mackernel") is None, reason="no compiled kernel here")
@@ -62,7 +65,7 @@ def test_usual_spellings_do_not_ask_python(pseudonymise: Pseudonymise) -> None:
     usual = [(0, "+33612345678"), (0, "+447911123456"), (1, "Ana.Silva@mail.example.com"), (2, "15100")]
     expected = list(plainly(pseudonymise, usual))
     named: dict[str, None] = {}
-    pseudonymise.__dict__["native"].name(named, usual, KINDS, shapes(), None)
+    pseudonymise.__dict__["native"].name(named, usual, NAMED, shapes(), None)
     assert list(named) == expected
 
 
@@ -82,3 +85,14 @@ def test_usual_spellings_do_not_ask_python(pseudonymise: Pseudonymise) -> None:
 def test_wrong_arguments_are_refused(pseudonymise: Pseudonymise, arguments: tuple[object, ...]) -> None:
     with pytest.raises((TypeError, IndexError)):
         pseudonymise.__dict__["native"].name(*arguments)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_record_id_is_named_with_its_space(native: bool) -> None:
+    pseudonymise = keys.Keyring(bytes(32)).pseudonymiser("t")
+    name = namer(pseudonymise if native else lambda kind, value: pseudonymise(kind, value), None)
+    kinds = ("record", "record\0crm/contact/", "record\0crm/deal/")
+    found = name({}, kinds, [(0, "512"), (1, "512"), (2, "512"), (1, "é")]).names
+    assert len(set(found)) == 4
+    values = ("512", "crm/contact/512", "crm/deal/512", "crm/contact/é")
+    assert found == [pseudonymise("record", value) for value in values]

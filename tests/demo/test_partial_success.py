@@ -19,7 +19,6 @@ from hubspot.crm.contacts import (
 )
 
 from gateway.contacts.model import Entry
-from gateway.contacts.normalise import normalise
 from gateway.contacts.sqlite import SqliteBooks
 from gateway.demo.apps import Answer
 from gateway.demo.house import PLACES, SUPPRESSED, TENANT, furnish
@@ -60,9 +59,7 @@ def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
         urls = {"hubspot": crm, "hubspot-us": crm, "twilio": calls, "replies": crm}
         house = furnish(folder, urls, f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}")
         books = SqliteBooks(folder / "state.db")
-        person = read(folder / "keyring").pseudonymiser(TENANT)(
-            "record", normalise("record", "104", None) or ""
-        )
+        person = read(folder / "keyring").pseudonymiser(TENANT)("record", "hubspot/contact/104")
         books.enter(TENANT, [Entry(id="t", subject=person, act="suppressed", at=1.0, channel="call")])
         books.close()
         with gateway(house) as process, world(house, urls) as apps:

@@ -106,7 +106,7 @@ def world(rules: str = DROP, *suppressed: str, **more: Any) -> World:
     made = World(rules=HEAD + VIEWS + rules, pack=PACK, **more)
     for value in suppressed:
         kind: SubjectKind = "email" if "@" in value else "phone" if value[0] == "+" else "record"
-        made.know(kind, value, Suppression())
+        made.know(kind, f"crm/{value}" if kind == "record" else value, Suppression())
     return made
 
 

@@ -90,7 +90,8 @@ def test_what_hubspot_tells_of_contacts() -> None:
     ]
     name = world.snapshot.pseudonymiser("acme")
     entered: list[Entry] = played.script.entered
-    assert [entry.subject for entry in entered] == [name("record", n) for n in ("101", "102", "104")]
+    people = [name("record", f"hubspot/contact/{n}") for n in ("101", "102", "104")]
+    assert [entry.subject for entry in entered] == people
     assert {entry.at for entry in entered} == {1_775_044_700.0}
     assert [record.phase for record in played.records] == ["entry"] * 3 + ["intent", "outcome"]
 
@@ -111,7 +112,7 @@ ERASED = Entry(id="e", subject="", act="erased", at=1.0)
 
 def test_of_people_who_were_erased_an_application_gets_no_events() -> None:
     world = hubspot_world(rules=GONE)
-    world.know("record", "102", ERASED)
+    world.know("record", "hubspot/contact/102", ERASED)
     played = hubspot(world, *(event("contact.creation", number) for number in (1, 2, 3)))
     assert (played.status, played.records[-1].rules) == (200, ("gone",))
     assert [each["objectId"] for each in json.loads(played.sent[1])] == [101, 103]
@@ -128,7 +129,7 @@ def test_of_people_who_were_erased_an_application_gets_no_events() -> None:
 
 def test_where_nothing_is_left_nothing_goes_on_and_the_provider_is_content() -> None:
     world = hubspot_world(rules=GONE)
-    world.know("record", "101", ERASED)
+    world.know("record", "hubspot/contact/101", ERASED)
     played = hubspot(world, event("contact.creation", 1))
     assert (played.status, played.nothing_sent) == (200, True)
     assert [(r.phase, r.reason, r.rules) for r in played.records] == [
@@ -138,7 +139,7 @@ def test_where_nothing_is_left_nothing_goes_on_and_the_provider_is_content() -> 
 
 def test_an_erasure_reaches_the_application_that_has_to_follow_it() -> None:
     world = hubspot_world(rules=GONE)
-    world.know("record", "101", ERASED)
+    world.know("record", "hubspot/contact/101", ERASED)
     played = hubspot(world, event("contact.privacyDeletion", 1), event(CHANGE, 1, propertyName="email"))
     kept = [each["subscriptionType"] for each in json.loads(played.sent[1])]
     assert kept == ["contact.privacyDeletion"]
@@ -154,7 +155,7 @@ def test_a_message_of_somebody_withheld_stays_here_but_for_an_opt_out() -> None:
 
 def test_what_is_only_reported_of_events_stays_in_them() -> None:
     world = hubspot_world(rules=GONE.replace("on_refusal: hide", "mode: shadow"))
-    world.know("record", "101", ERASED)
+    world.know("record", "hubspot/contact/101", ERASED)
     played = hubspot(world, event("contact.creation", 1))
     assert len(json.loads(played.sent[1])) == 1
     assert played.records[-1].shadow == ("gone",)

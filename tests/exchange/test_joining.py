@@ -34,7 +34,7 @@ def linked(played: Played) -> list[tuple[str, str]]:
 def test_one_record_links_its_id_with_its_identifiers_in_any_spelling() -> None:
     world = World()
     played = fetched(world, ANA)
-    record = world.named("record", "7")
+    record = world.named("record", "crm/7")
     assert linked(played) == [
         (record, world.named("email", "ana@example.com")),
         (record, world.named("phone", "+33639980001")),
@@ -64,8 +64,8 @@ def test_spellings_that_identify_nobody_are_linked_to_nobody() -> None:
     ]
     played = world.ask("GET", "/crm/contacts", answer=json_answer({"results": people}))
     assert linked(played) == [
-        (world.named("record", "7"), world.named("email", "ana@example.com")),
-        (world.named("record", "9"), world.named("phone", "+33639980002")),
+        (world.named("record", "crm/7"), world.named("email", "ana@example.com")),
+        (world.named("record", "crm/9"), world.named("phone", "+33639980002")),
     ]
 
 
@@ -74,9 +74,9 @@ def test_a_list_links_each_record_with_its_own() -> None:
     played = world.ask(
         "GET", "/crm/contacts", answer=json_answer({"results": [ANA, BO, {"email": "x@y.example"}]})
     )
-    names = [(world.named("record", "7"), world.named("email", "ana@example.com"))]
-    names.append((world.named("record", "7"), world.named("phone", "+33639980001")))
-    names.append((world.named("record", "8"), world.named("email", "bo@example.com")))
+    names = [(world.named("record", "crm/7"), world.named("email", "ana@example.com"))]
+    names.append((world.named("record", "crm/7"), world.named("phone", "+33639980001")))
+    names.append((world.named("record", "crm/8"), world.named("email", "bo@example.com")))
     assert linked(played) == names, "a number that says nothing, and whoever has no id, are linked to nobody"
 
 
@@ -104,7 +104,7 @@ def grouped(program: Any, tally: Tally) -> list[Pair] | None:
     found, met, slots = grouping.grouped(program, tally), tally.subjects, program.slots
     if found is None:
         return None
-    return [Pair(met[a][1], slots[met[b][0]].subject, met[b][1]) for a, b in found]
+    return [Pair(met[a][1], slots[met[b][0]].subject, met[b][1], slots[met[a][0]].space) for a, b in found]
 
 
 def program(world: World, operation: str = "people.list") -> Any:
@@ -128,7 +128,10 @@ def test_records_within_records_are_those_of_others() -> None:
         ]
     }
     found = together(document, made)
-    assert found == [Pair("1", "email", "ana@example.com"), Pair("1", "email", "a@example.com")]
+    assert found == [
+        Pair("1", "email", "ana@example.com", "crm/"),
+        Pair("1", "email", "a@example.com", "crm/"),
+    ]
     assert together([], made) == together("x", made) == []
 
 
@@ -188,12 +191,12 @@ def test_what_a_run_cannot_say_has_to_be_read() -> None:
     tally.subjects = [(slots["id"], "1"), (slots["email"], "a@b.example")]
     assert grouped(made, tally) is None, "not known where they stand"
     tally.owners = array("I", [0, 0]).tobytes()
-    assert grouped(made, tally) == [Pair("1", "email", "a@b.example")]
+    assert grouped(made, tally) == [Pair("1", "email", "a@b.example", "crm/")]
     tally.subjects[1:1] = [(slots["id"], "2")]
     tally.owners = array("I", [0, 0, 0]).tobytes()
     assert grouped(made, tally) is None, "two ids in one record"
     tally.owners = array("I", [0, 1, 1]).tobytes()
-    assert grouped(made, tally) == [Pair("2", "email", "a@b.example")]
+    assert grouped(made, tally) == [Pair("2", "email", "a@b.example", "crm/")]
 
 
 def test_two_documents_are_not_one() -> None:

@@ -92,7 +92,7 @@ CONSENT = "{id: eea, residency: {data: user, regions: [EEA], bases: [{explicit_c
 def test_the_person_consents_explicitly(consents: tuple[Consent, ...], status: int) -> None:
     it = world(CONSENT)
     if consents:
-        it.know("record", "7", *consents)
+        it.know("record", "crm/7", *consents)
     played = it.ask("GET", "/crm/contacts/7", client="admin")
     assert played.status == status
     assert played.kinds.count(Lookup) == 1

@@ -15,7 +15,7 @@ from gateway.keys import Keyring
 T = "acme"
 NOW = 1_793_500_000.0  # 2026-11-01
 NAMED = Keyring(bytes(range(32))).pseudonymiser(T)
-PEOPLE = People(NAMED, "FR")
+PEOPLE = People(NAMED, "FR", lambda: ("crm/contact/", "crm/deal/", "desk/"))
 LIST = Told("bloctel", NOW - 86_400)
 PHONE = "+33612345678"
 PLAIN = Layout()

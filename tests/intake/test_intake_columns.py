@@ -97,9 +97,9 @@ def test_words_of_the_file_mean_acts() -> None:
 
 
 def test_a_person_named_in_several_ways_is_linked() -> None:
-    taken = read(["record", "phone", "email"], ["77", PHONE, "a@b.fr"])
+    taken = read(["record", "phone", "email"], ["crm/contact/77", PHONE, "a@b.fr"])
     assert isinstance(taken, Taken)
-    record, phone, email = NAMED("record", "77"), NAMED("phone", PHONE), NAMED("email", "a@b.fr")
+    record, phone, email = NAMED("record", "crm/contact/77"), NAMED("phone", PHONE), NAMED("email", "a@b.fr")
     assert {e.subject for e in taken.entries} == {record, phone, email}
     assert taken.pairs == ((record, phone), (record, email))
 

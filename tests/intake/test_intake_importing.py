@@ -106,7 +106,7 @@ def test_a_file_that_changed_is_begun_anew(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_consents_and_links_are_taken_in(tmp_path: Path) -> None:
-    text = "id;tel;mail;ok\n1;0612345678;a@b.fr;oui\n2;;c@d.fr;non\n"
+    text = "id;tel;mail;ok\ndesk/1;0612345678;a@b.fr;oui\ndesk/2;;c@d.fr;non\n"
     told = Told(
         "crm", NOW, act="granted", purpose="marketing", words=(("oui", "granted"), ("non", "withdrawn"))
     )
@@ -115,8 +115,8 @@ def test_consents_and_links_are_taken_in(tmp_path: Path) -> None:
         books, written(tmp_path, text), told, {"record": "id", "phone": "tel", "email": "mail", "act": "ok"}
     )
     assert (counts.entries, counts.links, counts.rejected) == (5, 3, 0)
-    assert [c.state for c in books.standings(T, [NAMED("record", "2")])[0].consents] == ["withdrawn"]
-    assert len(books.linked(T, NAMED("record", "1"))) == 2
+    assert [c.state for c in books.standings(T, [NAMED("record", "desk/2")])[0].consents] == ["withdrawn"]
+    assert len(books.linked(T, NAMED("record", "desk/1"))) == 2
 
 
 def test_a_later_list_is_in_force_after_a_lift_between(tmp_path: Path) -> None:

@@ -228,3 +228,40 @@ def test_the_packs_that_come_along_are_right(file: Path) -> None:
     for operation in read_pack(file.read_bytes(), str(file)).operations:
         for side in (operation.request, operation.response):
             compile_program([Slot(field.path, field.category) for field in side.json], None)
+
+
+RECORDS = f"""{HEAD}record_types: {{contact: [Contacts, "0-1"], deal: deals}}
+operations:
+  - id: get
+    call: GET /{{type}}/{{id}}
+    records_of: type
+    request: {{path: {{id: {{is: system.operations, record: contact}}}}}}
+    response: {{json: {{id: {{is: system.operations, subject: record}}, a: {{is: user, subject: email}}}}}}
+webhooks:
+  - id: hook
+    body: {{form: {{x: user}}}}
+    effects: [{{who: x, record: lead, means: erased}}, {{who: x, kind: record, means: erased}}]
+"""
+
+
+def test_record_ids_have_their_provider_and_type() -> None:
+    it = pack(RECORDS)
+    [get] = it.operations
+    assert (get.request.path[0].subject, get.request.path[0].space) == ("record", "acme/contact/")
+    assert [field.space for field in get.response.json] == ["acme/", ""]
+    assert it.record_types == {"contacts": "contact", "0-1": "contact", "deals": "deal"}
+    hook = it.webhooks[0].hook
+    assert hook and [effect.space for effect in hook.effects] == ["acme/lead/", "acme/"]
+    assert it.spaces == ("acme/", "acme/contact/", "acme/deal/", "acme/lead/")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("records_of: type", "records_of: kind", "unknown path parameter 'kind'"),
+        ("subject: email", "subject: email, record: contact", "found 'record' of a subject that is none"),
+        ("record: contact}", "record: Con tact}", "expected a kind of record"),
+    ],
+)
+def test_mistakes_of_record_ids(old: str, new: str, message: str) -> None:
+    assert message in told(RECORDS.replace(old, new))[0]
