@@ -56,7 +56,7 @@ def test_a_webhook_is_an_operation_whose_answer_is_what_came() -> None:
     assert hook.hook.when == (("kind", ()),)
     assert hook.hook.effects == (
         Effect(means="word", who="person.phone", text="text"),
-        Effect(means="bounced", who="record", kind="record", channel="email", when=WHEN),
+        Effect(means="bounced", who="record", kind="record", space="acme/", channel="email", when=WHEN),
     )
     assert (hook.hook.reply, hook.hook.silence) == ("From", Silence(type="text/xml", body="<Response/>"))
     assert it.operations[0].learns == (Effect(means="opt_out", when=(("code", ("1", "2")),)),)
