@@ -1,47 +1,53 @@
-"""Two intercept processes behind one port against one, with the load and the upstream on the same cores.
+"""Two intercept processes behind one port against one, with the load and the upstream on the same two cores.
 
-    python -m benchmarks.intercept_processes [--rounds 9] [--seconds 4]
+    python -m benchmarks.intercept_processes [--rounds 5] [--seconds 4] [--patience 0]
 
-Load (wrk) and upstream (nginx) are compiled and cheap, and yet take what the second process could have. So
-three figures: requests per second as they are; the most they could be, were two processes to cost per request
-what one does and the load what it did (the ceiling); and CPU time of the gateway per request, which tells
-what two processes do on two cores of their own. Beside them what the machine gives two processes that share
-nothing. Both settings take turns, each first as often as second. Exit codes: 0 every target was met, 1 one
-was not, 2 it could not run.
+One process leaves the load a core of its own; two have to share with it. So load (wrk) and upstream (answers
+from memory, benchmarks/upstream/canned.c) are as cheap as can be, and beside requests per second it says what
+they could be at most: were each request to cost two processes and their load what it costs one. Where others
+had some of the machine, or its host took it, the same is derived from CPU time per request and from what was
+idle. Also: one process and all of its load on one core against two on two (each core bears its own load), the
+gateway's CPU time alone (the load is elsewhere), and what two interpreters that share nothing do here.
+The settings take turns. `--patience`: seconds, for each load, to wait for quiet moments and to repeat turns
+that were not quiet. Exit codes: 0 every target was met, 1 one was not, 2 it could not run.
 """
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Final
 
-from benchmarks import install, machine
+from benchmarks import install, machine, usage
 from benchmarks.cells import CELLS
 from benchmarks.hushgate.intercept import write_interception
 from benchmarks.load.wrk import burst
-from benchmarks.peers.table import HEADERS, PROBE, Bed, Running, start_upstream
-from benchmarks.processes import TICK, RunError, Server, cpu_seconds, tree, unwind_on_terminate
+from benchmarks.peers.table import HEADERS, PROBE, Bed, Running
+from benchmarks.processes import RunError, Server, cpu_seconds, unwind_on_terminate
 from benchmarks.scale import check
+from benchmarks.upstream.canned import FEW, start_canned
+from benchmarks.usage import Round, Trio
 
 WANTED: Final = 1.6
-FEW: Final = 2_000
-"""requests of a cell that are sent in turn"""
-SETTLING: Final = 3
+SETTLING: Final = 2
 """seconds more where 32 handshakes come first"""
-QUIET: Final = 0.1
-"""cores that anybody else may use while it is measured"""
+LOOK: Final = 0.5
+"""seconds in which it has to be quiet before a turn, where there is patience for it"""
 MEASURED: Final = (("contact", "http"), ("contact", "https"), ("list100", "https"))
 TITLES: Final = {"http": "in clear", "https": "TLS"}
+COLUMNS: Final = (
+    *("load", "requests/s: one / two", "times", "quiet turns", "others, cores", "with nobody else"),
+    *("attainable", "by CPU alone", "one core, then two", "gateway us: one / two", "load us: one / two"),
+    *("idle cores: one / two", "least busy process"),
+)
 ALONE: Final = """
 import sys, time
 end, turns = time.monotonic() + float(sys.argv[1]), 0
@@ -54,88 +60,25 @@ print(turns)
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
-    """One burst: seconds, requests, CPU seconds of the gateway, the upstream, wrk, and of everybody else.
+class Setting:
+    """Hushgate with so many processes, all of it and its load kept to these cores."""
 
-    `least` is the share of the gateway's CPU time that its least busy process had.
-    """
-
-    seconds: float
-    requests: int
-    gateway: float
-    upstream: float
-    load: float
-    others: float
-    least: float
-
-    @property
-    def rps(self) -> float:
-        """Requests per second."""
-        return self.requests / self.seconds
-
-    @property
-    def cost(self) -> float:
-        """CPU microseconds of the gateway per request."""
-        return self.gateway / self.requests * 1e6
-
-    @property
-    def beside(self) -> float:
-        """CPU microseconds of load and upstream per request."""
-        return (self.load + self.upstream) / self.requests * 1e6
+    workers: int
+    running: Running
+    cores: frozenset[int]
 
 
-@dataclass(slots=True)
-class Pair:
-    """Rounds of one process, and of two, in turns."""
-
-    one: list[Round] = field(default_factory=list)
-    two: list[Round] = field(default_factory=list)
-
-    @property
-    def rps(self) -> list[float]:
-        """Requests per second of two, times those of one, round by round."""
-        return [two.rps / one.rps for one, two in zip(self.one, self.two, strict=True)]
-
-    @property
-    def cpu(self) -> list[float]:
-        """The same on two cores of their own: by the CPU time that a request took."""
-        return [2 * one.cost / two.cost for one, two in zip(self.one, self.two, strict=True)]
-
-    def ceiling(self, cores: int) -> float:
-        """The most that the requests per second of two can be times those of one, on so many cores."""
-        cost = median(each.cost for each in self.one)
-        beside = median(each.beside for each in self.two)
-        return min(2.0, cores * cost / (cost + beside))
-
-
-def busy() -> float:
-    """CPU seconds of the whole machine so far, stolen ones too."""
-    user, nice, system, _idle, _wait, irq, soft, steal, *_ = map(
-        int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
-    )
-    return (user + nice + system + irq + soft + steal) / TICK
-
-
-def each_process(pid: int) -> dict[int, float]:
-    """CPU seconds of a process and its descendants, each by itself."""
-    return {one: cpu_seconds(one, deep=False) for one in tree(pid)}
-
-
-def children() -> float:
-    """CPU seconds of the processes that were started here and have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def one_round(setting: "Setting", upstream: Running, file: Path, seconds: int, scheme: str) -> Round:
+def one_round(setting: Setting, upstream: Server, file: Path, seconds: int, scheme: str) -> Round:
     """A burst, and who used how much CPU meanwhile. Raises RunError on failures."""
-    pid = setting.running.server.pid
-    ours, theirs = each_process(pid), cpu_seconds(upstream.server.pid)
-    everybody, loads, own, began = busy(), children(), time.process_time(), time.monotonic()
-    got = burst(setting.running.port, file, seconds, None, scheme=scheme)
-    took, everybody = time.monotonic() - began, busy() - everybody
-    each = [used - ours.get(one, 0) for one, used in each_process(pid).items()]
-    served, load = cpu_seconds(upstream.server.pid) - theirs, children() - loads
+    pid, cores = setting.running.server.pid, setting.cores
+    for server in (setting.running.server, upstream):
+        usage.pin(server.pid, cores)
+    ours, theirs = usage.each_process(pid), cpu_seconds(upstream.pid)
+    before, loads, own, began = usage.machine(cores), usage.children(), time.process_time(), time.monotonic()
+    got = burst(setting.running.port, file, seconds, ",".join(map(str, sorted(cores))), scheme=scheme)
+    took, after = time.monotonic() - began, usage.machine(cores)
+    each = [used - ours.get(one, 0) for one, used in usage.each_process(pid).items()]
+    served, load = cpu_seconds(upstream.pid) - theirs, usage.children() - loads
     if got.failed or not got.requests:
         raise RunError(f"{setting.running.server.name}: {got.failed} of {got.requests} requests failed")
     known = sum(each) + served + load + time.process_time() - own
@@ -145,21 +88,15 @@ def one_round(setting: "Setting", upstream: Running, file: Path, seconds: int, s
         gateway=sum(each),
         upstream=served,
         load=load,
-        others=max(0.0, everybody - known) / took,
+        idle=(after.idle - before.idle) / took,
+        stolen=(after.stolen - before.stolen) / took,
+        others=max(0.0, after.used - before.used - known) / took,
         least=sorted(each)[-setting.workers] / sum(each) if any(each) else 0.0,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """Hushgate with so many processes."""
-
-    workers: int
-    running: Running
-
-
-def start(bed: Bed, workers: int, stack: ExitStack) -> Setting:
-    """Hushgate intercepting, on any core."""
+def start(bed: Bed, workers: int, stack: ExitStack) -> Running:
+    """Hushgate intercepting."""
     name = f"processes-{workers}"
     folder = bed.folder / name
     folder.mkdir()
@@ -167,8 +104,19 @@ def start(bed: Bed, workers: int, stack: ExitStack) -> Setting:
     running = Running(Server(name, made.command, folder, None, made.env), made.port)
     stack.callback(running.server.stop)
     running.server.wait(running.port, PROBE, HEADERS, 60)
-    burst(running.port, _few(bed.folder, MEASURED[0][0]), 1, None, scheme="https")
-    return Setting(workers, running)
+    burst(running.port, _few(bed.folder, MEASURED[0][0]), 2, None, scheme="https")
+    return running
+
+
+def settings(bed: Bed, stack: ExitStack) -> Mapping[str, Setting]:
+    """What takes turns, by the fields of a Trio."""
+    both = frozenset(sorted(os.sched_getaffinity(0))[:2])
+    one, two = (start(bed, workers, stack) for workers in (1, 2))
+    return {
+        "single": Setting(1, one, frozenset([min(both)])),
+        "one": Setting(1, one, both),
+        "two": Setting(2, two, both),
+    }
 
 
 def alone(seconds: float, rounds: int) -> float:
@@ -182,42 +130,70 @@ def alone(seconds: float, rounds: int) -> float:
     return median(work(2) / work(1) for _ in range(rounds))
 
 
-def report(title: str, pair: Pair, cores: int) -> bool:
-    """Print a cell; whether requests per second reached the target."""
-    print(title)
-    for name, rounds in (("one", pair.one), ("two", pair.two)):
-        print(
-            f"  {name}: {median(each.rps for each in rounds):.0f}/s, CPU us per request: gateway "
-            f"{median(each.cost for each in rounds):.0f}, load and upstream "
-            f"{median(each.beside for each in rounds):.0f}; cores used: gateway "
-            f"{median(each.gateway / each.seconds for each in rounds):.2f} (least busy process "
-            f"{median(each.least for each in rounds):.0%})"
-        )
-    ratio, limit = median(pair.rps), pair.ceiling(cores)
-    print(f"  by CPU time per request: {median(pair.cpu):.2f} ({min(pair.cpu):.2f} to {max(pair.cpu):.2f})")
-    print(f"  ceiling of requests/s beside this load: {limit:.2f}; reached {ratio / limit:.0%} of it")
-    others = median(each.others for each in (*pair.one, *pair.two))
-    if others > QUIET:
-        print(f"  NOT QUIET: others used {others:.2f} cores, so requests/s and the ceiling say little")
-    print(f"  rounds from {min(pair.rps):.2f} to {max(pair.rps):.2f}")
-    return check("  two, times one, requests/s", ratio, WANTED, at_least=True)
+def row(title: str, trio: Trio) -> str:
+    """A cell of the table, as COLUMNS say; what holds of one, of two: `one / two`."""
+    others = median(each.others for each in trio.one + trio.two)
+
+    def both(of: Callable[[Round], float], digits: int = 0) -> str:
+        return " / ".join(f"{median(map(of, rounds)):.{digits}f}" for rounds in (trio.one, trio.two))
+
+    texts = (
+        *(title, both(lambda one: one.rps), f"{median(trio.rps):.2f}"),
+        *(f"{len(trio.quiet)} of {len(trio.one)}", f"{others:.2f}", f"{median(trio.alone):.2f}"),
+        *(f"{trio.attainable():.2f}", f"{median(trio.cpu):.2f}", f"{median(trio.cores):.2f}"),
+        *(both(lambda one: one.cost), both(lambda one: one.beside), both(lambda one: one.idle, 2)),
+        f"{median(each.least for each in trio.two):.0%}",
+    )
+    return f"| {' | '.join(texts)} |"
 
 
-def compare(bed: Bed, upstream: Running, rounds: int, seconds: int) -> bool:
+def judge(title: str, trio: Trio) -> bool:
+    """Whether a cell reached the target: by requests per second where most turns were quiet."""
+    if 2 * len(trio.quiet) > len(trio.one):
+        measured, name = [trio.rps[number] for number in trio.quiet], "requests/s"
+    else:
+        measured, name = trio.alone, "with nobody else (NOT QUIET, so by CPU time)"
+    print(f"{title}: turns from {min(measured):.2f} to {max(measured):.2f}")
+    return check(f"  two, times one, {name}", median(measured), WANTED, at_least=True)
+
+
+def wait_for_quiet(cores: Collection[int], end: float) -> None:
+    """Until nobody uses these cores for a moment, or `end` (monotonic) has come."""
+    while time.monotonic() < end:
+        before = usage.machine(cores).used
+        time.sleep(LOOK)
+        if usage.machine(cores).used - before <= usage.QUIET * LOOK:
+            return
+
+
+def turns(
+    served: Mapping[str, Setting], upstream: Server, file: Path, scheme: str, options: argparse.Namespace
+) -> Trio:
+    """A cell. Raises RunError."""
+    trio, seconds = Trio(), options.seconds + (SETTLING if scheme == "https" else 0)
+    end, names = time.monotonic() + options.patience, list(served)
+    while len(trio.one) < options.rounds or (
+        len(trio.quiet) < options.rounds and time.monotonic() + 3 * seconds < end
+    ):
+        wait_for_quiet(served["two"].cores, end)
+        names.reverse()
+        trio.add({name: one_round(served[name], upstream, file, seconds, scheme) for name in names})
+    return trio
+
+
+def compare(bed: Bed, upstream: Server, options: argparse.Namespace) -> bool:
     """Every cell; whether all reached the target. Raises RunError."""
-    cores, kept = os.cpu_count() or 1, []
-    print(f"two interpreters that share nothing, times one: {alone(1.0, rounds):.2f}")
+    print(f"two interpreters that share nothing, times one: {alone(1.0, options.rounds):.2f}")
+    trios = {}
     with ExitStack() as stack:
-        one, two = (start(bed, workers, stack) for workers in (1, 2))
+        served = settings(bed, stack)
         for cell, scheme in MEASURED:
-            pair, file = Pair(), _few(bed.folder, cell)
-            longer = seconds + (SETTLING if scheme == "https" else 0)
-            for turn in range(rounds):
-                for setting in (one, two) if turn % 2 else (two, one):
-                    made = one_round(setting, upstream, file, longer, scheme)
-                    (pair.one if setting is one else pair.two).append(made)
-            kept.append(report(f"{CELLS[cell].title}, {TITLES[scheme]}", pair, cores))
-    return all(kept)
+            file = _few(bed.folder, cell)
+            title = f"{CELLS[cell].title}, {TITLES[scheme]}"
+            trios[title] = turns(served, upstream, file, scheme, options)
+    print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
+    print("\n".join(row(title, trio) for title, trio in trios.items()))
+    return min(map(judge, trios, trios.values()))
 
 
 def _few(folder: Path, cell: str) -> Path:
@@ -233,9 +209,10 @@ def measure(options: argparse.Namespace) -> bool:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hushgate-processes-")))
         (folder / "upstream").mkdir()
-        upstream = start_upstream(folder / "upstream", None)
-        stack.callback(upstream.server.stop)
-        return compare(Bed(folder, upstream.port), upstream, options.rounds, options.seconds)
+        upstream, port = start_canned(folder / "upstream")
+        stack.callback(upstream.stop)
+        upstream.wait(port, PROBE, HEADERS)
+        return compare(Bed(folder, port), upstream, options)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -245,8 +222,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--rounds", type=int, default=9, help="rounds of each (default 9)")
-    parser.add_argument("--seconds", type=int, default=4, help="per round (default 4)")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each (default 5)")
+    parser.add_argument("--seconds", type=int, default=4, help="per turn and setting (default 4)")
+    parser.add_argument("--patience", type=int, default=0, help="seconds to wait for quiet turns, per load")
     options = parser.parse_args(arguments)
     unwind_on_terminate()
     install.debian()
