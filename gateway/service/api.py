@@ -26,6 +26,7 @@ from gateway.deployment import Api, Config
 from gateway.errors import HushgateError
 from gateway.metrics import Metrics
 from gateway.service.boot import Loaded, again
+from gateway.service.servedtls import renew
 from gateway.service.signals import unblock
 from gateway.service.slot import Slot
 
@@ -69,11 +70,12 @@ class Process:
         """An answer was given."""
         self.metrics.add("hushgate_api_requests", call, str(status))
 
-    async def reload(self, wanted: asyncio.Event) -> None:
-        """Read rules again, as often as wanted; a bad file leaves what it said before in force."""
+    async def reload(self, wanted: asyncio.Event, certificate: Callable[[], bool]) -> None:
+        """Read rules and certificate again, as often as wanted; a bad file leaves in force what was."""
         while True:
             await wanted.wait()
             wanted.clear()
+            certificate()
             try:
                 self.loaded, _ = await asyncio.to_thread(again, self.loaded)
                 self.snapshot = await asyncio.to_thread(self.loaded.snapshot)
@@ -105,7 +107,8 @@ async def _serve(process: Process, sock: socket.socket) -> None:
     desk = Desk(partial(open_books, config.store, create=False), _state(config))
     times = (clock.now, clock.monotonic)
     means = Means(lambda: process.snapshot, audit, desk, *times, process.identifier, process.counted)
-    server = _Server(_settings(config.api, means, config))
+    settings = _settings(config.api, means, config)
+    server = _Server(settings)
     stop, reload_wanted = threading.Event(), asyncio.Event()
 
     def end() -> None:
@@ -115,7 +118,7 @@ async def _serve(process: Process, sock: socket.socket) -> None:
     _listen(end, reload_wanted.set)
     outboxes = _outboxes(config, process.metrics, stop)
     beside = [
-        asyncio.ensure_future(process.reload(reload_wanted)),
+        asyncio.ensure_future(process.reload(reload_wanted, partial(renew, settings.ssl, config.api.tls))),
         asyncio.ensure_future(_beat(process, desk, lambda: server.started and audit.ready(), end)),
     ]
     try:
@@ -163,6 +166,7 @@ def _settings(api: Api, means: Means, config: Config) -> uvicorn.Config:
         settings.ssl_certfile, settings.ssl_keyfile = api.tls.cert, api.tls.key
         settings.ssl_ca_certs = api.tls.client_ca
         settings.ssl_cert_reqs = ssl.CERT_REQUIRED if api.tls.client_ca else ssl.CERT_NONE
+    settings.load()
     return settings
 
 

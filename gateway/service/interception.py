@@ -3,7 +3,8 @@
 mitmproxy is imported here, when such a worker starts, and nowhere else: everything else works without it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,14 +13,17 @@ from gateway.audit.record import Log
 from gateway.ca import authority
 from gateway.ca.mint import Leaf, Minter
 from gateway.contacts.model import Registry
-from gateway.deployment import Certificates, Config, Listener
+from gateway.deployment import Certificates, Config, Listener, Tls
 from gateway.errors import ConfigError, Problem
 from gateway.metrics import Metrics
 from gateway.planes.reverse.worker import Worker
 from gateway.policy.snapshot import Snapshot
+from gateway.service.servedtls import usable
 
 if TYPE_CHECKING:
     from OpenSSL import SSL
+
+    from gateway.planes.intercept.tls import Contexts
 
 
 class Minting:
@@ -131,15 +135,18 @@ def sessions(listener: Listener) -> "SSL.Context | None":
 
 
 def interceptor(
-    config: Config,
     listener: Listener,
+    shared: "SSL.Context | None",
+    config: Config,
     snapshot: Snapshot,
     log: Log,
     registry: Registry,
     metrics: Metrics,
-    shared: "SSL.Context | None",
-) -> tuple[Worker, Minting]:
-    """A worker of that plane, and what mints for it. `shared`: of `sessions`. Raises ConfigError."""
+) -> tuple[Worker, Minting, Callable[[], bool]]:
+    """A worker of that plane, what mints for it, and what shows a renewed certificate of the listener's own.
+
+    `shared`: of `sessions`. Raises ConfigError.
+    """
     from gateway.planes.intercept.plane import Interceptor
     from gateway.planes.intercept.tls import Contexts
 
@@ -149,4 +156,12 @@ def interceptor(
     minting = Minting(config.certificates)
     contexts = Contexts(minting.leaf, listener.tls, shared)
     plane = Interceptor(config, snapshot, log, registry, metrics, listener.interception, contexts)
-    return plane, minting
+    return plane, minting, partial(_recertify, contexts, listener.tls)
+
+
+def _recertify(contexts: "Contexts", tls: Tls | None) -> bool:
+    """Of the listener itself; False: it shows the old one."""
+    if tls is not None and usable(tls) is None:
+        return False
+    contexts.renew()
+    return True

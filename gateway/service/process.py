@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import ssl
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
@@ -19,12 +20,11 @@ from gateway.audit.aio import open_log
 from gateway.audit.record import Log
 from gateway.contacts import hours
 from gateway.contacts.model import Registry
-from gateway.deployment import Config, Listener, Tls
+from gateway.deployment import Listener
 from gateway.errors import HushgateError
 from gateway.metrics import Metrics
 from gateway.planes.reverse.worker import Worker
 from gateway.plugins.guard import Failures
-from gateway.policy.snapshot import Snapshot
 from gateway.residency.addresses import on_loopback
 from gateway.residency.snapshot import builtin
 from gateway.service.ageing import Ageing
@@ -33,6 +33,7 @@ from gateway.service.canary import Canary
 from gateway.service.interception import Minting, interceptor
 from gateway.service.registry import open_registry
 from gateway.service.renewing import Renewal
+from gateway.service.servedtls import renew
 from gateway.service.signals import unblock
 from gateway.service.slot import Slot
 
@@ -101,7 +102,7 @@ async def _serve(loaded: Loaded, post: Post) -> None:
     if before:
         metrics.unpack(before)
         metrics.add("hushgate_worker_restarts")
-    worker, minting = _worker(config, post, loaded.snapshot(), audit, registry, metrics)
+    worker, renewal = _worker(loaded, post, audit, registry, metrics)
     hours.prime()
     outside = not all(on_loopback(upstream.url, upstream.connect) for upstream in config.upstreams)
     if config.geo.snapshot and outside:
@@ -113,7 +114,7 @@ async def _serve(loaded: Loaded, post: Post) -> None:
         await worker.listen(post.listener.bind.host, post.port, post.tls)
         watched = Watched(loaded.plugins.failures, canary.leaking)
         tasks.append(asyncio.ensure_future(_beat(worker, post, stop, watched)))  # ready once it listens
-        tasks.append(asyncio.ensure_future(Renewal(worker, post.number, loaded, minting).run(again_please)))
+        tasks.append(asyncio.ensure_future(renewal.run(again_please)))
         if post.number == 0:  # one of them tells
             tasks.append(asyncio.ensure_future(Ageing(config.geo, lambda: worker.env.snapshot.table).run()))
         if config.canary is not None:
@@ -129,11 +130,17 @@ async def _serve(loaded: Loaded, post: Post) -> None:
 
 
 def _worker(
-    config: Config, post: Post, snapshot: Snapshot, log: Log, registry: Registry, metrics: Metrics
-) -> tuple[Worker, Minting | None]:
+    loaded: Loaded, post: Post, log: Log, registry: Registry, metrics: Metrics
+) -> tuple[Worker, Renewal]:
+    worker: Worker
+    minting: Minting | None = None
+    certificate: Callable[[], bool] = partial(renew, post.tls, post.listener.tls)
+    means = loaded.config, loaded.snapshot(), log, registry, metrics
     if post.listener.plane == "intercept":
-        return interceptor(config, post.listener, snapshot, log, registry, metrics, post.sessions)
-    return Worker(config, snapshot, log, registry, metrics), None
+        worker, minting, certificate = interceptor(post.listener, post.sessions, *means)
+    else:
+        worker = Worker(*means)
+    return worker, Renewal(worker, post.number, loaded, minting, certificate)
 
 
 def _settle_memory() -> None:
@@ -165,17 +172,3 @@ def _publish(worker: Worker, post: Post, *, ready: bool) -> None:
     if not post.slot.write(worker.metrics.pack(), ready=ready, now=clock.now(), pid=os.getpid()):
         worker.metrics.fold("hushgate_rule_hits", 0)
         log.warning("too many counters: rule hits are no longer told apart by tenant")
-
-
-def context_of(tls: Tls | None) -> ssl.SSLContext | None:
-    """What a listener serves TLS with. Raises ssl.SSLError or OSError for files that cannot be used."""
-    if tls is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(tls.cert, tls.key, password="")  # a key that is encrypted must not ask a terminal
-    context.set_alpn_protocols(["http/1.1"])
-    if tls.client_ca:
-        context.load_verify_locations(tls.client_ca)
-        context.verify_mode = ssl.CERT_OPTIONAL
-    return context

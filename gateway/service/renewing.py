@@ -3,6 +3,7 @@ decided since about sub-processors and suspended rules."""
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -19,13 +20,21 @@ LOOK: Final = 0.5
 
 
 class Renewal:
-    """What a worker serves by."""
+    """What a worker serves by. `certificate` shows the listener's own as its files have it (or False)."""
 
-    def __init__(self, worker: Worker, number: int, loaded: Loaded, minting: Minting | None) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        number: int,
+        loaded: Loaded,
+        minting: Minting | None,
+        certificate: Callable[[], bool],
+    ) -> None:
         self._worker = worker
         self._number = number
         self._loaded = loaded
         self._minting = minting
+        self._certificate = certificate
         self._tried: Mark = loaded.told.mark
 
     async def run(self, wanted: asyncio.Event) -> None:
@@ -43,6 +52,7 @@ class Renewal:
 
     async def _renew(self, *, all_of_it: bool) -> None:
         problems: tuple[Problem, ...] = ()
+        shown = self._certificate() if all_of_it else True
         try:
             if all_of_it:
                 self._loaded, problems = await asyncio.to_thread(again, self._loaded)
@@ -55,4 +65,4 @@ class Renewal:
             log.error("worker %d keeps its old rules: %s", self._number, error)
             self._worker.metrics.add("hushgate_reloads", "failed")
         else:
-            self._worker.metrics.add("hushgate_reloads", "partial" if problems else "ok")
+            self._worker.metrics.add("hushgate_reloads", "partial" if problems or not shown else "ok")

@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from gateway import clock
 from gateway.ca.rotation import CRL_DER
-from gateway.deployment import Bind, Config
+from gateway.deployment import Bind, Config, Tls
 from gateway.errors import ConfigError, Problem, StoreError
 from gateway.planes.reverse.trust import Contexts, context_for
 from gateway.policy.load import Progress
@@ -19,8 +20,9 @@ from gateway.service.accounting import Accounts
 from gateway.service.admin import serve as serve_admin
 from gateway.service.boot import Loaded
 from gateway.service.deciding import mark
-from gateway.service.process import Post, context_of, work
+from gateway.service.process import Post, work
 from gateway.service.registry import prepare
+from gateway.service.servedtls import context_of, renew
 from gateway.service.slot import Slot
 from gateway.service.supervisor import Child, Supervisor
 
@@ -122,12 +124,16 @@ class _Held:
     def __init__(self, loaded: Loaded, accounts: Accounts | None = None) -> None:
         self.loaded = loaded
         self._accounts = accounts
+        self.shown: list[tuple[ssl.SSLContext | None, Tls | None]] = []
+        """What workers are forked with."""
         self._tried = loaded.told.mark
 
     def reload(self) -> bool:
         """Read the rules again. A bad file leaves its tenant's old rules in force; both are said loudly."""
         self.watch()  # what was decided before is a step of its own
         self.loaded, problems = boot.again(self.loaded)
+        for shown in self.shown:
+            renew(*shown)
         for problem in problems:
             log.error("the old rules (or keys) of this file stay in force: %s", problem)
         log.warning("rules reloaded, %d problems, %d tenants", len(problems), len(self.loaded.rules.entries))
@@ -160,6 +166,7 @@ def _workers(held: _Held, reserved: dict[str, socket.socket]) -> list[Child]:
     for listener in held.loaded.config.listeners:
         port = reserved[listener.name].getsockname()[1]
         shared = context_of(listener.tls), interception.sessions(listener)
+        held.shown.append((shared[0], listener.tls))
         for _ in range(listener.workers or os.cpu_count() or 1):
             post = Post(listener, port, len(children), Slot(), *shared)
             children.append(

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from gateway.ca.pins import pin_of
 from gateway.deployment import Tls
 from gateway.model import Upstream as UpstreamModel
-from gateway.service.process import context_of
+from gateway.service.servedtls import context_of
 from tests.plane import PATIENCE, Gate, Upstream, answer, read_answer, request
 from tests.world import RULES
 

@@ -28,20 +28,34 @@ Shaken = tuple[bool, bytes, ssl.SSLSession | None]
 """Whether a session was resumed, the decision's id, the session."""
 PERSON = b'{"id": "7", "name": {"first": "Ana"}, "email": "ana@example.com"}'
 OWN = ", tls: {cert: cert.pem, key: key.pem}}"
-LISTENER = OWN + '\n  - {name: legacy, plane: intercept, bind: "127.0.0.1:0", workers: 2'
+LISTENER = OWN + '\n  - {name: legacy, plane: intercept, bind: "127.0.0.1:0", workers: 2, ' + OWN[2:-1]
 TICKETS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
 
 def house_of(folder: Path, upstream: Upstream) -> tuple[House, Made]:
-    own = authority().issue_cert("127.0.0.1")
-    write(folder, "cert.pem", b"".join(b.bytes() for b in own.cert_chain_pems))
-    write(folder, "key.pem", own.private_key_pem.bytes())
+    own_certificate(folder)
     made = make(folder / "ca-of-tests", ("crm.test",))
     more = f"certificates: {{dir: {json.dumps(str(made.folder))}}}\n"
     url = f"http://crm.test:{upstream.port}"
     connect = ", connect: [127.0.0.1]"
     house = House(folder, upstream.port, 2, url=url, upstream=connect, listener=LISTENER, more=more)
     return house, made
+
+
+def own_certificate(folder: Path) -> bytes:
+    """What the listeners themselves show, anew; its DER."""
+    own = authority().issue_cert("127.0.0.1")
+    chain = b"".join(b.bytes() for b in own.cert_chain_pems)
+    write(folder, "cert.pem", chain)
+    write(folder, "key.pem", own.private_key_pem.bytes())
+    return ssl.PEM_cert_to_DER_cert(own.cert_chain_pems[0].bytes().decode())
+
+
+def shown_by(address: tuple[str, int]) -> bytes | None:
+    """The certificate of a listener itself."""
+    plain = socket.create_connection(address, timeout=30)
+    with trusting().wrap_socket(plain, server_hostname="127.0.0.1") as sock:
+        return sock.getpeercert(binary_form=True)
 
 
 Standing = tuple[House, Made, Upstream]
@@ -124,8 +138,14 @@ def test_two_workers_share_the_port_reload_and_drain(standing: Standing) -> None
         assert b"Ana" in got and b"ana@example.com" not in got
         served.append(decision(got))
     assert len(workers_of(house, served)) == 2, "one worker took every connection"
+    context = trusting()
+    session = itself(house, made, upstream.port, (context, None))[2]
+    renewed = own_certificate(house.folder)
     os.kill(house.process.pid, signal.SIGHUP)  # type: ignore[union-attr]  # it runs
     until(lambda: house.metrics().get('hushgate_reloads_total{result="ok"}') == 4)
+    for address in (house.apps, house.listeners["legacy"]) * 4:
+        assert shown_by(address) == renewed
+    assert itself(house, made, upstream.port, (context, session))[0], "sessions of before are resumed"
     assert asked(held[0], upstream.port).startswith(b"HTTP/1.1 200")
     assert house.stop() == 0, house.log
     assert [sock.recv(1) for sock in held] == [b""] * len(held)

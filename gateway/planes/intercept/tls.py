@@ -64,6 +64,11 @@ class Contexts:
         """What the listener itself shows, to applications that speak TLS to the proxy."""
         return self._own
 
+    def renew(self) -> None:
+        """Read the listener's own certificate again. Its files were found usable."""
+        if self._tls is not None:
+            self._own = self._made(_Files(self._tls), "")
+
     def of(self, host: str, names: Sequence[str] = ()) -> SSL.Context:
         """What is shown in the name of a host. `names`: of its upstream's certificate, if one was seen."""
         leaf = self._mint(host, names)
