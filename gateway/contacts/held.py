@@ -75,8 +75,9 @@ class Held:
         """Remember a standing that follows from the entries of the subject and of `others`."""
         if self._weight >= self._bound:
             self._old, self._young, self._weight = self._young, _Half(), 0
-        self._young.drop(key)
-        self._old.drop(key)
+        for half in (self._young, self._old):
+            if key in half.standings:
+                half.drop(key)
         self._young.put(key, standing, others)
         self._weight += 1 + len(others)
 

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.contacts.model import Entry, Standing
 from gateway.contacts.sqlite import SqliteBooks, SqliteRegistry
+from gateway.contacts.sqlite.fold import folding
 
 T = "tenant"
 
@@ -23,7 +24,13 @@ def books(path: Path) -> Iterator[SqliteBooks]:
     store.close()
 
 
-def suppressed(number: int = 1, subject: str = "p", at: float = 1.0, source: str = "cli") -> Entry:
+def moved(books: SqliteBooks) -> None:
+    """Have all links moved to where they are looked up."""
+    for _ in folding(books._connection):
+        pass
+
+
+def suppressed(number: int | str = 1, subject: str = "p", at: float = 1.0, source: str = "cli") -> Entry:
     return Entry(id=f"s{number}", subject=subject, act="suppressed", at=at, source=source)
 
 

@@ -1,5 +1,7 @@
 """What is killed at random moments: `worker` enters what it is told, `importer` takes in lists.
 
+The worker moves the links it notes to where they are looked up as soon as it can, a few at a time.
+
 Each line of standard input is one piece of work, each line of output says that it was acknowledged.
 """
 
@@ -8,7 +10,7 @@ import sys
 from pathlib import Path
 
 from gateway.contacts.model import Act, Cap, Entry, Reservation
-from gateway.contacts.sqlite import SqliteBooks, SqliteRegistry
+from gateway.contacts.sqlite import SqliteBooks, SqliteRegistry, fold, writer
 
 T = "tenant"
 PEOPLE = 12
@@ -34,7 +36,8 @@ def entries(number: int) -> list[Entry]:
 
 def pairs(number: int) -> list[tuple[str, str]]:
     """Links that are seen on the way."""
-    return [(f"r{number % 3}", f"p{number % PEOPLE}")] if number % 4 == 0 else []
+    text = [(f"r{number % 3}", f"p{number % PEOPLE}")] if number % 4 == 0 else []
+    return text + [(f"{number * 20 + each // 2:021d}A", f"{number * 20 + each:021d}Q") for each in range(20)]
 
 
 def template(number: int) -> Entry:
@@ -48,6 +51,8 @@ def listed(number: int) -> list[str]:
 
 
 async def _work(path: Path) -> None:
+    writer.IDLE = writer.PAUSE = writer.LINGER = 0.0  # type: ignore[misc]  # here they are no constants
+    fold.PART = 8  # type: ignore[misc]
     registry = SqliteRegistry(path, create=False)
     for line in sys.stdin:
         number = int(line)

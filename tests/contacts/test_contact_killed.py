@@ -86,6 +86,14 @@ def _agree(path: Path, watching: SqliteRegistry, numbers: set[int]) -> None:
     books.close()
 
 
+def _links(path: Path) -> set[tuple[str, str]]:
+    books = SqliteBooks(path, create=False)
+    links = list(books.links(T))
+    books.close()
+    assert len(links) == len(set(links))
+    return set(links)
+
+
 @pytest.fixture
 def watching(path: Path) -> Iterator[SqliteRegistry]:
     registry = SqliteRegistry(path)
@@ -100,6 +108,7 @@ def test_a_worker_that_is_killed_takes_nothing_acknowledged_with_it(
     acknowledged: set[int] = set()
     asked: set[int] = set()
     counted = 0
+    linked: set[tuple[str, str]] = set()
     for turn in range(KILLS):
         worker = Killed("worker", path)
         ahead = [next(work) for _ in range(AHEAD)]
@@ -118,6 +127,10 @@ def test_a_worker_that_is_killed_takes_nothing_acknowledged_with_it(
             counted += within
         assert acknowledged <= asked
         _agree(path, watching, acknowledged)
+        # Whatever link was there for a decision to rely on, is there for good.
+        links = _links(path)
+        assert linked <= links
+        linked = links
     # Whoever was not acknowledged asks again: all of it is there, once.
     worker = Killed("worker", path)
     for number in sorted(asked):
@@ -127,6 +140,7 @@ def test_a_worker_that_is_killed_takes_nothing_acknowledged_with_it(
         counted += within and number not in acknowledged
     worker.kill()
     _agree(path, watching, asked)
+    assert linked <= _links(path)
     books = SqliteBooks(path, create=False)
     assert sorted(e.id for e in books.entries(T)) == sorted(e.id for n in asked for e in entries(n))
     assert set(books.links(T)) <= {pair for number in asked for pair in pairs(number)}

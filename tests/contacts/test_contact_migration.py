@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway.contacts.compact import pack, unpack
 from gateway.contacts.model import UNKNOWN, Consent, Suppression
 from gateway.contacts.sqlite import SqliteBooks, SqliteRegistry, migration, schema
 from gateway.contacts.sqlite.pen import Pen
 from gateway.errors import StoreError
-from tests.contacts.conftest import T, one
+from tests.contacts.conftest import T, one, suppressed
 
 COLUMNS = """(
     id INTEGER PRIMARY KEY,
@@ -31,6 +32,13 @@ VERSION_1 = "".join(
     " BEGIN SELECT RAISE(ABORT, 'rows are kept'); END;"
     for table in ("suppression", "consent")
 )
+VERSION_2_LINKS = """
+    CREATE TABLE link (seq INTEGER PRIMARY KEY, tenant INTEGER NOT NULL,
+        record ANY NOT NULL, identifier ANY NOT NULL) STRICT;
+    CREATE UNIQUE INDEX link_by_record ON link (tenant, record, identifier);
+    CREATE INDEX link_by_identifier ON link (tenant, identifier, record);
+    CREATE TRIGGER link_delete BEFORE DELETE ON link BEGIN SELECT RAISE(ABORT, 'rows are kept'); END;
+"""
 PERSON = "AAECAwQFBgcICQoLDA0ODw"
 Rows = Mapping[str, Sequence[tuple[object, ...]]]
 ROWS: Rows = {
@@ -103,7 +111,7 @@ def test_the_old_tables_are_gone_and_the_version_is_the_new_one(old: Path) -> No
     SqliteBooks(old).close()
     with sqlite3.connect(old) as now:
         tables = {name for (name,) in now.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-        assert tables == {"word", "ledger", "link", "reservation"}
+        assert tables == {"word", "ledger", "tie", "seen", "reservation"}
         assert now.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
     now.close()
 
@@ -118,6 +126,33 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(old: Path, monkeypatch
     monkeypatch.undo()
     books = SqliteBooks(old)
     assert len(list(books.entries(T))) == 6
+    books.close()
+
+
+def test_links_of_version_2_are_found_from_both_sides(path: Path, tmp_path: Path) -> None:
+    links = [(PERSON, "mail"), ("record", "mail"), ("record", unpack(bytes(16)))]
+    books = SqliteBooks(path)
+    books.enter(T, [suppressed(1, unpack(bytes(16)))])
+    books.close()
+    with sqlite3.connect(path, isolation_level=None) as old:
+        number = old.execute("SELECT id FROM word WHERE text = ?", (T,)).fetchone()[0]
+        old.executescript(f"DROP TABLE tie; DROP TABLE seen; {VERSION_2_LINKS}")
+        rows = [(number, pack(record), pack(identifier)) for record, identifier in links]
+        old.executemany("INSERT INTO link (tenant, record, identifier) VALUES (?, ?, ?)", rows)
+        old.execute("PRAGMA user_version = 2")
+    old.close()
+    registry = SqliteRegistry(path, create=False)
+    assert [bool(s.suppressions) for s in registry.standings(T, ["record", "mail", PERSON])] == [
+        True,
+        True,
+        False,
+    ]
+    registry.close()
+    books = SqliteBooks(path)
+    assert sorted(books.links(T)) == sorted(links)
+    assert sorted(books.linked(T, "mail")) == sorted([PERSON, "record", unpack(bytes(16))])
+    books.link(T, links)
+    assert len(list(books.links(T))) == 3
     books.close()
 
 

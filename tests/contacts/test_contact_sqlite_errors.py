@@ -55,9 +55,9 @@ def test_another_database_is_left_alone(path: Path) -> None:
 def test_another_version_is_refused(path: Path) -> None:
     SqliteRegistry(path).close()
     with sqlite3.connect(path) as later:
-        later.execute("PRAGMA user_version = 3")
+        later.execute("PRAGMA user_version = 4")
     later.close()
-    with pytest.raises(StoreError, match="version 3, not 2"):
+    with pytest.raises(StoreError, match="version 4, not 3"):
         SqliteRegistry(path)
 
 

@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import batched
+from itertools import batched, takewhile
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,8 @@ from gateway.contacts.compact import pack_all
 from gateway.contacts.model import Entry, Standing
 from gateway.contacts.sound import check
 from gateway.contacts.sqlite.file import connect, forked, identity, replaced, unavailable
+from gateway.contacts.sqlite.fold import folding, waiting
+from gateway.contacts.sqlite.fresh import BOUND, Fresh
 from gateway.contacts.sqlite.pen import Pen
 from gateway.contacts.sqlite.people import People
 
@@ -52,7 +54,8 @@ class SqliteBooks:
             self._connection = connect(self._path, create, busy, CACHE)
             self._connection.execute(f"PRAGMA wal_autocheckpoint = {LOG}")
             self._file = identity(self._path)
-        self._people = People(self._connection)
+        self._fresh = Fresh()
+        self._people = People(self._connection, self._fresh)
         self._pen = Pen(self._connection)
 
     def enter(self, tenant: str, entries: Sequence[Entry]) -> int:
@@ -88,10 +91,21 @@ class SqliteBooks:
     def link(self, tenant: str, pairs: Sequence[tuple[str, str]]) -> None:
         """Add (record, identifier) pairs, durably."""
         self._written(lambda pen: pen.link(tenant, pairs))
+        with self._reading():
+            many = waiting(self._connection) > BOUND
+        if many:
+            self.settle()
+
+    def settle(self) -> None:
+        """Move the links that were noted to where they are looked up soonest, unless others write."""
+        with self._reading():
+            for _ in takewhile(bool, folding(self._connection)):
+                time.sleep(PAUSE)
 
     def standings(self, tenant: str, pseudonyms: Sequence[str]) -> list[Standing]:
         """One standing per pseudonym, in order."""
         with self._reading():
+            self._fresh.read(self._connection.execute)
             return self._people.standings(tenant, pseudonyms)
 
     def history(self, tenant: str, pseudonym: str) -> list[Entry]:
@@ -102,6 +116,7 @@ class SqliteBooks:
     def linked(self, tenant: str, pseudonym: str) -> list[str]:
         """The pseudonyms whose entries count for this one, itself not among them; at most ledger.LOOKED."""
         with self._reading():
+            self._fresh.read(self._connection.execute)
             return self._people.linked(tenant, pseudonym)
 
     def entries(self, tenant: str, after: str | None = None) -> Iterator[Entry]:
@@ -112,6 +127,7 @@ class SqliteBooks:
     def links(self, tenant: str) -> Iterator[tuple[str, str]]:
         """All (record, identifier) pairs of a tenant."""
         with self._reading():
+            self._fresh.read(self._connection.execute)
             yield from self._people.links(tenant)
 
     def close(self) -> None:

@@ -50,7 +50,7 @@ def attach(path: Path, busy: float, cache: int) -> sqlite3.Connection:
     return connection
 
 
-def identity(path: Path) -> tuple[int, int]:
+def identity(path: Path | str) -> tuple[int, int]:
     """What tells this file from another one at the same place. Raises OSError."""
     status = os.stat(path)  # noqa: PTH116 - Path.stat costs twice as much on the lookup path
     return status.st_dev, status.st_ino
@@ -123,7 +123,7 @@ def _check(connection: sqlite3.Connection) -> None:
     application, version, _ = _marks(connection)
     if application != schema.APPLICATION_ID:
         raise StoreError("registry_unavailable", "the file is not a contact registry")
-    if version == migration.FROM:
+    if version in migration.FROM:
         _whole(connection)
         migration.migrate(connection)
         application, version, _ = _marks(connection)

@@ -1,4 +1,7 @@
-"""Version 1 of the registry file (suppressions and consents in tables of their own) becomes version 2."""
+"""Earlier versions of the registry file become the current one.
+
+Version 1 had suppressions and consents in tables of their own, version 2 a table of links with two indices.
+"""
 
 import hashlib
 import itertools
@@ -11,11 +14,15 @@ from gateway.contacts.model import Act, Entry
 from gateway.contacts.sqlite import schema
 from gateway.contacts.sqlite.pen import Pen
 
-FROM: Final = 1
+FROM: Final = (1, 2)
 _ACTS: Final[dict[str, Act]] = {"on": "suppressed", "off": "lifted"}
 _ROWS: Final = (
     "SELECT tenant, pseudonym, channel, purpose, state, source, at FROM suppression"
     " UNION ALL SELECT tenant, pseudonym, channel, purpose, state, source, at FROM consent"
+)
+_SIDES: Final = (
+    "INSERT INTO tie SELECT tenant, record, 0, identifier FROM link"
+    " UNION ALL SELECT tenant, identifier, 1, record FROM link ORDER BY 1, 2, 3, 4"
 )
 _AT_ONCE: Final = 10_000
 _CACHE: Final = 131_072
@@ -29,16 +36,19 @@ def migrate(connection: sqlite3.Connection) -> None:
     """
     (cache,) = connection.execute("PRAGMA cache_size").fetchone()
     connection.execute(f"PRAGMA cache_size = -{_CACHE}")
+    connection.execute("PRAGMA temp_store = DEFAULT")  # links by the million are put in order
     connection.execute("BEGIN IMMEDIATE")
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version == FROM:  # else another worker was first
-            _carry(connection)
+        if version in FROM:  # else another worker was first
+            (_carry if version == 1 else _turn)(connection)
+            connection.execute(f"PRAGMA user_version = {schema.VERSION}")
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
     finally:
+        connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute(f"PRAGMA cache_size = {cache}")
 
 
@@ -51,7 +61,14 @@ def _carry(connection: sqlite3.Connection) -> None:
             pen.enter(tenant, [entry for _, entry in entries])
     for statement in ("DROP TABLE suppression", "DROP TABLE consent"):
         connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {schema.VERSION}")
+
+
+def _turn(connection: sqlite3.Connection) -> None:
+    """Every link from both sides."""
+    for statement in schema.LINKS_TABLES:
+        connection.execute(statement)
+    connection.execute(_SIDES)
+    connection.execute("DROP TABLE link")
 
 
 def _entries(connection: sqlite3.Connection) -> Iterator[tuple[str, Entry]]:

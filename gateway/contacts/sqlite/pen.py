@@ -10,7 +10,11 @@ from gateway.contacts.compact import Packed, pack, pack_all, split, unpack
 from gateway.contacts.model import Entry, Reservation
 from gateway.contacts.sound import check
 from gateway.contacts.sqlite import schema
+from gateway.contacts.sqlite.fold import ROW
+from gateway.contacts.sqlite.fresh import Fresh, encoded
+from gateway.contacts.sqlite.lists import values, word
 from gateway.contacts.sqlite.people import People
+from gateway.errors import StoreError
 
 SLACK: Final = 3600.0
 """seconds for which a contact that no longer counts is kept: clocks differ between instances"""
@@ -22,18 +26,20 @@ class Pen:
     After a rollback `forget` what was numbered in the meantime.
     """
 
-    __slots__ = ("_connection", "_people", "_words", "execute")
+    __slots__ = ("_fresh", "_people", "_words", "connection", "execute")
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: sqlite3.Connection, fresh: Fresh | None = None) -> None:
+        self.connection = connection
         self.execute = connection.execute
-        self._people = People(connection)
+        self._fresh = fresh or Fresh()
+        self._people = People(connection, self._fresh)
         self._words: dict[str, int] = {}
 
     def forget(self) -> None:
         """Nothing that was written since the transaction began is there."""
         self._words.clear()
-        self._people = People(self._connection)
+        self._fresh.clear()
+        self._people = People(self.connection, self._fresh)
 
     def enter(self, tenant: str, entries: Sequence[Entry]) -> int:
         """Add entries whose id the tenant has not yet; how many these were."""
@@ -41,76 +47,101 @@ class Pen:
         if not entries:
             return 0
         number = self._number(tenant)
-        return self._added(schema.ADD_UNLESS, [self._row(number, entry) for entry in entries])
+        lists: dict[str, list[int]] = {}
+        rows = [row for entry in entries if (row := self._row(number, entry, lists))]
+        return self._added(schema.ADD_UNLESS, rows)
 
     def listed(self, tenant: str, subjects: Sequence[bytes], template: Entry) -> int:
         """Add the template for each of many pseudonyms, which are fastest in their own order."""
-        number, key = self._number(tenant), self._number(template.id)
-        foreign = self._connection.execute(
+        number, said = self._number(tenant), values(template)
+        key = self._list(word(template.id, said))
+        others = [other for other in self._people.keys(template.id) if other != key]
+        foreign = self.connection.execute(
             schema.FOREIGN, (number, f"{template.id}:", f"{template.id};")
         ).fetchone()
-        if foreign:
-            return self._added(schema.ADD_UNLESS, self._checked(number, key, subjects, template))
-        values = _values(template)
-        return self._added(schema.ADD, ((number, subject, key, *values) for subject in subjects))
+        if foreign or others:
+            rows = self._checked((number, key), subjects, template, others)
+            return self._added(schema.ADD_UNLESS, rows)
+        return self._added(schema.ADD, ((number, subject, key, *said) for subject in subjects))
 
     def _checked(
-        self, tenant: int, key: int, subjects: Iterable[bytes], template: Entry
+        self, numbers: tuple[int, int], subjects: Iterable[bytes], template: Entry, others: Sequence[int]
     ) -> Iterator[tuple[Any, ...]]:
-        values = _values(template)
+        """Those whom neither a single entry nor this list, saying something else, has under the same id."""
+        tenant, key = numbers
+        said, other = values(template), others[0] if others else None
         for subject in subjects:
-            name = f"{template.id}:{unpack(subject)}"
-            yield (tenant, subject, key, *values, tenant, name, None, None, None)
+            if not self._listed(tenant, subject, others[1:]):
+                name = f"{template.id}:{unpack(subject)}"
+                yield (tenant, subject, key, *said, tenant, name, tenant, subject, other)
 
-    def _row(self, tenant: int, entry: Entry) -> tuple[Any, ...]:
+    def _row(self, tenant: int, entry: Entry, lists: dict[str, list[int]]) -> tuple[Any, ...] | None:
+        """None for an entry that is there as one of a list. `lists`: their numbers, by name."""
         subject = pack(entry.subject)
         parts = split(entry.id)
-        values = _values(entry)
+        said = values(entry)
         if parts is None:
-            return tenant, subject, pack(entry.id), *values, None, None, None, None, None
+            return tenant, subject, pack(entry.id), *said, None, None, None, None, None
+        name = parts[0]
+        if name not in lists:
+            lists[name] = [key for key in self._people.keys(name) if key < 0]
+        if self._listed(tenant, parts[1], lists[name]):
+            return None
         if parts[1] == subject:
-            return tenant, subject, self._number(parts[0]), *values, tenant, entry.id, None, None, None
-        return tenant, subject, entry.id, *values, None, None, tenant, parts[1], self._known(parts[0])
+            return tenant, subject, self._number(name), *said, tenant, entry.id, None, None, None
+        return tenant, subject, entry.id, *said, None, None, tenant, parts[1], self._known(name)
+
+    def _listed(self, tenant: int, subject: bytes, keys: Sequence[int]) -> bool:
+        """Whether somebody is on a list, by any of its numbers."""
+        execute = self.connection.execute
+        return any(execute(schema.BY_LIST, (tenant, subject, key)).fetchone() for key in keys)
 
     def _added(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> int:
-        before = self._connection.total_changes
-        self._connection.executemany(statement, rows)
-        return self._connection.total_changes - before
+        before = self.connection.total_changes
+        self.connection.executemany(statement, rows)
+        return self.connection.total_changes - before
 
     def _known(self, text: str) -> int | None:
-        row = self._connection.execute(schema.WORD, (text,)).fetchone()
+        row = self.connection.execute(schema.WORD, (text,)).fetchone()
         return None if row is None else int(row[0])
+
+    def _list(self, text: str) -> int:
+        """The number of a list and what it says."""
+        execute = self.connection.execute
+        row = execute(schema.LIST_WORD, (text,)).fetchone() or execute(schema.INTERN_LIST, (text,)).fetchone()
+        return int(row[0])
 
     def _number(self, text: str) -> int:
         number = self._words.get(text)
         if number is None:
             number = self._known(text)
             if number is None:
-                (number,) = self._connection.execute(schema.INTERN, (text,)).fetchone()
+                (number,) = self.connection.execute(schema.INTERN, (text,)).fetchone()
             if len(self._words) >= 1000:  # ids of events can share nothing: each would stay here
                 self._words.clear()
             self._words[text] = number
         return number
 
     def link(self, tenant: str, pairs: Iterable[tuple[str, str]]) -> None:
-        """Add pairs that are not there yet."""
+        """Note pairs, which are there once however often they are noted. Raises StoreError for nobody."""
         ones = [one for pair in pairs for one in pair]
-        if ones:
-            number = self._number(tenant)
-            rows = [(number, *pair) for pair in batched(pack_all(ones), 2)]
-            self._connection.executemany(schema.LINK, rows)
+        if not all(ones):
+            raise StoreError("registry_unavailable", "a link was refused: it leads to nobody")
+        number = self._number(tenant) if ones else 0
+        for part in batched(pack_all(ones), 2 * ROW):
+            self.execute(schema.NOTE, (number, encoded(part)))
 
     def reserve(self, tenant: str, wanted: Sequence[Reservation], now: float) -> list[float | None]:
         """Count contacts within their caps; None, or when there is room."""
         if not wanted:
             return []
         number = self._number(tenant)
-        self._connection.execute(schema.TIDY, (now - SLACK,))
+        self.connection.execute(schema.TIDY, (now - SLACK,))
         return [self._reserved(number, one, now) for one in wanted]
 
     def _reserved(self, tenant: int, wanted: Reservation, now: float) -> float | None:
         name, subject = pack(wanted.id), pack(wanted.subject)
-        execute = self._connection.execute
+        execute = self.connection.execute
         if not wanted.caps or execute(schema.RESERVED, (tenant, name)).fetchone():
             return None
         counted = self._counted(tenant, subject)
@@ -118,11 +149,12 @@ class Pen:
         when = max((at for at in full if at is not None), default=None)
         if when is None:
             rows = [(tenant, name, cap.name, subject, now, now + cap.window) for cap in wanted.caps]
-            self._connection.executemany(schema.RESERVE, rows)
+            self.connection.executemany(schema.RESERVE, rows)
         return when
 
     def _counted(self, tenant: int, subject: Packed) -> dict[str, list[float]]:
         """When the person was contacted, by the names of the caps that counted it."""
+        self._fresh.read(self.execute)
         circle = self._people.circle(tenant, subject)
         person = [subject, *circle.near, *circle.far]
         times: dict[str, list[float]] = {}
@@ -133,21 +165,4 @@ class Pen:
     def release(self, tenant: str, ids: Sequence[str]) -> None:
         """Count these contacts no longer."""
         number = self._known(tenant)
-        self._connection.executemany(schema.RELEASE, [(number, pack(name)) for name in ids])
-
-
-def _values(entry: Entry) -> tuple[Any, ...]:
-    """What stands in a row after tenant, subject and key; texts that are empty take no room."""
-    return (
-        entry.act,
-        entry.channel,
-        entry.purpose,
-        entry.sender,
-        entry.source or None,
-        entry.department or None,
-        entry.text or None,
-        entry.evidence or None,
-        entry.detail or None,
-        float(entry.at),
-        None if entry.until is None else float(entry.until),
-    )
+        self.connection.executemany(schema.RELEASE, [(number, pack(name)) for name in ids])

@@ -1,8 +1,8 @@
 """What is read of people from the registry file, through a connection of somebody else's."""
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import batched
 from typing import Any, Final
 
@@ -11,50 +11,47 @@ from gateway.contacts.compact import Packed, pack, pack_all, split, unpack
 from gateway.contacts.ledger import LINKED, LOOKED, fold, joined, strictest
 from gateway.contacts.model import UNKNOWN, Entry, Standing
 from gateway.contacts.sqlite import schema
+from gateway.contacts.sqlite.fresh import Fresh, Side
+from gateway.contacts.sqlite.kin import Circle, Kin
+from gateway.contacts.sqlite.lists import bounds, entry, name_of, said
 from gateway.errors import StoreError
 
 EDGES: Final = 4096
-"""rows read at once for a list of subjects; of a list with more, each subject is asked for by itself"""
+"""links read at once for a list of subjects; of a list with more, each subject is asked for by itself"""
 PAGE: Final = 2000
 """rows read at once of a whole ledger, so that no reading holds up the clearing of the log"""
 ALONE: Final = 4 * LINKED
 """of one subject: with more rows it is asked for in steps"""
 ALIKE: Final = 1024
 """standings remembered by the rows they follow from"""
-_ALONE: Final = schema.asking(schema.KNOWN, 1, ALONE)[0]
+FEW: Final = 8
+"""subjects up to which it is quicker to tell some of it twice"""
+_ALONE: Final = schema.asking(schema.FEW, 1, ALONE)[0]
+_LATE: Final = schema.LATE.format(limit=ALONE)
 _LINKED: Final = joined(UNKNOWN, [UNKNOWN])
 Person = tuple[Standing, tuple[Packed, ...]]
 """A standing, and others whose entries it follows from, too."""
 _STRANGER: Final[Person] = (UNKNOWN, ())
-
-
-@dataclass(frozen=True, slots=True)
-class Circle:
-    """Who counts for a subject, directly and else; `more`: there are others, too many to look at."""
-
-    near: list[Packed]
-    far: list[Packed]
-    more: bool = False
-
-    @classmethod
-    def of(cls, subject: Packed, near: Iterable[Packed], far: Iterable[Packed]) -> "Circle":
-        """Each of them once, and no more than may be looked at."""
-        known = dict.fromkeys(near)
-        close = list(known)
-        wide = [other for other in dict.fromkeys(far) if other != subject and other not in known]
-        kept = close[:LOOKED]
-        return cls(kept, wide[: LOOKED - len(kept)], len(close) + len(wide) > LOOKED)
+Own = dict[Packed, dict[int, Any]]
+"""By subject the rows of its entries, by their numbers."""
+Standings = dict[Packed, Standing]
+_NOBODY: Final[Standings] = {}
 
 
 class People:
-    """Reads standings, links and entries. Raises sqlite3.Error, ValueError for what SQLite cannot hold."""
+    """Reads standings, links and entries. Raises sqlite3.Error, ValueError for what SQLite cannot hold.
 
-    __slots__ = ("_execute", "_folded", "_tenants")
+    `fresh` is kept up to date by whoever owns it, before anything is asked.
+    """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    __slots__ = ("_execute", "_folded", "_fresh", "_lists", "_tenants")
+
+    def __init__(self, connection: sqlite3.Connection, fresh: Fresh) -> None:
         self._execute = connection.execute
+        self._fresh = fresh
         self._tenants: dict[str, int] = {}
-        self._folded: Recent[tuple[Any, ...], Standing] = Recent(ALIKE)
+        self._lists: dict[int, Entry] = {}
+        self._folded: Recent[Any, Standing] = Recent(ALIKE)
 
     def tenant(self, name: str) -> int | None:
         """The number of a tenant; None: nothing was ever kept for it."""
@@ -75,76 +72,162 @@ class People:
         if number is None:
             return [_STRANGER] * len(pseudonyms)
         if len(pseudonyms) == 1:
-            subject = pack(pseudonyms[0])
-            rows = self._execute(_ALONE, (number, subject) * 3).fetchall()
-            return self._persons(number, [subject], rows, ALONE) if rows else [_STRANGER]
+            person = self._alone(number, pack(pseudonyms[0]))
+            if person is not None:
+                return [person]
         answer: list[Person] = []
         for part in batched(pseudonyms, schema.MOST):
-            asked = pack_all(part)
-            answer += self._persons(number, asked, self.ask(schema.KNOWN, number, asked, EDGES), EDGES)
+            answer += self._persons(number, pack_all(part))
         return answer
 
-    def _persons(self, tenant: int, asked: list[Packed], rows: list[Any], most: int) -> list[Person]:
-        """From the rows of KNOWN, of which there were to be no more than so many."""
-        own: dict[Packed, dict[int, Any]] = {}
-        near: dict[Packed, list[Packed]] = {}
-        records: dict[Packed, None] = {}
-        others: dict[Packed, None] = {}
+    def _alone(self, tenant: int, subject: Packed) -> Person | None:
+        """The same of one; None for one with many links, or with some in the log that lead elsewhere."""
+        fresh = self._fresh.of(tenant)
+        if fresh is not None and fresh.knows(subject):
+            return self._late(tenant, subject, fresh)
+        rows = self._execute(_ALONE, (tenant, subject) * 3).fetchall()
+        if not rows:
+            return _STRANGER
+        if len(rows) >= ALONE or (
+            fresh is not None and any(row[1] == 1 and fresh.knows(row[2]) for row in rows)
+        ):
+            return None
+        near: list[Packed] = []
+        far: list[Packed] = []
+        own: Own = {}
         for row in rows:
-            if row[0]:
-                own.setdefault(row[1], {})[row[0]] = row[2:]
-            else:
-                near.setdefault(row[1], []).append(row[2])
-                (records if row[3] else others)[row[2]] = None
-        beyond = self.ask(schema.BEYOND, tenant, list(records), most) if records else []
-        # Of a list, most of these were asked for themselves: their entries are among the rows.
-        if rest := others.keys() - asked:
-            beyond += self.ask(schema.ENTRIES, tenant, list(rest), most)
-        if len(rows) >= most or len(beyond) >= most:
-            return self._crowd(tenant, asked)
-        members: dict[Packed, list[Packed]] = {}
-        for row in beyond:
-            if row[0] is not None:
-                members.setdefault(row[0], []).append(row[1])
             if row[2] is not None:
-                own.setdefault(row[1], {})[row[2]] = row[3:]
-        folded = {subject: self._fold(its) for subject, its in own.items()}
-        return [_person(each, folded, near.get(each), members) for each in asked]
+                near.append(row[2])
+                if row[3] is not None:
+                    far.append(row[3])
+            if row[5] is not None:
+                own.setdefault(row[4], {})[row[5]] = row[6:]
+        return self._person(subject, near, far, self._fold(own))
 
-    def _crowd(self, tenant: int, asked: list[Packed]) -> list[Person]:
+    def _late(self, tenant: int, subject: Packed, fresh: Side) -> Person | None:
+        """The same of one whom the log knows."""
+        around = list(dict.fromkeys((subject, *fresh.around(subject))))
+        records = dict.fromkeys(fresh.records(subject))
+        spare = schema.KNOWN - len(around)
+        if spare < 0 or len(records) > 1:
+            return None
+        known = (tenant, *around, *[None] * spare)
+        rows = self._execute(
+            _LATE, (*known, *(tenant, subject) * 2, tenant, next(iter(records), None))
+        ).fetchall()
+        kin, own = Kin(fresh), Own()
+        kin.read_few(rows)
+        _take(own, [row[4:] for row in rows if row[5] is not None])
+        if len(rows) >= ALONE or kin.unread([subject], around):
+            return None
+        return self._person(subject, *kin.of(subject), self._fold(own))
+
+    def _persons(self, tenant: int, asked: Sequence[Packed]) -> list[Person]:
+        """By one statement; by one more where a link in the log leads to those of whom it did not tell."""
+        fresh = self._fresh.of(tenant)
+        kin, own = Kin(fresh), Own()
+        everybody = kin.around(asked)
+        for part in batched(everybody, schema.MOST):
+            if not self._family(tenant, part, kin, own):
+                return self._crowd(tenant, asked)
+        if fresh is not None:
+            _take(own, self.ask(schema.ENTRIES, tenant, kin.unread(asked, everybody)))
+        standings = self._fold(own)
+        return [self._person(each, *kin.of(each), standings) for each in asked]
+
+    def _family(self, tenant: int, asked: Sequence[Packed], kin: Kin, own: Own) -> bool:
+        """Read links and entries; whether these are all."""
+        if len(asked) <= FEW:
+            rows = self.ask(schema.FEW, tenant, asked, EDGES)
+            kin.read_few(rows)
+            _take(own, [row[4:] for row in rows if row[5] is not None])
+            return len(rows) < EDGES
+        statement, size = schema.families(len(asked), EDGES)
+        nobody = [None] * (size - len(asked))
+        rows = self._execute(statement, (*asked, *nobody, tenant, tenant, tenant)).fetchall()
+        at = kin.read(rows, EDGES)
+        if at is None or len(rows) - at >= EDGES:
+            return False
+        _take(own, [row[3:] for row in rows[at:]])
+        return True
+
+    def _crowd(self, tenant: int, asked: Sequence[Packed]) -> list[Person]:
         """As above where there are very many links: each by itself, and no more of them than count."""
         answer = []
         for subject in asked:
-            circle = self.circle(tenant, subject)
-            own: dict[Packed, dict[int, Any]] = {}
-            for row in self.ask(schema.ENTRIES, tenant, [subject, *circle.near, *circle.far]):
-                own.setdefault(row[1], {})[row[2]] = row[3:]
-            answer.append(_joined(subject, {each: self._fold(its) for each, its in own.items()}, circle))
+            circle, own = self.circle(tenant, subject), Own()
+            _take(own, self.ask(schema.ENTRIES, tenant, [subject, *circle.near, *circle.far]))
+            answer.append(self._joined(subject, circle, self._fold(own)))
         return answer
 
-    def _fold(self, rows: dict[int, Any]) -> Standing:
-        """The standing of one subject's entries, remembered: millions are on one list, and stand alike."""
-        key = next(iter(rows.values())) if len(rows) == 1 else tuple([rows[seq] for seq in sorted(rows)])
+    def _fold(self, own: Own) -> Standings:
+        """The standing of each by its own entries."""
+        return {subject: self._folding(its) for subject, its in own.items()} if own else _NOBODY
+
+    def _folding(self, rows: dict[int, Any]) -> Standing:
+        """The same of one, remembered: millions are on one list, and stand alike."""
+        # The key of an entry by itself says nothing of the standing; that of one of a list says all of it.
+        key = tuple([row[:1] if (row := rows[seq])[1] is None else row[1:] for seq in sorted(rows)])
         standing = self._folded.get(key)
         if standing is None:
-            standing = fold([_entry("", "", "", *rows[seq]) for seq in sorted(rows)])
+            standing = fold([self._entry(*rows[seq]) for seq in sorted(rows)])
             self._folded.put(key, standing)
         return standing
+
+    def _entry(self, key: Any, values: str | None, at: float, until: float | None) -> Entry:
+        """Of an entry what its standing follows from."""
+        if values is None:
+            return said(self._word(key))
+        act, channel, purpose, sender, source, text, evidence, detail = json.loads(values)
+        free = (source, None, text, evidence, detail)
+        return entry("", "", act, channel, purpose, sender, *free, at, until)
+
+    def _word(self, number: int) -> str:
+        (text,) = self._execute(schema.WORD_OF, (number,)).fetchone()
+        return str(text)
+
+    def _person(self, subject: Packed, near: list[Packed], far: list[Packed], own: Standings) -> Person:
+        """From the subject's links, those of its records, and everybody's own standing."""
+        if not near:
+            return own.get(subject, UNKNOWN), ()
+        around = dict.fromkeys(near + far)
+        if len(around) > LINKED or (own and not own.keys().isdisjoint((subject, *around))):
+            return self._joined(subject, Circle.of(subject, near, far), own)
+        # Mostly nothing is known of anybody around.
+        around.pop(subject, None)
+        return _LINKED, tuple(around)
+
+    def _joined(self, subject: Packed, circle: Circle, own: Standings) -> Person:
+        """The same where something is known of somebody; remembered by what that is."""
+        around = (*circle.near, *circle.far)
+        near, far = (tuple([own[one] for one in side if one in own]) for side in (circle.near, circle.far))
+        key = own.get(subject, UNKNOWN), near or (UNKNOWN,) * bool(circle.near), far
+        standing = self._folded.get(key)
+        if standing is None:
+            standing = joined(*key)
+            self._folded.put(key, standing)
+        return strictest(standing, crowded=circle.more) if len(around) > LINKED else standing, around
 
     def circle(self, tenant: int, subject: Packed) -> Circle:
         """Who counts for a subject."""
         # One more than may be looked at tells that there are more; a pair can stand both ways round.
+        fresh = self._fresh.of(tenant)
         near = self.ask(schema.NEAR, tenant, [subject], 2 * LOOKED + 2)
-        others = list(dict.fromkeys(other for _, other, _ in near))
-        records = [record for _, record, is_record in near if is_record]
-        far: list[Packed] = []
-        if records and len(others) <= LOOKED:
+        records = [other for way, other in near if way]
+        others = [other for way, other in near if not way]
+        if fresh is not None:
+            records += fresh.records(subject)
+            others += fresh.identifiers(subject)
+        records, far = list(dict.fromkeys(records)), list[Packed]()
+        if records and len(records) + len(others) <= 2 * LOOKED + 2:
             # The subject itself and those nearby may be among them.
             most = 2 * LOOKED + 2
             far = [other for (other,) in self.ask(schema.OTHERS, tenant, records, most)]
-        return Circle.of(subject, others, far)
+            if fresh is not None:
+                far += [other for record in records for other in fresh.identifiers(record)]
+        return Circle.of(subject, records + others, far)
 
-    def ask(self, template: str, tenant: int, subjects: list[Packed], limit: int = -1) -> list[Any]:
+    def ask(self, template: str, tenant: int, subjects: Sequence[Packed], limit: int = -1) -> list[Any]:
         """The rows of a statement about subjects (`schema.asking`); `limit` is for each part of a list."""
         rows: list[Any] = []
         for part in batched(subjects, schema.MOST):
@@ -179,66 +262,48 @@ class People:
         row = self._execute(schema.BY_ID, (tenant, pack(name))).fetchone()
         parts = split(name) if row is None else None
         if parts is not None:
-            key = self._execute(schema.WORD, (parts[0],)).fetchone()
-            row = key and self._execute(schema.BY_LIST, (tenant, parts[1], key[0])).fetchone()
+            keys = self.keys(parts[0])
+            row = next(
+                (
+                    found
+                    for key in keys
+                    if (found := self._execute(schema.BY_LIST, (tenant, parts[1], key)).fetchone())
+                ),
+                None,
+            )
         if row is None:
             raise StoreError("registry_unavailable", "no entry has this id")
         return int(row[0])
 
+    def keys(self, name: str) -> list[int]:
+        """The numbers under which a list of this name has people."""
+        plain = self._execute(schema.WORD, (name,)).fetchall()
+        taken = self._execute(schema.LISTS, bounds(name)).fetchall()
+        return [number for (number,) in plain] + [number for number, text in taken if name_of(text) == name]
+
     def links(self, tenant: str) -> Iterator[tuple[str, str]]:
-        """All pairs of a tenant, in the order of their commits."""
-        number, reached = self.tenant(tenant), 0
-        while rows := self._execute(schema.LINKS, (number, reached, PAGE)).fetchall():
-            yield from ((unpack(record), unpack(identifier)) for _, record, identifier in rows)
-            reached = rows[-1][0]
+        """All pairs of a tenant: those in the log, which may be moved meanwhile, and then the others."""
+        number = self.tenant(tenant)
+        fresh = None if number is None else self._fresh.of(number)
+        noted = set() if fresh is None else fresh.links()
+        yield from ((unpack(record), unpack(identifier)) for record, identifier in noted)
+        reached: tuple[Packed, Packed] = ("", "")
+        while rows := self._execute(schema.TIES, (number, *reached, PAGE)).fetchall():
+            yield from ((unpack(record), unpack(one)) for record, one in rows if (record, one) not in noted)
+            reached = rows[-1]
 
 
-def _person(
-    subject: Packed,
-    own: dict[Packed, Standing],
-    near: list[Packed] | None,
-    members: dict[Packed, list[Packed]],
-) -> Person:
-    """From everybody's own standing, the subject's links, and the identifiers of its records."""
-    if near is None:
-        return own.get(subject, UNKNOWN), ()
-    far = [one for other in near for one in members.get(other, ())]
-    if own or len(near) + len(far) > LINKED:
-        return _joined(subject, own, Circle.of(subject, near, far))
-    # Mostly nothing is known of anybody around.
-    return _LINKED, tuple(dict.fromkeys(near + far))
-
-
-def _joined(subject: Packed, own: dict[Packed, Standing], circle: Circle) -> Person:
-    around = (*circle.near, *circle.far)
-    near = [own.get(other, UNKNOWN) for other in circle.near]
-    far = [own[other] for other in circle.far if other in own]
-    standing = joined(own.get(subject, UNKNOWN), near, far)
-    many = len(around) > LINKED
-    return strictest(standing, crowded=circle.more) if many else standing, around
-
-
-def _entry(name: str, subject: str, department: str | None, *rest: Any) -> Entry:
-    """An entry of a row's values; of a standing's, its name, subject and department are not asked for."""
-    act, channel, purpose, sender, source, text, evidence, detail, at, until = rest
-    return Entry(
-        id=name,
-        subject=subject,
-        act=act,
-        at=at,
-        channel=channel,
-        purpose=purpose,
-        sender=sender,
-        source=source or "",
-        department=department or "",
-        text=text or "",
-        evidence=evidence or "",
-        detail=detail or "",
-        until=until,
-    )
+def _take(own: Own, rows: Iterable[Any]) -> None:
+    for row in rows:
+        own.setdefault(row[0], {})[row[1]] = row[2:]
 
 
 def _whole(row: Any) -> Entry:
     _, shared, key, subject, department, *rest = row
     person = unpack(subject)
-    return _entry(unpack(key) if shared is None else f"{shared}:{person}", person, department, *rest)
+    if shared is None:
+        name = unpack(key)
+    else:
+        name = f"{shared if key > 0 else name_of(shared)}:{person}"
+    act, channel, purpose, sender, source, *others = rest
+    return entry(name, person, act, channel, purpose, sender, source, department, *others)

@@ -9,7 +9,7 @@ import sqlite3
 from asyncio import Future
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from gateway.contacts.cached import DEFAULT_BOUND, Passed
 from gateway.contacts.compact import Packed, unpack_all
@@ -17,6 +17,7 @@ from gateway.contacts.held import Held
 from gateway.contacts.model import Entry, Reservation, Standing
 from gateway.contacts.sqlite import schema
 from gateway.contacts.sqlite.file import connect, forked, identity, replaced, unavailable
+from gateway.contacts.sqlite.fresh import Fresh, Row, decoded
 from gateway.contacts.sqlite.people import People
 from gateway.contacts.sqlite.watch import Watch
 from gateway.contacts.sqlite.writer import PATIENCE, POLL, Writer
@@ -24,7 +25,7 @@ from gateway.contacts.sqlite.writer import PATIENCE, POLL, Writer
 BUSY: Final = 0.05
 """seconds a reader waits for a lock; it holds up its worker, so it is short"""
 FORGOTTEN: Final = 4096
-"""entries and links added since the last lookup, beyond which everything is forgotten"""
+"""entries added since the last lookup, beyond which everything is forgotten"""
 
 
 class SqliteRegistry:
@@ -45,6 +46,7 @@ class SqliteRegistry:
         cached: int = DEFAULT_BOUND,
     ) -> None:
         self._path = path.resolve()
+        self._name = str(self._path)  # what is asked for on the lookup path
         self._held = Held(cached)
         self._passed = Passed(cached)
         self._process = os.getpid()
@@ -52,9 +54,11 @@ class SqliteRegistry:
             self._connection = connect(self._path, create, busy)
             self._watch = Watch(self._connection, self._path)
             self._file = identity(self._path)
-            self._people = People(self._connection)
+            self._fresh = Fresh()
+            self._people = People(self._connection, self._fresh)
             self._watch.changed()
-            self._seen: tuple[int, int] = self._newest()
+            self._seen = self._newest()
+            self._fresh.read(self._connection.execute)
         except (sqlite3.Error, OSError) as error:
             raise unavailable(error) from error
         self._writer = Writer(self._path, self._file, max(1, round(patience / POLL)))
@@ -76,7 +80,7 @@ class SqliteRegistry:
 
     def _read(self, tenant: str, pseudonyms: Sequence[str]) -> list[Standing]:
         # A file that was deleted or replaced under us still answers, with what no longer is in force.
-        if identity(self._path) != self._file:
+        if identity(self._name) != self._file:
             raise replaced()
         answer = self._people.persons(tenant, pseudonyms)
         for pseudonym, person in zip(pseudonyms, answer, strict=True):
@@ -85,38 +89,43 @@ class SqliteRegistry:
 
     # ---- what others committed --------------------------------------------------------------------------
 
-    def _newest(self) -> tuple[int, int]:
-        entry, link = self._connection.execute(schema.NEWEST).fetchone()
-        return entry or 0, link or 0
+    def _newest(self) -> int:
+        (entry,) = self._connection.execute(schema.NEWEST).fetchone()
+        return entry or 0
 
     def _refresh(self) -> None:
-        """Forget those about whom something was added. If that fails, everybody."""
+        """Forget those about whom something was added. If that fails, everybody, and links that are fresh.
+
+        It is then tried again by the next lookup, which must not go without these.
+        """
+        execute = self._connection.execute
         try:
-            rows = self._connection.execute(schema.SINCE, (*self._seen, FORGOTTEN + 1)).fetchall()
-            if len(rows) > FORGOTTEN:
+            rows = execute(schema.SINCE, (self._seen, FORGOTTEN + 1, self._fresh.last)).fetchall()
+            *rows, (_, first, _, _) = rows
+            entries = [row for row in rows if not row[0]]
+            links = self._fresh.add(execute, [row[1:] for row in rows if row[0]], first)
+            if links is None or len(entries) > FORGOTTEN:
                 self._held.clear()
                 self._seen = self._newest()
                 return
-            self._forget(rows)
+            self._forget(entries, links)
         except BaseException:
             self._held.clear()
+            self._fresh.clear()
+            self._watch.forget()
             raise
-        entry, link = self._seen
-        self._seen = (
-            max((row[1] for row in rows if not row[0]), default=entry),
-            max((row[1] for row in rows if row[0]), default=link),
-        )
+        self._seen = max((row[1] for row in entries), default=self._seen)
 
-    def _forget(self, rows: list[Any]) -> None:
+    def _forget(self, entries: Sequence[tuple[int, int, int, Packed]], links: Sequence[Row]) -> None:
         """Forget those whose entries or links these rows are, and whoever's standing follows from theirs."""
         if not len(self._held):
             return
-        touched: dict[int, dict[Packed, None]] = {}
-        for _, _, tenant, subject, other in rows:
-            its = touched.setdefault(tenant, {})
-            its[subject] = None
-            if other is not None:
-                its[other] = None
+        touched: dict[int, set[Packed]] = {}
+        for _, _, tenant, subject in entries:
+            touched.setdefault(tenant, set()).add(subject)
+        for _, tenant, pairs in links:
+            if pairs:
+                touched.setdefault(tenant, set()).update(*decoded(pairs))
         for tenant, subjects in touched.items():
             (name,) = self._connection.execute(schema.WORD_OF, (tenant,)).fetchone()
             self._held.forget(name, unpack_all(list(subjects)), subjects)

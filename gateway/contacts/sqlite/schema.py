@@ -1,9 +1,14 @@
 """The registry file's tables and statements, as data. Pure.
 
-Rows of the ledger and of links are only ever added, numbered in the order of their commits. No row holds
-personal data: subjects are keyed pseudonyms, kept as their sixteen bytes (contacts.compact). Tenants, and the
-part that the ids of one list share, are numbers of the table `word`: an id `list:pseudonym` of that
-pseudonym's entry is only the number of `list`, so that a list of millions needs no index of its ids.
+Rows of the ledger are only ever added, numbered in the order of their commits. No row holds personal data:
+subjects are keyed pseudonyms, kept as their sixteen bytes (contacts.compact). Tenants, and the part that the
+ids of one list share, are numbers of the table `word`: an id `list:pseudonym` of that pseudonym's entry is
+only the number of `list`, so that a list of millions needs no index of its ids. Where a list was taken in at
+once, the number is that of `list` and what it says of everybody (contacts.sqlite.lists) and below nought: the
+index alone tells how somebody on it stands.
+
+Links are noted in `seen`, some thousands in a row, and moved to the index `tie` later, many at once
+(contacts.sqlite.fresh, contacts.sqlite.fold): a link by itself would cost the writing of four pages.
 """
 
 from functools import lru_cache
@@ -11,7 +16,7 @@ from typing import Final
 
 APPLICATION_ID: Final = 0x48555348
 """'HUSH': tells the registry from any other SQLite file"""
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 def _kept(table: str) -> tuple[str, ...]:
@@ -22,6 +27,20 @@ def _kept(table: str) -> tuple[str, ...]:
     )
 
 
+LINKS_TABLES: Final = (
+    """
+    CREATE TABLE tie (
+        tenant INTEGER NOT NULL,
+        one ANY NOT NULL,
+        way INTEGER NOT NULL,
+        other ANY NOT NULL,
+        PRIMARY KEY (tenant, one, way, other)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE TABLE seen (seq INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, pairs ANY NOT NULL) STRICT",
+    *_kept("tie"),
+)
+"""Every link twice, once from either side; `way` 1: the other one is a record. And those not there yet."""
 TABLES: Final = (
     "CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE CHECK (text <> '')) STRICT",
     """
@@ -45,16 +64,7 @@ TABLES: Final = (
     """,
     "CREATE UNIQUE INDEX ledger_by_subject ON ledger (tenant, subject, key)",
     "CREATE UNIQUE INDEX ledger_by_id ON ledger (tenant, key) WHERE typeof(key) <> 'integer'",
-    """
-    CREATE TABLE link (
-        seq INTEGER PRIMARY KEY,
-        tenant INTEGER NOT NULL,
-        record ANY NOT NULL CHECK (length(record) > 0),
-        identifier ANY NOT NULL CHECK (length(identifier) > 0)
-    ) STRICT
-    """,
-    "CREATE UNIQUE INDEX link_by_record ON link (tenant, record, identifier)",
-    "CREATE INDEX link_by_identifier ON link (tenant, identifier, record)",
+    *LINKS_TABLES,
     """
     CREATE TABLE reservation (
         seq INTEGER PRIMARY KEY,
@@ -71,7 +81,6 @@ TABLES: Final = (
     "CREATE INDEX reservation_by_end ON reservation (until)",
     *_kept("word"),
     *_kept("ledger"),
-    *_kept("link"),
 )
 CREATE: Final = (
     *TABLES,
@@ -81,14 +90,19 @@ CREATE: Final = (
 
 # ---- reading --------------------------------------------------------------------------------------------
 
-WORD: Final = "SELECT id FROM word WHERE text = ?"
+WORD: Final = "SELECT id FROM word WHERE text = ? AND id > 0"
+LIST_WORD: Final = "SELECT id FROM word WHERE text = ? AND id < 0"
 WORD_OF: Final = "SELECT text FROM word WHERE id = ?"
-NEWEST: Final = "SELECT (SELECT max(seq) FROM ledger), (SELECT max(seq) FROM link)"
+LISTS: Final = "SELECT id, text FROM word WHERE text >= ? AND text < ? AND id < 0"
+NEWEST: Final = "SELECT max(seq) FROM ledger"
 SINCE: Final = (
-    "SELECT 0, seq, tenant, subject, NULL FROM ledger WHERE seq > ?"
-    " UNION ALL SELECT 1, seq, tenant, record, identifier FROM link WHERE seq > ? LIMIT ?"
+    "SELECT * FROM (SELECT 0, seq, tenant, subject FROM ledger WHERE seq > ? LIMIT ?)"
+    " UNION ALL SELECT 1, seq, tenant, pairs FROM seen WHERE seq > ?"
+    " UNION ALL SELECT 2, min(seq), NULL, NULL FROM seen"
 )
-"""What was added: whether it is a link, its number, tenant, and one or two subjects."""
+"""What was added: number, tenant and subject of entries, and (1) links; (2) the first that are in the log."""
+SEEN: Final = "SELECT seq, tenant, pairs FROM seen WHERE seq > ? ORDER BY seq"
+FIRST: Final = "SELECT min(seq) FROM seen"
 OWN: Final = "subject, act, channel, purpose, sender, source, text, evidence, detail, at, until"
 _WHOLE: Final = (
     "SELECT seq, CASE typeof(key) WHEN 'integer' THEN (SELECT text FROM word WHERE id = key) END, key,"
@@ -98,38 +112,82 @@ _WHOLE: Final = (
 HISTORY: Final = f"{_WHOLE} WHERE tenant = ? AND subject = ? ORDER BY seq"
 # The plus keeps the planner from sorting a whole tenant by way of its subjects.
 PAGE: Final = f"{_WHOLE} WHERE +tenant = ? AND seq > ? ORDER BY seq LIMIT ?"
-LINKS: Final = "SELECT seq, record, identifier FROM link WHERE +tenant = ? AND seq > ? ORDER BY seq LIMIT ?"
+TIES: Final = (
+    "SELECT one, other FROM tie WHERE tenant = ? AND (one, other) > (?, ?) AND way = 0"
+    " ORDER BY one, way, other LIMIT ?"
+)
 BY_ID: Final = "SELECT seq FROM ledger WHERE tenant = ? AND key = ? AND typeof(key) <> 'integer'"
 BY_LIST: Final = "SELECT seq FROM ledger WHERE tenant = ? AND subject = ? AND key = ?"
 FOREIGN: Final = (
     "SELECT 1 FROM ledger WHERE tenant = ? AND key >= ? AND key < ? AND typeof(key) <> 'integer' LIMIT 1"
 )
 """Whether any id of this form, from one text to another, is not that of its own subject's entry."""
-NEAR: Final = (
-    "SELECT identifier, record, 1 FROM link WHERE tenant = ? AND identifier {those}"
-    " UNION ALL SELECT record, identifier, 0 FROM link WHERE tenant = ? AND record {those} LIMIT {limit}"
+NEAR: Final = "SELECT way, other FROM tie WHERE tenant = ? AND one {those} LIMIT {limit}"
+OTHERS: Final = "SELECT DISTINCT other FROM tie WHERE tenant = ? AND one {those} AND way = 0 LIMIT {limit}"
+
+
+FAR: Final = 2
+"""of a link: that of a record with somebody else's identifier"""
+SAID: Final = ("act", "channel", "purpose", "sender", "source", "text", "evidence", "detail")
+
+
+def _entry(table: str) -> str:
+    """The columns of an entry; of what a list says of everybody there is the list's number alone.
+
+    Few columns are read sooner than many. What stands behind a condition is not looked for in vain: the index
+    has the subject and the key, the others are on a page of their own.
+    """
+    said = f"json_array({', '.join(f'{table}.{name}' for name in SAID)})"
+    values = ", ".join(
+        f"iif({table}.key >= 0, {each}, NULL)" for each in (said, f"{table}.at", f"{table}.until")
+    )
+    return f"{table}.subject, {table}.seq, {table}.key, {values}"
+
+
+_NONE: Final = ", ".join(["NULL"] * 6)
+_OWN: Final = (
+    f"SELECT NULL, NULL, NULL, NULL, {_entry('ledger')} FROM ledger"  # noqa: S608 - constants
+    " WHERE tenant = ? AND subject {those}"
 )
-"""Subject, the one it is linked with, and whether that is a record."""
-OTHERS: Final = "SELECT DISTINCT identifier FROM link WHERE tenant = ? AND record {those} LIMIT {limit}"
-_ENTRY: Final = "act, channel, purpose, sender, source, text, evidence, detail, at, until"
-_NONE: Final = ", ".join(["NULL"] * 8)
-KNOWN: Final = (
-    f"SELECT seq, subject, {_ENTRY} FROM ledger WHERE tenant = ? AND subject {{those}}"  # noqa: S608 - constants
-    f" UNION ALL SELECT 0, identifier, record, 1, {_NONE} FROM link WHERE tenant = ? AND identifier {{those}}"
-    f" UNION ALL SELECT 0, record, identifier, 0, {_NONE} FROM link WHERE tenant = ? AND record {{those}}"
+_AROUND: Final = (
+    f" UNION ALL SELECT near.one, near.way, near.other, far.other, {_entry('its')} FROM tie near"  # noqa: S608 - constants
+    # Of what is no record nothing is looked for, and of the subject not again.
+    " LEFT JOIN tie far ON far.tenant = near.tenant AND far.one = iif(near.way = 1, near.other, NULL)"
+    " AND far.way = 0 AND far.other <> near.one"
+    " LEFT JOIN ledger its ON its.tenant = near.tenant AND its.subject = ifnull(far.other, near.other)"
+    " WHERE near.tenant = ? AND near.one {those}"
+    f" UNION ALL SELECT NULL, NULL, NULL, NULL, {_entry('its')} FROM tie near"
+    " CROSS JOIN ledger its ON its.tenant = near.tenant AND its.subject = near.other"
+    " WHERE near.tenant = ? AND near.one {those} AND near.way = 1"
+)
+FEW: Final = f"{_OWN}{_AROUND} LIMIT {{limit}}"
+"""Of each: which way it is linked, with whom, whom that record names besides; and everybody's entries."""
+KNOWN: Final = 4
+"""subjects that LATE asks for"""
+LATE: Final = (
+    f"{_OWN.format(those=f'IN ({", ".join("?" * KNOWN)})')}{_AROUND.format(those='= ?')}"  # noqa: S608 - constants
+    f" UNION ALL SELECT near.one, near.way, near.other, NULL, {_entry('its')} FROM tie near"
+    " LEFT JOIN ledger its ON its.tenant = near.tenant AND its.subject = near.other"
+    " WHERE near.tenant = ? AND near.one = ? AND near.way = 0"
     " LIMIT {limit}"
 )
-"""Number, subject and the rest of each entry; links have the number 0: with whom, and whether a record."""
-BEYOND: Final = (
-    f"SELECT NULL, subject, seq, {_ENTRY} FROM ledger WHERE tenant = ? AND subject {{those}}"  # noqa: S608 - constants
-    f" UNION ALL SELECT record, identifier, ledger.seq, {_ENTRY} FROM link LEFT JOIN ledger"
-    " ON ledger.tenant = link.tenant AND ledger.subject = identifier WHERE link.tenant = ? AND record {those}"
-    " LIMIT {limit}"
+"""The same of one whom the log knows: entries of those around it there, and the identifiers of its record."""
+_MANY: Final = (
+    "WITH asked (one) AS MATERIALIZED (VALUES {values}),"  # noqa: S608 - constants
+    " near (way, one, other) AS MATERIALIZED (SELECT tie.way, tie.one, tie.other FROM asked"
+    "  CROSS JOIN tie ON tie.tenant = ? AND tie.one = asked.one LIMIT {limit}),"
+    " far (one, other) AS MATERIALIZED (SELECT tie.one, tie.other FROM"
+    "  (SELECT DISTINCT other FROM near WHERE way = 1) record"
+    "  CROSS JOIN tie ON tie.tenant = ? AND tie.one = record.other AND tie.way = 0 LIMIT {limit}),"
+    " everybody (one) AS (SELECT one FROM asked UNION SELECT other FROM near UNION SELECT other FROM far)"
+    f" SELECT way, one, other, {_NONE} FROM near"
+    f" UNION ALL SELECT {FAR}, one, other, {_NONE} FROM far"
+    f" UNION ALL SELECT NULL, NULL, NULL, {_entry('its')} FROM everybody"
+    "  CROSS JOIN ledger its ON its.tenant = ? AND its.subject = everybody.one LIMIT {most}"
 )
-"""Entries of these; and of the identifiers of those that are records, after the record: a row without number
-where there are none."""
+"""The same of many, each row once: the links of these, those of the records they are in, all entries."""
 ENTRIES: Final = (
-    f"SELECT NULL, subject, seq, {_ENTRY} FROM ledger WHERE tenant = ? AND subject {{those}} LIMIT {{limit}}"  # noqa: S608 - constants
+    f"SELECT {_entry('ledger')} FROM ledger WHERE tenant = ? AND subject {{those}} LIMIT {{limit}}"  # noqa: S608 - constants
 )
 COUNTED: Final = "SELECT name, at FROM reservation WHERE tenant = ? AND subject {those} LIMIT {limit}"
 _SIZES: Final = tuple(1 << power for power in range(11))
@@ -146,6 +204,17 @@ def asking(template: str, count: int, limit: int = -1) -> tuple[str, int, int]:
     size = next(size for size in _SIZES if size >= count)
     subjects = "= ?" if size == 1 else f"IN ({', '.join('?' * size)})"
     return template.format(those=subjects, limit=limit), template.count("{those}"), size
+
+
+@lru_cache(maxsize=256)
+def families(count: int, limit: int) -> tuple[str, int]:
+    """The statement for so many subjects (or more: None is nobody) and the tenant, three times.
+
+    Of near and far links, and entries, there are up to `limit` rows each.
+    """
+    size = next(size for size in _SIZES if size >= count)
+    values = ", ".join(["(?)"] * size)
+    return _MANY.format(values=values, limit=limit, most=3 * limit), size
 
 
 # ---- writing --------------------------------------------------------------------------------------------
@@ -165,7 +234,10 @@ ADD_UNLESS: Final = (
     " ON CONFLICT DO NOTHING"
 )
 """For ids that have two forms: not when the other one is there, as text or of a list."""
-LINK: Final = "INSERT INTO link (tenant, record, identifier) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+INTERN_LIST: Final = (
+    "INSERT INTO word (id, text) VALUES ((SELECT min(0, ifnull(min(id), 0)) - 1 FROM word), ?) RETURNING id"
+)
+NOTE: Final = "INSERT INTO seen (tenant, pairs) VALUES (?, ?)"
 RESERVED: Final = "SELECT 1 FROM reservation WHERE tenant = ? AND id = ? LIMIT 1"
 RESERVE: Final = (
     "INSERT INTO reservation (tenant, id, name, subject, at, until) VALUES (?, ?, ?, ?, ?, ?)"

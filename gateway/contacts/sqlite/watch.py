@@ -43,6 +43,10 @@ class Watch:
         self._seen = now
         return True
 
+    def forget(self) -> None:
+        """Have the next call say that something was committed."""
+        self._seen = b""
+
     def _data_version(self) -> int:
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         return int(version)

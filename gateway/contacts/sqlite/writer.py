@@ -11,7 +11,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,8 @@ from typing import Any, Final
 
 from gateway import clock
 from gateway.contacts.sqlite.file import attach, forked, identity, replaced, unavailable
+from gateway.contacts.sqlite.fold import folding, waiting
+from gateway.contacts.sqlite.fresh import BOUND, Fresh
 from gateway.contacts.sqlite.pen import Pen
 from gateway.errors import StoreError
 
@@ -30,6 +32,10 @@ POLL: Final = 0.002
 """seconds between two attempts to be the one who writes: an import leaves little more between its parts"""
 PATIENCE: Final = 5000
 """attempts"""
+IDLE: Final = 2.0
+"""seconds without work after which links are moved to where they are looked up (`fold`); many, sooner"""
+PAUSE: Final = 0.005
+"""seconds between two steps of that, so that others get their turn"""
 KEPT_LINKS: Final = 100_000
 """pairs that wait while nothing can be written; more are refused, and said again when they are seen again"""
 
@@ -68,6 +74,10 @@ class Writer:
         self._given = self._taken = 0
         self._due = 0.0
         self._connection: sqlite3.Connection | None = None
+        self._fresh = Fresh()
+        self._noted = False
+        self._moving: Iterator[bool] | None = None
+        self._move_at = 0.0
 
     def submit(self, work: Work) -> "asyncio.Future[Any]":
         """Queue work; its result once that is durable, or StoreError. For a running event loop."""
@@ -108,8 +118,10 @@ class Writer:
         try:
             while not ended:
                 jobs, ended = self._next()
-                if jobs or self._links:
+                if jobs or (self._links and (ended or clock.monotonic() >= self._due)):
                     _answer(jobs, self._batch(jobs))
+                elif not ended and self._noted and clock.monotonic() >= self._move_at:
+                    self._move()
         finally:
             # Nobody must wait for a thread that is no more.
             self._closed = True
@@ -127,9 +139,7 @@ class Writer:
                 if jobs:
                     queued = self._queue.get_nowait()
                 else:
-                    # Links alone wait for others, but no longer than they are due.
-                    left = max(0.0, self._due - clock.monotonic()) if self._links else None
-                    queued = self._queue.get(timeout=left)
+                    queued = self._queue.get(timeout=self._left())
                 if queued is None:
                     return jobs, True
                 if isinstance(queued, _Job):
@@ -141,12 +151,17 @@ class Writer:
         except queue.Empty:
             return jobs, False
 
+    def _left(self) -> float | None:
+        """Seconds until something is to be done unasked: links that came alone wait for others until then."""
+        due = [at for at, so in ((self._due, self._links), (self._move_at, self._noted)) if so]
+        return max(0.0, min(due) - clock.monotonic()) if due else None
+
     def _batch(self, jobs: list[_Job]) -> list[Any]:
         """The result of every job, or its error."""
         try:
             pen = self._begin(full=bool(jobs))
             results = [self._one(pen, job.work) for job in jobs]
-            self._tie(pen)
+            self._note(pen)
             pen.execute("COMMIT")
         except (sqlite3.Error, OSError, StoreError) as error:
             self._abandon()
@@ -156,11 +171,34 @@ class Writer:
             _answer(jobs, [StoreError("registry_unavailable", type(error).__name__)] * len(jobs))
             raise
         self._taken += sum(len(pairs) for _, pairs in self._links)
-        self._links.clear()
+        if self._links:
+            self._links.clear()
+            self._noted = True
+        if self._noted and self._moving is None:
+            many = waiting(pen.connection) > BOUND
+            self._move_at = clock.monotonic() + (0 if many else IDLE)
         return results
 
-    def _tie(self, pen: Pen) -> None:
-        """Write the links that wait, each tenant's at once; where that fails, each by itself."""
+    def _move(self) -> None:
+        """Move links on, a step. What goes wrong is tried again later: they are in the log as well."""
+        try:
+            if self._connection is None:
+                self._connection = attach(self._path, 0.0, _CACHE)
+            if self._moving is None:
+                self._moving = folding(self._connection)
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            ended = next(self._moving, None) is None
+            self._move_at = clock.monotonic() + (IDLE if ended else PAUSE)
+            if ended:
+                self._moving = None
+                # Others came meanwhile.
+                self._noted = waiting(self._connection) > 0
+        except (sqlite3.Error, OSError):
+            self._abandon()
+            self._move_at = clock.monotonic() + IDLE
+
+    def _note(self, pen: Pen) -> None:
+        """Note the links that wait, each tenant's at once; where that fails, each by itself."""
         tied: dict[str, list[tuple[str, str]]] = {}
         for tenant, pairs in self._links:
             tied.setdefault(tenant, []).extend(pairs)
@@ -183,7 +221,7 @@ class Writer:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or attempt == self._patience - 1:
                     raise
                 time.sleep(POLL)
-        return Pen(self._connection)
+        return Pen(self._connection, self._fresh)
 
     def _one(self, pen: Pen, work: Work) -> Any:
         """A job's result; its error takes back nothing but its own."""
@@ -199,7 +237,8 @@ class Writer:
 
     def _abandon(self) -> None:
         """Whatever went wrong with the connection, the next batch has a new one."""
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._moving = self._connection, None, None
+        self._fresh.clear()
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
