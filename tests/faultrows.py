@@ -103,7 +103,7 @@ COMMAND_ROWS = {
         503,
         rules=OFTEN,
     ),
-    "Link": Row("Link", breaking(Driver, "_link"), READ, True),
+    "Link": Row("Link", breaking(Driver, "link"), READ, True),
     # Giving back comes after a refusal: that of an upstream that is away, which stands where only this fails.
     "GiveBack": Row(
         "GiveBack",

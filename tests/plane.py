@@ -19,7 +19,7 @@ import uvloop
 
 from gateway.audit.aio import open_log
 from gateway.audit.chain import decode
-from gateway.audit.record import Log, Record
+from gateway.audit.record import Record, TextLog
 from gateway.codecs.program import Limits
 from gateway.contacts.model import Registry
 from gateway.contacts.sqlite import SqliteRegistry
@@ -180,7 +180,7 @@ class Gate:
         change: Callable[[UpstreamModel], UpstreamModel] = lambda u: u,
         networks: tuple[tuple[str, str, str], ...] = (("127.0.0.0/8", "FR", "OVH"),),
         registry: Registry | None = None,
-        log: Log | None = None,
+        log: TextLog | None = None,
         tls: Any = None,
         pack: bytes = PACK,
         parent: Parent | None = None,

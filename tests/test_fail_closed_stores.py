@@ -12,6 +12,7 @@ from gateway.contacts.model import Standing
 from gateway.errors import StoreError
 from tests.faults import Fault, Row, Said, problem_of, run, talk
 from tests.faulttraffic import DELETE, MAIL, MEDIA, READ, SECRET, SMS, UPSTREAMS, reply
+from tests.logs import record_of
 from tests.plane import TIMEOUTS, Gate, Upstream
 
 
@@ -57,6 +58,9 @@ class BrokenLog:
             return
         self.records.append(record)
         accepted(None)
+
+    def append_text(self, text: bytes, accepted: Callable[[Exception | None], None]) -> None:
+        self.append(record_of(text), accepted)
 
     def ready(self) -> bool:
         return True

@@ -25,6 +25,7 @@ from gateway.model import Client
 from gateway.model import Upstream as UpstreamModel
 from gateway.policy.snapshot import Snapshot
 from gateway.webhooks.seen import Seen as WebhooksSeen
+from tests.logs import record_of
 from tests.plane import Gate, finished, read_answer
 from tests.plays import HERE, PACKS, TALKS, Play, golden, streams, world
 from tests.talkplays import Switching, head_of, hold
@@ -123,6 +124,9 @@ class Memory:
         # a record is the exchange's own until it is encoded: take it as it stands now
         self.records.append(msgspec.json.decode(msgspec.json.encode(record), type=Record))
         accepted(None)
+
+    def append_text(self, text: bytes, accepted: Callable[[Exception | None], None]) -> None:
+        self.append(record_of(text), accepted)
 
     def ready(self) -> bool:
         return True

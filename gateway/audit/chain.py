@@ -85,6 +85,21 @@ def _second(at: int) -> bytes:
     return datetime.fromtimestamp(at, UTC).isoformat()[:19].encode()
 
 
+Moment = Callable[[float], tuple[bytes, int]]
+"""Seconds since the epoch -> the second in RFC 3339 without its zone, and microseconds."""
+
+
+def moments() -> Moment:
+    """Raises ValueError, OverflowError, OSError for what is no time."""
+    second = lru_cache(maxsize=4)(_second)
+
+    def moment(at: float) -> tuple[bytes, int]:
+        whole, micros = divmod(round(at * 1e6), 1_000_000)
+        return second(whole), micros
+
+    return moment
+
+
 def encoder() -> Callable[[Record], bytes]:
     """A function from a record to the part of its line that does not depend on the chain.
 
@@ -92,13 +107,12 @@ def encoder() -> Callable[[Record], bytes]:
     what has no text: lone surrogates, a time that is not a number.
     """
     encode_json = msgspec.json.Encoder().encode
-    second = lru_cache(maxsize=4)(_second)
+    moment = moments()
 
     def encode(record: Record) -> bytes:
         try:
             body = encode_json(record)
-            whole, micros = divmod(round(record.at * 1e6), 1_000_000)
-            stamp = second(whole), micros
+            stamp = moment(record.at)
         except (ValueError, OverflowError, TypeError, OSError):
             raise InternalError("an audit record has no text form") from None
         # a quote inside a JSON string is escaped, so the first of these bytes are those of the member itself

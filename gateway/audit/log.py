@@ -86,15 +86,19 @@ class FileLog:
 
     def append(self, record: Record, accepted: Accepted) -> None:
         """Take a record; `accepted` gets None, a StoreError, or an InternalError: it has no text form."""
-        if self._closed:
-            accepted(StoreError("audit_unavailable", "the audit log is closed", self._chain))
-            return
         try:
-            body = self._encode(record)
+            text = self._encode(record)
         except InternalError as error:
             accepted(error)
             return
-        self._queue.append(body)
+        self.append_text(text, accepted)
+
+    def append_text(self, text: bytes, accepted: Accepted) -> None:
+        """Take a record that is text already; `accepted` gets None or a StoreError."""
+        if self._closed:
+            accepted(StoreError("audit_unavailable", "the audit log is closed", self._chain))
+            return
+        self._queue.append(text)
         self._waiting.append(accepted)
         if not self._scheduled and self._batch is None:
             self._schedule()

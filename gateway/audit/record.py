@@ -101,3 +101,10 @@ class Log(Protocol):
 
     def close(self) -> None:
         """Write what is waiting and a stop record."""
+
+
+class TextLog(Log, Protocol):
+    """One that takes records that are text already."""
+
+    def append_text(self, text: bytes, accepted: Accepted) -> None:
+        """Take one (audit.template), as `append` does."""

@@ -24,19 +24,28 @@ def present() -> bool:
     return _kernel is not None
 
 
+Passed = tuple[bytes, bytes, list[tuple[int, str]], int, bytes]
+"""A body rewritten, and what Tally.take is given."""
+
+
 def transform(body: bytes, program: Compiled, tally: Tally, max_depth: int) -> bytes | None:
     """The body rewritten, and tallied; None (and nothing tallied) leaves it to the reference."""
+    made = passed(body, program, max_depth)
+    if made is None:
+        return None
+    tally.take(made[1], made[2], made[3], made[4])
+    return made[0]
+
+
+def passed(body: bytes, program: Compiled, max_depth: int) -> Passed | None:
+    """The same with what it would have tallied."""
     if _kernel is None or program.per_person:
         return None
     native = program.native
     if not native:
         native.append(_Layout(program).compile())
-    made = _kernel.transform(body, native[0], max_depth)
-    if made is None:
-        return None
-    out: bytes = made[0]
-    tally.take(made[1], made[2], made[3], made[4])
-    return out
+    made: Passed | None = _kernel.transform(body, native[0], max_depth)
+    return made
 
 
 class _Layout:

@@ -10,7 +10,7 @@ from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
 from gateway.codecs.owners import Trail
-from gateway.codecs.program import Program, Slot, Tally
+from gateway.codecs.program import Program, Slot
 from gateway.codecs.scalars import CONTAINERS, text_of
 from gateway.codecs.steps import Step, compiled
 from gateway.model import SubjectKind
@@ -52,18 +52,17 @@ def _apart(one: Trail, other: Trail) -> int:
     return len(one) + len(other) - 2 * shared
 
 
-def grouped(program: Program, tally: Tally) -> list[tuple[int, int]] | None:
-    """The pairs of what a run met, a record id and an identifier, by where these stand in `tally.subjects`.
+def grouped(program: Program, met: Sequence[tuple[int, str]], owners: bytes) -> list[tuple[int, int]] | None:
+    """The pairs of what a run met (see Tally), a record id and an identifier, by where these stand in `met`.
 
     None where the document has to be read to know them.
     """
-    met = tally.subjects
-    if len(tally.owners) != _OWNER * len(met):
+    if len(owners) != _OWNER * len(met):
         return None
     roles = program.linked
     ids: dict[int, int] = {}
     others: list[tuple[int, int]] = []
-    for at, owner in enumerate(memoryview(tally.owners).cast("I")):
+    for at, owner in enumerate(memoryview(owners).cast("I")):
         index, value = met[at]
         role = roles[index]
         if role == 1 and value:

@@ -35,7 +35,8 @@ VALIDATORS = frozenset(
 """Fields that describe the upstream's bytes; untrue of a body that was re-serialised (RFC 9110 8.8, 14.3)."""
 OURS = frozenset((b"hushgate-decision", b"hushgate-masked", b"hushgate-dropped"))
 LENGTH = frozenset((b"content-length",))
-_REPLACED = VALIDATORS | OURS | LENGTH
+REPLACED = VALIDATORS | OURS | LENGTH
+"""Fields that an answer with another body than the upstream's has anew, or not at all."""
 
 
 PHRASES = {200: b"OK", 207: b"Multi-Status"}
@@ -63,7 +64,7 @@ def unread(facts: Facts, plan: Plan, head: ResponseHead) -> Answer | None:
     reads = plan.response.reads(head.status)
     looked = reads or looks(facts, plan)
     if empty(head):
-        gone = _REPLACED if looked else OURS
+        gone = REPLACED if looked else OURS
         # An empty body has to say so: without a length it would end with the connection (RFC 9112 6.3).
         nothing = head.length == 0
         drop = gone | (LENGTH if nothing else _length_of(head, looked))
@@ -90,13 +91,13 @@ def read(
 
 def rewritten(facts: Facts, plan: Plan, head: ResponseHead, body: bytes) -> Answer:
     """The answer with another body than the upstream's."""
-    return Answer(_finish(facts, plan, head, _REPLACED, [(b"Content-Length", b"%d" % len(body))]), body)
+    return Answer(_finish(facts, plan, head, REPLACED, [(b"Content-Length", b"%d" % len(body))]), body)
 
 
 def begun(facts: Facts, plan: Plan, head: ResponseHead) -> Answer:
     """The head of an answer that is masked as it comes. Of how many values, only its record can say."""
     chunked, coding = _endless(facts)
-    return Answer(_finish(facts, plan, head, _REPLACED, coding, counted=False), None, chunked)
+    return Answer(_finish(facts, plan, head, REPLACED, coding, counted=False), None, chunked)
 
 
 def switched(facts: Facts, plan: Plan, head: ResponseHead) -> bytes:

@@ -58,13 +58,14 @@ __all__ = ("IDEMPOTENT", "VIA", "Env", "Exchange")
 
 class Exchange:
     """One request and its answer. `facts` is open to the plane, which adds to `waited` and `address`, and may
-    say who is asking where that is known before the request (a proxy's own authentication).
+    say who is asking where that is known before the request (a proxy's own authentication). `went`: what the
+    request was found to be, if it went the straight way.
 
     `scheme`: `http` or `https`, by which callers reach a gateway that they name as the host, so that links in
     answers lead back to it; None on a plane where they name the provider.
     """
 
-    __slots__ = ("_env", "_head", "facts", "failed")
+    __slots__ = ("_env", "_head", "facts", "failed", "went")
 
     def __init__(
         self,
@@ -78,6 +79,7 @@ class Exchange:
         self._env = env
         self._head = head
         self.failed = False
+        self.went: Addressed | None = None
         self.facts = Facts(identifier, head, peer, now, env.tick, scheme)
 
     def run(self) -> Generator[Command, Any, None]:
@@ -158,6 +160,7 @@ class Exchange:
         if addressed.routed:
             facts.routed(addressed.routed, addressed.came)
         if plan.plain and straight(plan, head):
+            self.went = addressed
             got: ResponseHead = yield from straight_on(facts, addressed, head)
             yield from self._release(plan, got, ())
             return

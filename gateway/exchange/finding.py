@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from gateway.codecs.params import PATH
+from gateway.contacts.naming import Name
 from gateway.exchange.facts import Facts
 from gateway.exchange.refused import Refused
 from gateway.exchange.restoring import restored_path, suspicious
@@ -43,7 +44,7 @@ class Addressed(NamedTuple):
     came: str = ""
 
 
-class _Family(NamedTuple):
+class Family(NamedTuple):
     """Requests that differ in the last segment of their path alone, which is a parameter.
 
     `front`: what the upstream is asked for before it. `others`: what is no parameter there. `slots`: those of
@@ -60,17 +61,24 @@ class _Family(NamedTuple):
 
     def member(self, snapshot: Snapshot, last: bytes) -> Addressed | None:
         """What a request is whose path ends in this; None where that takes a closer look."""
-        path, plan = self.front + last, self.plan
-        if not last.isalnum() or len(last) > MAX_LAST or suspicious(path):
+        subjects = self.people(last, snapshot.namer(self.plan.tenant, self.plan.country))
+        if subjects is None:
+            return None
+        params = {self.name: last.decode("ascii")}
+        return Addressed(self.identity, self.plan, self.front + last, params, subjects, self.seen)
+
+    def people(self, last: bytes, name: Name) -> dict[str, None] | None:
+        """Whom such a request names, by their pseudonyms; None as above. `name`: of the plan's tenant."""
+        if not last.isalnum() or len(last) > MAX_LAST or suspicious(self.front + last):
             return None
         value = last.decode("ascii")
         if value in self.others:
             return None
         subjects: dict[str, None] = {}
-        if plan.request.path is not None and self.slots:
-            met = [(slot, value) for slot in self.slots]
-            snapshot.remember(subjects, plan.tenant, plan.country, plan.request.path, met)
-        return Addressed(self.identity, plan, path, {self.name: value}, subjects, self.seen)
+        program = self.plan.request.path
+        if program is not None and self.slots:
+            name(subjects, program.kinds, [(slot, value) for slot in self.slots])
+        return subjects
 
 
 def address(facts: Facts, snapshot: Snapshot, head: RequestHead) -> Addressed:
@@ -84,23 +92,26 @@ def address(facts: Facts, snapshot: Snapshot, head: RequestHead) -> Addressed:
     known = snapshot.addressed.get(asked)
     if known is None:
         known = snapshot.addressed.get(asked[:-1])
-        if isinstance(known, _Family) and known.plan.expires > facts.now:
+        if isinstance(known, Family) and known.plan.expires > facts.now:
             known = known.member(snapshot, path[cut:])
     if isinstance(known, Addressed) and known.plan.expires > facts.now:
         facts.identity = known.identity
         facts.pack = snapshot.packs[known.plan.upstream.provider]
         return known
     made = _find(facts, snapshot, head, _identity(facts, snapshot, key, digest))
-    if path.endswith(made.path):
-        if made.plan.request.path is None:
+    if made.plan.request.path is None:
+        if path.endswith(made.path):
             snapshot.keep(asked, made)
-        elif (family := _family(snapshot, path[:cut], made)) is not None and not facts.peer.intercepted:
-            snapshot.keep(asked[:-1], family)
+    elif not facts.peer.intercepted and (family := family_of(snapshot, head, made)) is not None:
+        snapshot.keep(asked[:-1], family)
     return made
 
 
-def _family(snapshot: Snapshot, front: bytes, made: Addressed) -> _Family | None:
-    """What can be kept of a request whose path begins so and names people; None: nothing."""
+def family_of(snapshot: Snapshot, head: RequestHead, made: Addressed) -> Family | None:
+    """What can be kept of a request whose path names people; None: nothing. The gateway is its host."""
+    if not head.path.endswith(made.path):
+        return None
+    front = head.path[: head.path.rfind(b"/") + 1]
     plan, program = made.plan, made.plan.request.path
     others = snapshot.family(plan.upstream.provider, plan.operation)
     if others is None or program is None or made.routed or b"%" in front or snapshot.routes.divides(front):
@@ -108,7 +119,7 @@ def _family(snapshot: Snapshot, front: bytes, made: Addressed) -> _Family | None
     [name] = made.params
     slots = tuple(slot for slot, _ in PATH.met(made.params, program)[0])
     own = made.path[: made.path.rfind(b"/") + 1]
-    return _Family(made.identity, plan, made.seen, own, name, others, slots)
+    return Family(made.identity, plan, made.seen, own, name, others, slots)
 
 
 def _identity(facts: Facts, snapshot: Snapshot, key: bytes | None, digest: bytes | None) -> Identity:

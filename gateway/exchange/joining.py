@@ -24,6 +24,10 @@ MOST = 2_000
 """pairs noted of one answer"""
 
 
+Joined = tuple[int, tuple[tuple[str, str], ...]]
+"""A number that stands for the people an answer named in its places, and the pairs it said of them."""
+
+
 def note(
     facts: Facts,
     snapshot: Snapshot,
@@ -34,30 +38,45 @@ def note(
     body: bytes,
     limits: Limits,
 ) -> None:
-    """Note the pairs of a JSON answer, unless the same people were met in the same places before.
+    """Note the pairs of a JSON answer, unless the same people were met in the same places before."""
+    made = joined(snapshot, plan, program, (tally.subjects, tally.owners), named, body, limits)
+    if made is not None:
+        facts.joined = (*facts.joined, made)
 
-    `named`: the pseudonyms of whom the run met.
+
+def joined(
+    snapshot: Snapshot,
+    plan: Plan,
+    program: Program,
+    found: tuple[list[tuple[int, str]], bytes],
+    named: Named,
+    body: bytes,
+    limits: Limits,
+) -> Joined | None:
+    """The pairs of a JSON answer; None where they are known.
+
+    `found`: subjects and owners of a tally; `named`: their pseudonyms.
     """
+    met, owners = found
     # Hashes of texts differ from process to process, and say nothing of them.
-    seen = hash((plan.tenant, plan.name, *tally.subjects))
-    if not snapshot.joined(seen):
-        found = grouped(program, tally)
-        if found is None:
-            pairs = _named(snapshot, plan, together(JSON.parse(body, limits), program)[:MOST])
-        else:
-            pairs = _of_those_met(program, tally, named, found[:MOST])
-        facts.joined = (*facts.joined, (seen, pairs))
+    seen = hash((plan.tenant, plan.name, *met))
+    if snapshot.joined(seen):
+        return None
+    apart = grouped(program, met, owners)
+    if apart is None:
+        return seen, _named(snapshot, plan, together(JSON.parse(body, limits), program)[:MOST])
+    return seen, _of_those_met(program, met, named, apart[:MOST])
 
 
 # What cannot be read identifies nobody: two with `unknown` for a number are not one.
 
 
 def _of_those_met(
-    program: Program, tally: Tally, named: Named, found: Sequence[tuple[int, int]]
+    program: Program, met: list[tuple[int, str]], named: Named, found: Sequence[tuple[int, int]]
 ) -> tuple[tuple[str, str], ...]:
     names, strange = named
     if strange:
-        kinds, met = program.kinds, tally.subjects
+        kinds = program.kinds
         nobody = {at for at, (slot, value) in enumerate(met) if (kinds[slot], value) in strange}
         found = [pair for pair in found if nobody.isdisjoint(pair)]
     return tuple([(names[record], names[other]) for record, other in found])

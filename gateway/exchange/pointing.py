@@ -16,6 +16,7 @@ from gateway.http1.head import ResponseHead
 from gateway.policy.linking import Led, Way
 from gateway.policy.plan import Plan, Side
 
+FORWARDED_PROTO: Final = b"x-forwarded-proto"
 REDIRECTS: Final = frozenset((300, 301, 302, 303, 305, 307, 308))
 
 _SHOWN: Final = frozenset(("rel", "rev", "type", "hreflang", "media"))
@@ -37,7 +38,7 @@ def way_of(facts: Facts) -> Way | None:
     head = facts.head
     if facts.scheme is None or head is None:
         return None
-    secure = facts.scheme == "https" or head.get(b"x-forwarded-proto") == b"https"
+    secure = facts.scheme == "https" or head.get(FORWARDED_PROTO) == b"https"
     return Way("https" if secure else "http", head.host.decode("latin-1"))
 
 
@@ -46,7 +47,7 @@ def side_of(facts: Facts, plan: Plan) -> Side:
     side, head = plan.response, facts.head
     if not side.links or facts.scheme is None or head is None:
         return side
-    came = facts.scheme, head.host, head.index.get(b"x-forwarded-proto")
+    came = facts.scheme, head.host, head.index.get(FORWARDED_PROTO)
     return plan.links.known(came) or plan.links.side(side, came, way_of(facts))
 
 

@@ -42,10 +42,14 @@ def straight_on(
     refused = yield from acquired(facts, plan, gate)
     if refused is not None:
         raise refusal(facts, gate, refused)
+    facts.forwarded = True
+    got: ResponseHead = yield Send(sent_as(plan, head, path), None, head.method in IDEMPOTENT)
+    return got
+
+
+def sent_as(plan: Plan, head: RequestHead, path: bytes) -> bytes:
+    """The head that the upstream is sent."""
     added = added_of(head, plan, looked=plan.response.body)
     target = plan.base_path + path + b"?" + head.query if head.query else plan.base_path + path
     line = request_line(head.method, target)
-    facts.forwarded = True
-    request = forward(line, head.headers, added.drop, added.alone, added.host)
-    got: ResponseHead = yield Send(request, None, head.method in IDEMPOTENT)
-    return got
+    return forward(line, head.headers, added.drop, added.alone, added.host)

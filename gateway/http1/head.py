@@ -288,6 +288,9 @@ def next_response(
     if end > 3 and read_response is not None:
         read = read_response(buffer[:end], limits.max_head, limits.max_headers)
         if read is not None:
+            if read[0] == 200 and read[5] is not None and request_method == "GET":
+                # the body that most answers have
+                return ResponseHead(*read[:7], False, read[7]), end
             return _delimited(request_method, *read), end
     end = find_response_head(buffer, limits)
     return None if end < 0 else (parse_response_head(buffer[:end], request_method, limits), end)

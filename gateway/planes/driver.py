@@ -117,7 +117,7 @@ class Stepper:
             (Lookup, self._lookup),
             (Reserve, self._reserve),
             (GiveBack, self._give_back),
-            (Link, self._link),
+            (Link, self.link),
             (Enter, self._enter),
             (Append, self._append),
         )
@@ -199,7 +199,7 @@ class Stepper:
         self.services.spawn(found, *self.continuations())
         return PENDING
 
-    def _link(self, command: Link) -> None:
+    def link(self, command: Link) -> None:
         """A registry that keeps no links is none the worse for it."""
         link = getattr(self.services.registry, "link", None)
         if link is not None:
@@ -265,6 +265,11 @@ class Driver(Stepper):
         self.exchange = exchange
         self._run = exchange.run() if run is None else run
         self.resume(None)
+
+    def adopt(self, exchange: Exchange, run: Generator[Command, Any, None]) -> None:
+        """Go on with one that waits for the answer to a command, which comes through resume or fail."""
+        self._epoch += 1
+        self.exchange, self._run = exchange, run
 
     def ended(self, made: Any) -> None:
         """The exchange is over."""

@@ -35,6 +35,10 @@ class Inbox:
         places = [msgspec.structs.replace(route.upstream, tenants=()) for route in self._routes.values()]
         self._places = Routes([*places, *([_place(clicks)] if clicks else [])])
 
+    def divides(self, front: bytes) -> bool:
+        """Whether what follows these first segments of a path can lead to where things come in."""
+        return self._places.divides(front)
+
     def find(self, host: bytes, path: bytes) -> Arrival | None:
         """What a request at this host and path is; None: an application's."""
         target = self._places.find(host, path, "")

@@ -34,6 +34,8 @@ MAX_JOINED = 100_000
 """answers remembered whose people were linked, by a number: 6 MB"""
 MAX_ADDRESSED = 8_192
 """requests remembered with what they were found to be, in memory only"""
+MAX_ALIKE = 1_024
+"""kinds of requests remembered with the ways they went, in memory only"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,7 @@ class Snapshot:
         self.routes = Routes(self.upstreams)
         self.origins = Origins(self.upstreams, self.packs.values())
         self.inbox = inbox(inbound, clicks, self.packs.values())
-        self._secrets = secrets
-        self._custom = custom
+        self._secrets, self._custom = secrets, custom
         self._operations = {
             name: OperationIndex(pack.operations, slash=pack.trailing_slash)
             for name, pack in self.packs.items()
@@ -104,6 +105,7 @@ class Snapshot:
         self._tokens: dict[str, Tokens] = {}
         self._issuing = shared()
         self.addressed: dict[Hashable, object] = {}
+        self.paths: dict[Hashable, dict[bytes, object]] = {}
         self.drift = Drift()
         self.joined_before: set[int] = set()
         self._variants: dict[tuple[str, str, str], Operation] = {}
@@ -155,7 +157,7 @@ class Snapshot:
     def apart(self) -> "Snapshot":
         """The same plans, for exchanges that are no traffic: nothing of them is remembered here."""
         other = copy(self)
-        other.addressed, other.drift, other.joined_before = {}, _Blind(), set()
+        other.addressed, other.paths, other.drift, other.joined_before = {}, {}, _Blind(), set()
         return other
 
     def keep(self, asked: Hashable, made: object) -> None:
@@ -163,6 +165,12 @@ class Snapshot:
         if len(self.addressed) >= MAX_ADDRESSED:
             self.addressed.clear()
         self.addressed[asked] = made
+
+    def keep_path(self, alike: Hashable, front: bytes, path: object) -> None:
+        """Remember a way of requests (exchange.fastpath), by what they have in common, for as long."""
+        if len(self.paths) >= MAX_ALIKE:
+            self.paths.clear()
+        self.paths.setdefault(alike, {})[front] = path
 
     def client(self, tenant: str, client: str) -> Identity | None:
         """A client by its names."""
@@ -208,10 +216,14 @@ class Snapshot:
         self, subjects: dict[str, None], tenant: str, country: str | None, program: Program, met: Met
     ) -> Named:
         """Add the pseudonyms of (slot, value as it stands in traffic) to `subjects`."""
+        return self.namer(tenant, country)(subjects, program.kinds, met)
+
+    def namer(self, tenant: str, country: str | None) -> Name:
+        """What does that for a tenant, with the national formats of a country."""
         name = self._namers.get((tenant, country))
         if name is None:
             name = self._namers[tenant, country] = namer(self.pseudonymiser(tenant), country)
-        return name(subjects, program.kinds, met)
+        return name
 
     def plan(
         self, identity: Identity, purpose: str | None, operation: Operation, upstream: Upstream, now: float

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.audit.record import Log
+from gateway.audit.record import TextLog
 from gateway.ca import authority
 from gateway.ca.mint import Leaf, Minter
 from gateway.contacts.model import Registry
@@ -139,7 +139,7 @@ def interceptor(
     shared: "SSL.Context | None",
     config: Config,
     snapshot: Snapshot,
-    log: Log,
+    log: TextLog,
     registry: Registry,
     metrics: Metrics,
 ) -> tuple[Worker, Minting, Callable[[], bool]]:

@@ -17,7 +17,7 @@ import uvloop
 
 from gateway import clock
 from gateway.audit.aio import open_log
-from gateway.audit.record import Log
+from gateway.audit.record import TextLog
 from gateway.contacts import hours
 from gateway.contacts.model import Registry
 from gateway.deployment import Listener
@@ -130,7 +130,7 @@ async def _serve(loaded: Loaded, post: Post) -> None:
 
 
 def _worker(
-    loaded: Loaded, post: Post, log: Log, registry: Registry, metrics: Metrics
+    loaded: Loaded, post: Post, log: TextLog, registry: Registry, metrics: Metrics
 ) -> tuple[Worker, Renewal]:
     worker: Worker
     minting: Minting | None = None

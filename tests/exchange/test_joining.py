@@ -101,7 +101,7 @@ def test_the_canary_leaves_no_trace() -> None:
 
 
 def grouped(program: Any, tally: Tally) -> list[Pair] | None:
-    found, met, slots = grouping.grouped(program, tally), tally.subjects, program.slots
+    found, met, slots = grouping.grouped(program, tally.subjects, tally.owners), tally.subjects, program.slots
     if found is None:
         return None
     return [Pair(met[a][1], slots[met[b][0]].subject, met[b][1], slots[met[a][0]].space) for a, b in found]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gateway.exchange import exchange as exchanges
 from gateway.exchange.commands import Acquire, Append, CollectAnswer, Link, Release, Send
-from gateway.exchange.finding import _Family
+from gateway.exchange.finding import Family
 from gateway.exchange.straight import straight
 from gateway.http1.head import RequestHead
 from gateway.model import Upstream
@@ -108,7 +108,7 @@ SIGNS = st.lists(st.sampled_from([*"a7-_.~/;:@+,=!'()*0", "%2F", "%41", "%c3"]),
 def test_a_path_is_the_same_when_its_family_is_known(last: str) -> None:
     answer = json_answer(CONTACT)
     WARM.ask("GET", "/crm/contacts/1", answer=answer)
-    assert any(isinstance(kept, _Family) for kept in WARM.snapshot.addressed.values())
+    assert any(isinstance(kept, Family) for kept in WARM.snapshot.addressed.values())
     asked = "/crm/contacts/" + last
     kinds, *known = seen(WARM.ask("GET", asked, answer=answer))
     fresh_kinds, *fresh = seen(World().ask("GET", asked, answer=answer))
@@ -120,7 +120,7 @@ def test_what_can_lead_elsewhere_is_no_family() -> None:
     world = World(others=(OTHER,))
     for last in ("1", "second"):
         world.ask("GET", f"/crm/contacts/{last}", answer=json_answer(CONTACT))
-    assert not any(isinstance(kept, _Family) for kept in world.snapshot.addressed.values())
+    assert not any(isinstance(kept, Family) for kept in world.snapshot.addressed.values())
 
 
 def test_nothing_of_a_person_is_kept_with_a_family() -> None:

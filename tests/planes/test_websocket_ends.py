@@ -11,6 +11,7 @@ import pytest
 from gateway.audit.record import Record
 from gateway.contacts.model import UNKNOWN, Standing, Suppression
 from gateway.errors import StoreError
+from tests.logs import record_of
 from tests.plane import TIMEOUTS
 from tests.planes.talking import ANA, MASKED, PLANES, House, ended, heard
 from tests.world import RULES
@@ -63,6 +64,10 @@ class Held:
             self.waiting.append(lambda: self.inner.append(record, accepted))
         else:
             self.inner.append(record, accepted)
+
+    def append_text(self, text: bytes, accepted: Callable[[Exception | None], None]) -> None:
+        """The same of a text."""
+        self.append(record_of(text), accepted)
 
     def ready(self) -> bool:
         """Yes."""

@@ -17,7 +17,7 @@ from mitmproxy.proxy.layers.quic import QuicTlsSettings
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from OpenSSL import SSL
 
-from gateway.audit.record import Log
+from gateway.audit.record import TextLog
 from gateway.contacts.model import Registry
 from gateway.deployment import Config, Interception
 from gateway.errors import InternalError, PayloadError, where
@@ -69,7 +69,7 @@ class Interceptor(Worker):
         self,
         config: Config,
         snapshot: Snapshot,
-        log: Log,
+        log: TextLog,
         registry: Registry,
         metrics: Metrics,
         interception: Interception,

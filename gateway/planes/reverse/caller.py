@@ -7,6 +7,7 @@ from gateway.errors import HushgateError, PayloadError
 from gateway.exchange.exchange import Exchange
 from gateway.http1.body import CloseReader, Reader, reader_for
 from gateway.http1.head import RequestHead, next_request
+from gateway.planes.reverse.flight import Flight
 from gateway.planes.reverse.turn import Turn
 from gateway.planes.reverse.upstream import reset
 from gateway.policy.identity import Peer
@@ -38,6 +39,7 @@ class Caller(asyncio.Protocol):
         "body_begun",
         "busy",
         "expected",
+        "flight",
         "gone",
         "held",
         "peer",
@@ -51,6 +53,7 @@ class Caller(asyncio.Protocol):
     def __init__(self, worker: "Worker") -> None:
         self.worker = worker
         self.turn = Turn(self)
+        self.flight = Flight(self)
         self.transport: Any = None
         self.peer = Peer("")
         self.scheme = "http"
@@ -91,6 +94,8 @@ class Caller(asyncio.Protocol):
         """asyncio: bytes of requests."""
         if self._lingering:
             return
+        if not (self.busy or self._buffer or self._clogged or self._ends) and self.flight.begin(data):
+            return
         self._buffer = self._buffer + data if self._buffer else data
         self.feed()
         if len(self._buffer) > BUFFER and (self.busy or self._clogged):
@@ -110,7 +115,7 @@ class Caller(asyncio.Protocol):
         """asyncio: closed."""
         del exc
         self.gone = True
-        if self.busy:
+        if self.busy and not self.flight.up:
             self.turn.on_caller_gone()
         if not self.busy:
             self.worker.forget(self)
@@ -216,6 +221,27 @@ class Caller(asyncio.Protocol):
         self.begin(head)
         return True
 
+    def flies(self) -> None:
+        """What has just come is a request that the flight has begun with."""
+        self._reader = self.turn.head = None
+        self.busy = True
+        self.expect("answer")
+
+    def lands(self, head: bytes, body: bytes) -> None:
+        """The flight has come to its end with this answer."""
+        if self._buffer or self._ends:
+            self.answer(head, body)
+            self.turn_over()
+            return
+        self.transport.write(head + body)
+        self.busy = False
+        self.expect("idle")
+
+    @property
+    def _ends(self) -> bool:
+        """Whether the connection ends with what is under way on it, or has."""
+        return self._close or self._ended or self.gone or self.worker.draining
+
     def begin(self, head: RequestHead) -> None:
         """Start the exchange of a request."""
         worker = self.worker
@@ -313,6 +339,7 @@ class Caller(asyncio.Protocol):
         if self._close:
             self._end()
             return
+        self.flight.ended(self.turn.driver.exchange)
         self.expect("idle")
         self.held = False
         self.feed()
@@ -342,6 +369,8 @@ class Caller(asyncio.Protocol):
         self.since = now
         if self.expected == "head":
             self._refuse_head(PayloadError("request_timeout", "", "head"))
+        elif self.flight.up:
+            self.flight.on_deadline(self.expected)
         elif self.busy:
             self.turn.on_deadline(self.expected)
         elif self._clogged or self.transport.is_closing():

@@ -13,6 +13,7 @@ from gateway.exchange.commands import (
     Switch,
     Through,
 )
+from gateway.exchange.exchange import Exchange
 from gateway.http1.encode import chunk, end_to_end, last_chunk, response_head
 from gateway.http1.head import RequestHead, ResponseHead
 from gateway.planes.driver import PENDING, Driver
@@ -118,6 +119,25 @@ class Turn(Reply):
         if not self.answered or command.abandon:
             self._drop_upstream()
         self._caller.answer(command.head, command.body)
+
+    def take_over(
+        self, exchange: Exchange, connection: UpstreamConnection | None, address: str, sent_at: float
+    ) -> bool:
+        """Stand where a request was sent, at `sent_at`: the exchange is stepped to there, and nothing done.
+
+        False where it would not have come there. `connection` None: the answer has come whole (`settled`).
+        """
+        run = exchange.run()
+        acquired, sent = next(run), run.send(address)
+        if not (isinstance(acquired, Acquire) and isinstance(sent, Send)):
+            run.close()
+            return False
+        self._acquired, self._sent, self._sent_at = acquired, sent, sent_at
+        self._connection = connection
+        if connection is not None and connection.owner is not None:  # it was not lost
+            connection.owner = self
+        self.driver.adopt(exchange, run)
+        return True
 
     def over(self) -> None:
         """The exchange has ended."""
@@ -253,10 +273,14 @@ class Turn(Reply):
         connection = self._connection
         if connection is None:
             return
-        self.answered = True
-        self._answer_parts = [body]
         self._count_wait()
         self._settle(connection)
+        self.settled(head, body)
+
+    def settled(self, head: ResponseHead, body: bytes) -> None:
+        """The same, of one whose connection has been given back."""
+        self.answered = True
+        self._answer_parts = [body]
         self.driver.resume(head)
 
     def on_upstream_lost(self, error: HushgateError, silent: bool) -> None:
@@ -280,8 +304,6 @@ class Turn(Reply):
             self.talk.upstream_writable(writable)
         elif self.asking == PUMP:
             self._caller.hold(not writable)
-
-    # ---- the flow's side ----------------------------------------
 
     # ---- inside ----------------------------------------
 

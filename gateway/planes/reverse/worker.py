@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from gateway import clock
-from gateway.audit.record import Log
+from gateway.audit.record import TextLog
 from gateway.contacts.model import Registry
 from gateway.deployment import Config
 from gateway.errors import HushgateError, InternalError, PayloadError
@@ -38,9 +38,10 @@ class Worker:
     """Owns the connections of one process. Only its event loop touches it."""
 
     def __init__(
-        self, config: Config, snapshot: Snapshot, log: Log, registry: Registry, metrics: Metrics
+        self, config: Config, snapshot: Snapshot, log: TextLog, registry: Registry, metrics: Metrics
     ) -> None:
         self.services = Services(log, registry, metrics, self.spawn)
+        self.log = log
         self.metrics = metrics
         self.pool = Pool(metrics)
         self.head_limits = config.head_limits
