@@ -4,6 +4,7 @@ from typing import Literal, dataclass_transform
 
 import msgspec
 
+Channel = Literal["call", "sms", "mms", "whatsapp", "email", "chat", "social", "push"]
 SubjectKind = Literal["phone", "email", "record"]
 SubjectRole = Literal["recipient", "sender", "person"]
 Format = Literal["json", "form", "csv", "xml", "multipart", "text", "cookies", "set-cookie"]

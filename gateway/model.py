@@ -7,6 +7,7 @@ from typing import Literal, dataclass_transform
 
 import msgspec
 
+from gateway.datamodel import Channel as Channel
 from gateway.datamodel import DataMap as DataMap
 from gateway.datamodel import Field as Field
 from gateway.datamodel import Format as Format
@@ -23,6 +24,8 @@ from gateway.hooks import Effect, Hook, OptOut
 from gateway.listlimit import ListLimit, Relied
 from gateway.parent import Parent
 from gateway.recipients import Destination, Processing, Subprocessor
+from gateway.recordings import Instructions as Instructions
+from gateway.recordings import Recording as Recording
 from gateway.transfers import Confirmation, Confirmed
 from gateway.transfers import LawOf as LawOf
 from gateway.transfers import Residency as Residency
@@ -31,7 +34,6 @@ from gateway.views import RevealIn as RevealIn
 from gateway.views import View as View
 from gateway.views import WriteBack as WriteBack
 
-Channel = Literal["call", "sms", "mms", "whatsapp", "email", "chat", "social", "push"]
 Mode = Literal["enforce", "shadow"]
 Direction = Literal["request", "response"]
 OnRefusal = Literal["refuse", "drop", "hold", "hide", "strip"]
@@ -133,6 +135,7 @@ class Operation(Struct):
     websocket: WebSocket | None = None
     learns: tuple[Effect, ...] = ()
     hook: Hook | None = None
+    recording: Recording | None = None
     records_of: str | None = None
     """The path parameter that says what kind of records its ids are (`Pack.record_types`)."""
     records: str = ""
@@ -224,6 +227,7 @@ class Contact(Struct):
     allowed, `timezone` an IANA name or `subject`, `holidays` an ISO 3166 country or `subject` (no contact on
     that country's public holidays) or None. `countries`: only of recipients whose number can be of one of
     these. `unknown_subject`: whether a record id is reached of whom nobody knows. `lists` have to be young.
+    `recording`: it is about being recorded, for this use, and about nothing else.
     """
 
     require: Requirement = "no_suppression"
@@ -236,6 +240,7 @@ class Contact(Struct):
     countries: tuple[str, ...] = ()
     unknown_subject: UnknownSubject = "pass"
     lists: tuple[Relied, ...] = ()
+    recording: str | None = None
 
 
 class Records(Struct):

@@ -47,6 +47,9 @@ class MemoryLedger:
         self.entries.update({(tenant, entry.id): entry for entry in new})
         return len(new)
 
+    def reserved(self, tenant: str, ids: Sequence[str], now: float) -> list[str | None]:
+        return [None] * len(ids)
+
     def reserve(self, tenant: str, wanted: Sequence[Reservation], now: float) -> list[float | None]:
         return [None for _ in wanted]
 

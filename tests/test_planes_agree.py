@@ -111,6 +111,9 @@ class Memory:
     def standings(self, tenant: str, pseudonyms: Sequence[str]) -> list[Standing]:
         return [self.known.get(pseudonym, UNKNOWN) for pseudonym in pseudonyms]
 
+    def reserved(self, _tenant: str, ids: Sequence[str], _now: float) -> list[str | None]:
+        return [None] * len(ids)
+
     def reserve(self, tenant: str, wanted: Sequence[Reservation], now: float) -> list[float | None]:
         return [freed(each, self.reached.get(each.subject, ()), now) for each in wanted]
 

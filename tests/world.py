@@ -134,6 +134,7 @@ class World:
     scheme: str | None = "http"
     standings: dict[str, Standing] = field(default_factory=dict)
     reached: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    reserved: dict[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     lookups: Lookups = field(default_factory=Lookups)
     inbound: tuple[Route, ...] = ()
@@ -226,6 +227,7 @@ class World:
             body=body,
             standings=self.standings,
             reached=self.reached,
+            reserved=self.reserved,
             addresses=self.addresses,
             answer=parse_response_head(reply, method, LIMITS),
             answer_body=given.body,

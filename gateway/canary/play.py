@@ -149,6 +149,9 @@ class _Registry:
     def reserve(self, _tenant: str, wanted: Sequence[Reservation], _now: float) -> list[float | None]:
         return [None] * len(wanted)
 
+    def reserved(self, _tenant: str, ids: Sequence[str], _now: float) -> list[str | None]:
+        return [None] * len(ids)
+
     def release(self, _tenant: str, _ids: Sequence[str]) -> None:
         pass
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from gateway.contacts.model import UNKNOWN, Consent, Standing, Suppression
 from gateway.model import Channel, Requirement, covers, overlaps
 
@@ -126,6 +128,12 @@ def satisfied(
         or _consented(need, standing.consents, channel, purpose, now)
         for purpose in wanted or scope or (None,)
     )
+
+
+def explicit(standing: Standing) -> Standing:
+    """Without consents to everything, which are explicit about nothing."""
+    kept = tuple(c for c in standing.consents if c.purpose is not None or c.state == "withdrawn")
+    return standing if len(kept) == len(standing.consents) else replace(standing, consents=kept)
 
 
 def _withdrawn(consents: tuple[Consent, ...], channel: Channel | None, purpose: str | None) -> bool:

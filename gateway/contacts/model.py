@@ -155,6 +155,11 @@ class Ledger(Registry, Protocol):
         A reservation that was refused counts nowhere; one whose id is known is answered as before.
         """
 
+    def reserved(
+        self, tenant: str, ids: Sequence[str], now: float
+    ) -> list[str | None] | Awaitable[list[str | None]]:
+        """The subject of each reservation that counts at `now`; None where there is none of that id."""
+
     def release(self, tenant: str, ids: Sequence[str]) -> Awaitable[None] | None:
         """Give back reservations of contacts that were surely not made."""
 

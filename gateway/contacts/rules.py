@@ -10,7 +10,16 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from gateway.contacts import hours
-from gateway.contacts.grounds import CROWDED, ERASED, OBJECTED, RESTRICTED, SUPPRESSED, forbidden, satisfied
+from gateway.contacts.grounds import (
+    CROWDED,
+    ERASED,
+    OBJECTED,
+    RESTRICTED,
+    SUPPRESSED,
+    explicit,
+    forbidden,
+    satisfied,
+)
 from gateway.contacts.model import Cap, Standing
 from gateway.contacts.relied import Dated, too_old
 from gateway.model import Channel, Contact, Mode, OnRefusal, SubjectKind
@@ -168,6 +177,9 @@ def _failure(
     contact = check.contact
     if not concerns(check, subject):
         return ""
+    if contact.recording:
+        # Who agrees to everything has not agreed to being recorded.
+        purposes, standing = (contact.recording,), explicit(standing)
     if subject.value is None or (contact.unknown_subject == "refuse" and _stranger(subject, standing)):
         return UNKNOWN_RECIPIENT
     timed = hours.is_timed(contact)

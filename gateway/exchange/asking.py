@@ -18,6 +18,7 @@ from gateway.exchange.finding import Addressed
 from gateway.exchange.leaving import Carried, leave_out
 from gateway.exchange.refused import Refused
 from gateway.exchange.restoring import restored_body, restored_headers, restored_query, restored_unread
+from gateway.exchange.taping import asks
 from gateway.exchange.uploading import Upload, upload_of
 from gateway.exchange.writing import note
 from gateway.http1.fields import Headers
@@ -74,7 +75,7 @@ def ask(
         elif raw:
             unread = _unread(facts, plan, head, raw, limits)
     if plan.channel:
-        yield from reach(facts, snapshot, plan, carriers)
+        yield from reach(facts, snapshot, plan, carriers, taped=asks(plan, carriers, query, limits))
     if plan.records or facts.dropped:
         yield from leave_out(facts, snapshot, plan, carriers, limits)
     _remember(facts, snapshot, plan, carriers)

@@ -65,6 +65,15 @@ class Reserve:
 
 
 @dataclass(slots=True)
+class Reserved:
+    """For whom reservations were made. Answer: list[str | None], by id a pseudonym. Throws StoreError."""
+
+    tenant: str
+    ids: Sequence[str]
+    now: float
+
+
+@dataclass(slots=True)
 class GiveBack:
     """Reservations of contacts that were surely not made. Answer: None. Throws StoreError."""
 
@@ -276,6 +285,7 @@ Command = (
     Collect
     | Lookup
     | Reserve
+    | Reserved
     | GiveBack
     | Enter
     | Link

@@ -4,7 +4,7 @@ A refusal refuses the request, or leaves its recipient out where the rules allow
 """
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -30,6 +30,7 @@ from gateway.exchange.commands import Command, Lookup, Reserve
 from gateway.exchange.facts import Facts
 from gateway.exchange.leaving import Carried
 from gateway.exchange.refused import Refused
+from gateway.exchange.taping import reached_by
 from gateway.model import Channel, Mode
 from gateway.policy.plan import Plan
 from gateway.policy.snapshot import Snapshot
@@ -58,10 +59,17 @@ _Judged = tuple[_Recipient, Verdict]
 
 
 def reach(
-    facts: Facts, snapshot: Snapshot, plan: Plan, carriers: list[Carried]
+    facts: Facts, snapshot: Snapshot, plan: Plan, carriers: list[Carried], *, taped: bool = False
 ) -> Generator[Command, Any, None]:
-    """Judge every recipient; refuse the request, or mark the ones to drop when the rules allow that."""
+    """Judge every recipient; refuse the request, or mark the ones to drop when the rules allow that.
+
+    `taped`: it has them recorded. Nothing is judged of a call that could but does not, and reaches nobody.
+    """
+    if not taped and plan.operation.channel is None:
+        return
     recipients = _recipients(snapshot, plan, carriers)
+    if taped:
+        recipients = yield from _called(facts, plan, recipients)
     if not recipients:
         raise Refused("contact_unknown_recipient", "no recipient was found where the operation names one")
     facts.reached = tuple(dict.fromkeys(recipient.pseudonym for recipient in recipients))
@@ -72,6 +80,8 @@ def reach(
     for recipient, standing in zip(recipients, standings, strict=True):
         facts.subjects[recipient.pseudonym] = None
         checks = plan.contact.get(recipient.channel, ())
+        if plan.recording is not None and not taped:
+            checks = tuple(check for check in checks if not check.contact.recording)
         by = (recipient.channel, plan.purposes, checks, facts.now, senders, dated, plan.country)
         verdict = judge(recipient.subject, standing, *by)
         facts.shadow.update(dict.fromkeys(verdict.shadow))
@@ -234,6 +244,21 @@ def _recipients(snapshot: Snapshot, plan: Plan, carriers: list[Carried]) -> list
                 person, name = Subject(kind, each), pseudonymise(kind, each)
                 recipients.append(_Recipient(carried, found, channel, person, name, several, part))
     return recipients
+
+
+def _called(
+    facts: Facts, plan: Plan, recipients: list[_Recipient]
+) -> Generator[Command, Any, list[_Recipient]]:
+    """Those whom a call is known to have reached in place of the call. Raises StoreError."""
+    calls = [each.pseudonym for each in recipients if each.subject.kind == "record"]
+    if not calls:
+        return recipients
+    reached = iter((yield from reached_by(plan, calls, facts.now)))
+    out: list[_Recipient] = []
+    for each in recipients:
+        people = next(reached) if each.subject.kind == "record" else ()
+        out += [replace(each, pseudonym=person, bare=None) for person in people] or [each]
+    return out
 
 
 def _channel(plan: Plan, found: Found) -> Channel:

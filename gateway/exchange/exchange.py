@@ -46,6 +46,7 @@ from gateway.exchange.signalling import heard
 from gateway.exchange.straight import straight, straight_on
 from gateway.exchange.streaming import Passage, Way, short, stream, way_of
 from gateway.exchange.switching import SWITCHED, offer_of, switch
+from gateway.exchange.taping import remember
 from gateway.exchange.unwrapping import Asking, ask_parts
 from gateway.exchange.uploading import Upload
 from gateway.http1.head import RequestHead, ResponseHead
@@ -251,6 +252,8 @@ class Exchange:
     def _read(self, plan: Plan, got: ResponseHead, raw: bytes) -> Generator[Command, Any, Answer | None]:
         """A whole body; None when it was streamed after all. Raises Refused, Withheld."""
         env = self._env
+        if plan.recording is not None:
+            yield from remember(self.facts, env.snapshot, plan, got, raw, env.limits)
         if plan.records:
             raw = yield from sifted(self.facts, env.snapshot, plan, got, raw, env.limits)
         try:

@@ -205,7 +205,8 @@ def _pass_on(
     hook = it.operation.hook
     sender = it.reads[0](hook.reply) if hook and hook.reply else ""
     try:
-        made = yield from judged(facts, env.snapshot, plan, got, answer, sender, env.limits)
+        caller = it.reads[0](plan.recording.of) if plan.recording and plan.recording.of else ""
+        made = yield from judged(facts, env.snapshot, plan, got, answer, sender, env.limits, caller)
     except (Refused, PayloadError) as no:
         return (yield from _silenced(facts, plan, no))
     yield from recorded(facts.record("outcome", got.status))

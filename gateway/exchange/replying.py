@@ -20,6 +20,7 @@ from gateway.exchange.contacting import reach
 from gateway.exchange.facts import Facts
 from gateway.exchange.leaving import Carried
 from gateway.exchange.restoring import restored_body
+from gateway.exchange.taping import asks
 from gateway.http1.head import ResponseHead
 from gateway.policy.plan import Plan
 from gateway.policy.snapshot import Snapshot
@@ -38,8 +39,10 @@ def judged(
     raw: bytes,
     sender: str,
     limits: Limits,
+    caller: str = "",
 ) -> Generator[Command, Any, bytes]:
-    """The answer with those left out who may not be reached. `sender`: whom it goes to that names nobody.
+    """The answer with those left out who may not be reached. `sender`: whom it goes to that names nobody;
+    `caller`: whom it has recorded where it has somebody recorded.
 
     Raises Refused, PayloadError (of a body that cannot be read), StoreError.
     """
@@ -58,7 +61,10 @@ def judged(
     document = codec.parse(body, limits)
     carried = Carried(name, codec, program, document, codec.find(document, program))
     carriers = [carried, *([_to(sender)] if sender and _writes(document, name, body) else [])]
-    yield from _reach(facts, snapshot, plan, carriers)
+    if asks(plan, [carried], b"", limits):
+        yield from reach(facts, snapshot, plan, [*carriers, _to(caller)], taped=True)
+    else:
+        yield from _reach(facts, snapshot, plan, carriers)
     tally = Tally.of(program)
     made: bytes = codec.dump(codec.rewrite(document, program, tally, carried.drop))
     facts.note(program, tally)

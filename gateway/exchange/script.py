@@ -24,6 +24,7 @@ from gateway.exchange.commands import (
     Pipe,
     Release,
     Reserve,
+    Reserved,
     Send,
     Switch,
     Through,
@@ -49,6 +50,7 @@ class Script:
     body: bytes = b""
     standings: Mapping[str, Standing] = field(default_factory=dict)
     reached: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    reserved: Mapping[str, str] = field(default_factory=dict)
     addresses: tuple[str, ...] = (ADDRESS,)
     answer: ResponseHead | None = None
     answer_body: bytes = b""
@@ -73,8 +75,8 @@ class Script:
                 return self.body[: limit + 1] if part else _within(self.body, limit)
             case Lookup(_, pseudonyms):
                 return [self.standings.get(pseudonym, UNKNOWN) for pseudonym in pseudonyms]
-            case Reserve(_, wanted, now):
-                return [freed(each, self.reached.get(each.subject, ()), now) for each in wanted]
+            case Reserve() | Reserved():
+                return self._counted(command)
             case Acquire(_, permit):
                 permitted = [address for address in self.addresses if permit(address) is not None]
                 return permitted[0] if permitted else NotPermitted(self.addresses)
@@ -91,6 +93,11 @@ class Script:
             case Next() | Switch() | Hangup():
                 return self._on_the_wire(command)
         return None
+
+    def _counted(self, command: Reserve | Reserved) -> list[float | None] | list[str | None]:
+        if isinstance(command, Reserved):
+            return [self.reserved.get(each) for each in command.ids]
+        return [freed(each, self.reached.get(each.subject, ()), command.now) for each in command.wanted]
 
     def _on_the_wire(self, command: Next | Switch | Hangup) -> Any:
         if isinstance(command, Next):

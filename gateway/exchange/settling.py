@@ -14,7 +14,7 @@ from gateway.codecs.encodings import decode, encode
 from gateway.codecs.params import HEADERS, PATH, QUERY
 from gateway.codecs.program import Codec, Limits, Program, Tally
 from gateway.codecs.table import media_type, reader_for
-from gateway.contacts.grounds import satisfied
+from gateway.contacts.grounds import explicit, satisfied
 from gateway.contacts.model import Standing
 from gateway.exchange.asking import Asked
 from gateway.exchange.commands import Command, Lookup
@@ -87,15 +87,9 @@ def _agreed(facts: Facts, plan: Plan) -> Generator[Command, Any, bool]:
         return False
     standings: list[Standing] = yield Lookup(plan.tenant, people)
     return all(
-        satisfied("consent", _explicit(standing), None, plan.residing.purposes, (), facts.now)
+        satisfied("consent", explicit(standing), None, plan.residing.purposes, (), facts.now)
         for standing in standings
     )
-
-
-def _explicit(standing: Standing) -> Standing:
-    """Without consents to everything, which are explicit about nothing."""
-    kept = tuple(c for c in standing.consents if c.purpose is not None or c.state == "withdrawn")
-    return Standing(consents=kept)
 
 
 @dataclass(slots=True)

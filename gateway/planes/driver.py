@@ -32,6 +32,7 @@ from gateway.exchange.commands import (
     Receive,
     Release,
     Reserve,
+    Reserved,
     Send,
     Switch,
     Write,
@@ -116,6 +117,7 @@ class Stepper:
         own = (
             (Lookup, self._lookup),
             (Reserve, self._reserve),
+            (Reserved, self._reserved),
             (GiveBack, self._give_back),
             (Link, self.link),
             (Enter, self._enter),
@@ -179,6 +181,9 @@ class Stepper:
 
     def _reserve(self, command: Reserve) -> Any:
         return self._ledger("reserve", command.tenant, command.wanted, command.now)
+
+    def _reserved(self, command: Reserved) -> Any:
+        return self._ledger("reserved", command.tenant, command.ids, command.now)
 
     def _give_back(self, command: GiveBack) -> Any:
         return self._ledger("release", command.tenant, command.ids)

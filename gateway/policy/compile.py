@@ -18,6 +18,7 @@ from gateway.masking.token import Tokens
 from gateway.masking.unnamed import Unnamed
 from gateway.model import (
     Client,
+    Contact,
     DataMap,
     Direction,
     Field,
@@ -32,7 +33,7 @@ from gateway.model import (
 )
 from gateway.policy.callbacks import Callbacks
 from gateway.policy.carriers import bodies, every, flat, headers
-from gateway.policy.checks import BOTH, contacts, left_alone
+from gateway.policy.checks import BOTH, answered, channel_of, contacts, left_alone, recording
 from gateway.policy.cursors import sealing
 from gateway.policy.fields import VIEW, Treatment, treatment
 from gateway.policy.infringing import granting
@@ -111,14 +112,13 @@ def _saying(it: Situation, data: tuple[DataMap, DataMap]) -> Situation:
 
 
 def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
-    policy = ground.policy
+    policy, url = ground.policy, urlsplit(it.upstream.url)
     considered = tuple(_consider(rule, it, policy) for rule in policy.rules)
     live = [rule for rule, c in zip(policy.rules, considered, strict=True) if c.applies]
-    url = urlsplit(it.upstream.url)
     reside = residing(policy, ground.table, it, live, lambda wanted: compiler.lean(it.operation, wanted))
     compiler = _Sides(ground, it, _masks(it, live), reside.permission)
     contact, records = contacts(it, live), left_alone(live)
-    leaves_out = it.operation.partial is not None and bool(records or any(contact.values()))
+    asked, told = bool(reside.content or recording(it, contact)), answered(it, contact, records)
     return Plan(
         tenant=policy.tenant,
         version=policy.version,
@@ -130,10 +130,10 @@ def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
         operation=it.operation,
         name=it.name,
         acts=it.operation.act,
-        channel=it.operation.channel,
+        channel=channel_of(it, contact),
         denial=Denial.by(live),
-        request=compiler.side("request", it.operation.request, read=bool(reside.content)),
-        response=compiler.side("response", it.operation.response, read=leaves_out),
+        request=compiler.side("request", it.operation.request, read=asked),
+        response=compiler.side("response", it.operation.response, read=told),
         links=compiler.linker,
         restoring=compiler.restoring(it, live),
         unnamed=compiler.unnamed(it.operation),
@@ -149,6 +149,7 @@ def _compiled(ground: Ground, it: Situation, now: float) -> Plan:
         expires=(now // DAY + 1) * DAY,
         pass_unjudged=policy.pass_unjudged,
         written=written(it.operation),
+        recording=recording(it, contact),
     )
 
 
@@ -158,8 +159,8 @@ _KINDS = ("operator", "contact", "residency", "access", "seal", "records", "only
 def _consider(rule: Rule, it: Situation, policy: Policy) -> Considered:
     why = obstacle(rule, it, policy.consents)
     kind = next(kind for kind in _KINDS if getattr(rule, kind))
-    if why is None and kind == "contact" and it.operation.channel is None:
-        why = "the operation reaches nobody"
+    if why is None and rule.contact:
+        why = _idle(rule.contact, it.operation)
     return Considered(
         rule=rule.id,
         kind="mask" if kind == "operator" else kind,
@@ -167,6 +168,13 @@ def _consider(rule: Rule, it: Situation, policy: Policy) -> Considered:
         mode=rule.mode,
         why=why or "applies",
     )
+
+
+def _idle(contact: Contact, operation: Operation) -> str | None:
+    """Why conditions of a contact have nothing to say to an operation."""
+    if contact.recording:
+        return None if operation.recording else "the operation records nobody"
+    return None if operation.channel else "the operation reaches nobody"
 
 
 def _masks(it: Situation, live: list[Rule]) -> tuple[Rule, ...]:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from gateway.listlimit import Relied
 from gateway.model import Contact, Frequency, Requirement, UnknownSubject, Weekday
 from gateway.policy.narrowing import many
-from gateway.policy.taxonomy import COUNTRY
+from gateway.policy.taxonomy import COUNTRY, USE
 from gateway.strict.kinds import Word, one_of
 from gateway.strict.report import nearest
 from gateway.strict.shapes import Key
@@ -107,6 +107,12 @@ CONDITIONS: Final = (
         "was never imported, only those who consented are reached.",
     ),
     Key(
+        "recording",
+        USE,
+        "The rule is about being recorded or transcribed, and for which use: it applies to calls that ask "
+        "for that, and `require` looks at consents that name this use, or one it is under.",
+    ),
+    Key(
         "unknown_subject",
         one_of(*get_args(UnknownSubject)),
         "What becomes of a record id that was never seen with a number or an address.",
@@ -126,6 +132,7 @@ def conditions(
     at_most: tuple[Frequency, ...] = (),
     countries: tuple[str, ...] = (),
     lists: tuple[str, ...] = (),
+    recording: str | None = None,
 ) -> Contact:
     """The value of those keys."""
     start, end = within or (None, None)
@@ -141,4 +148,5 @@ def conditions(
         countries=countries,
         unknown_subject=unknown_subject,
         lists=tuple(Relied(name) for name in lists),
+        recording=recording,
     )

@@ -3,9 +3,10 @@
 from typing import Final, get_args
 
 from gateway.hooks import Effect, Hook, Means, Silence
-from gateway.model import Channel, Operation, SubjectKind
+from gateway.model import Channel, Operation, Recording, SubjectKind
 from gateway.policy.mapfile import ANSWER, PARAMETER, RECORD, RESPONSE, JsonPath
 from gateway.policy.packtypes import NOTHING, Draft, Plan
+from gateway.policy.recordingfile import RECORDING
 from gateway.policy.taxonomy import USE
 from gateway.strict.checks import scalars
 from gateway.strict.document import Node
@@ -98,6 +99,7 @@ def _webhook(
     effects: tuple[Effect, ...] = (),
     reply: str = "",
     silence: Silence | None = None,
+    recording: Recording | None = None,
 ) -> Plan | Fault:
     if answer is not NOTHING and channel is None:
         return Fault("answer", "an answer without channel", "'channel': on which the answer reaches people")
@@ -111,7 +113,14 @@ def _webhook(
         silence=silence,
     )
     operation = Operation(
-        id=id, method="POST", path="/", channel=channel, purpose=purpose, act=True, hook=hook
+        id=id,
+        method="POST",
+        path="/",
+        channel=channel,
+        purpose=purpose,
+        act=True,
+        hook=hook,
+        recording=recording,
     )
     return Plan(operation, answer, body, None)
 
@@ -132,6 +141,7 @@ def webhook(name: Kind[str]) -> Table[Plan]:
             Key("effects", ListOf(EFFECT), "What it means for people."),
             Key("answer", ANSWER, "Where which data is in what the application answers."),
             Key("reply", PARAMETER, "The field with the person an answer goes to that names nobody."),
+            Key("recording", RECORDING, "Whether the answer has people recorded or transcribed."),
             Key("silence", SILENCE, "The answer that does nothing."),
         ),
         _webhook,

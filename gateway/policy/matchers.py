@@ -85,7 +85,8 @@ def _operations(scope: Scope, it: Situation) -> bool:
 
 
 def _channels(scope: Scope, it: Situation) -> bool:
-    channel = it.operation.channel
+    recording = it.operation.recording
+    channel = it.operation.channel or (recording and recording.channel)
     return channel in scope.channels or (channel == "sms" and "whatsapp" in scope.channels)
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 from gateway.hooks import Effect
 from gateway.model import Channel, Composite, Host, Operation, Pack, Partial
@@ -23,6 +23,7 @@ from gateway.policy.packtypes import (
     TooMuchError,
 )
 from gateway.policy.partialfile import PARTIAL, PLACEHOLDERS, misplaced
+from gateway.policy.recordingfile import RECORDING
 from gateway.policy.spaces import spaces_in
 from gateway.policy.taxonomy import OPERATOR_NAME, REGION, USE
 from gateway.policy.websocketfile import WEBSOCKET
@@ -38,16 +39,14 @@ def _operation(
     id: str,  # noqa: A002 - the key's name in the file
     call: Call,
     channel: Channel | None = None,
-    purpose: str | None = None,
     act: bool | None = None,
-    lookup: bool = False,
     partial: str | None = None,
     request: Draft = NOTHING,
     response: Draft = NOTHING,
     composite: Composite | None = None,
     websocket: TalkDraft | None = None,
     learns: tuple[Effect, ...] = (),
-    records_of: str | None = None,
+    **plain: Any,
 ) -> Plan | Fault:
     if websocket and (wrong := _no_websocket(call, request, channel, composite or partial, act)):
         return wrong
@@ -66,12 +65,10 @@ def _operation(
         method=call.method,
         path=call.path,
         channel=channel,
-        purpose=purpose,
         act=acts,
-        lookup=lookup,
         composite=composite,
         learns=learns,
-        records_of=records_of,
+        **plain,
     )
     return Plan(operation, request, response, partial, websocket)
 
@@ -121,6 +118,7 @@ OPERATION: Final = Table(
             PARAMETER,
             "The path parameter that says what kind of records its record ids are of, by `record_types`.",
         ),
+        Key("recording", RECORDING, "Whether it has people recorded or transcribed."),
         Key("learns", ListOf(LEARNS), "What an error in the answer says of the recipients."),
     ),
     _operation,

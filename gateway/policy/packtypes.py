@@ -131,10 +131,13 @@ class Spread:
 
     def operation(self, plan: Plan) -> Operation:
         """The operation with its data maps. Raises TooMuchError."""
-        hook = plan.operation.hook
+        hook, taped = plan.operation.hook, plan.operation.recording
+        if taped is not None and taped.space:
+            taped = msgspec.structs.replace(taped, space=self._space("record", taped.space))
         return msgspec.structs.replace(
             plan.operation,
             hook=hook and msgspec.structs.replace(hook, effects=tuple(map(self._effect, hook.effects))),
+            recording=taped,
             partial=self._partials.get(plan.partial or ""),
             request=self._map(plan.request),
             response=self._map(plan.response),

@@ -14,7 +14,7 @@ from gateway.contacts.alone import RecordCheck
 from gateway.contacts.rules import Check
 from gateway.listlimit import ListLimit
 from gateway.masking.unnamed import Unnamed
-from gateway.model import Channel, Client, Direction, Operation, Rule, Upstream
+from gateway.model import Channel, Client, Direction, Operation, Recording, Rule, Upstream
 from gateway.policy.residing import Residing
 from gateway.policy.written import Written
 from gateway.residency.judge import Explanation, Gate
@@ -194,6 +194,8 @@ class Plan:
     lookups: int | None
     """How many a minute the client may make of these; None where the operation looks nobody up."""
     expires: float
+    recording: Recording | None = None
+    """How it has people recorded, where rules say whether it may."""
     pass_unjudged: bool = False
     """Whether contacts pass as a stranger's while the registry does not answer."""
     written: Written | None = None

@@ -16,6 +16,8 @@ def spaces_in(provider: str, operations: Iterable[Operation], kinds: Iterable[st
         for data in _maps(operation):
             for name in _CARRIERS:
                 found.update(_within(getattr(data, name)))
+        if operation.recording:
+            found.add(operation.recording.space)
         if operation.hook:
             found.update(effect.space for effect in operation.hook.effects)
     return tuple(sorted(found - {""}))

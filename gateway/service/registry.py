@@ -90,6 +90,10 @@ class Reopened:
         """As of Ledger."""
         return self._open.reserve(tenant, wanted, now)
 
+    def reserved(self, tenant: str, ids: Sequence[str], now: float) -> Future[list[str | None]]:
+        """As of Ledger."""
+        return self._open.reserved(tenant, ids, now)
+
     def release(self, tenant: str, ids: Sequence[str]) -> Future[None]:
         """As of Ledger."""
         return self._open.release(tenant, ids)

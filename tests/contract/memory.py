@@ -97,6 +97,11 @@ class Memory:
             self._counted[tenant, wanted.id] = now, wanted
         return when
 
+    def reserved(self, tenant: str, ids: Sequence[str], now: float) -> list[str | None]:
+        self._usable()
+        found = [self._counted.get((tenant, name)) for name in ids]
+        return [each and each[1].subject for each in found]
+
     def release(self, tenant: str, ids: Sequence[str]) -> None:
         self._usable()
         for name in ids:

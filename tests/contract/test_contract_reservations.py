@@ -38,6 +38,21 @@ def test_a_window_slides(store: Opened) -> None:
     run(asked)
 
 
+def test_whom_a_reservation_is_for_can_be_asked(store: Opened) -> None:
+    async def asked() -> None:
+        ledger, other = store.ledger(), store.ledger()
+        assert await settled(ledger.reserved(T, ["a"], 10.0)) == [None]
+        assert await ask(ledger, "a", 10.0, "p" * 22) is None
+        assert await ask(ledger, "called:x/0", 10.0, "q") is None
+        found = await settled(other.reserved(T, ["called:x/0", "none", "a"], 11.0))
+        assert found == ["q", None, "p" * 22]
+        assert await settled(other.reserved("another", ["a"], 11.0)) == [None]
+        await settled(ledger.release(T, ["a"]))
+        assert await settled(other.reserved(T, ["a"], 11.0)) == [None]
+
+    run(asked)
+
+
 def test_a_known_reservation_is_answered_as_before(store: Opened) -> None:
     async def asked() -> None:
         ledger, other = store.ledger(), store.ledger()

@@ -265,3 +265,44 @@ def test_record_ids_have_their_provider_and_type() -> None:
 )
 def test_mistakes_of_record_ids(old: str, new: str, message: str) -> None:
     assert message in told(RECORDS.replace(old, new))[0]
+
+
+TAPED = f"""{HEAD}operations:
+  - id: call
+    call: POST /calls
+    channel: call
+    recording:
+      fields: {{Record: "False"}}
+      xml: {{Twiml: {{elements: [Record], attributes: {{record: [No]}}}}}}
+      answer: sid
+      record: call
+    request: {{form: {{To: {{is: user, subject: phone, role: recipient}}, Twiml: user, Record: user}}}}
+  - id: tape
+    call: POST /calls/{{id}}
+    recording: {{always: true}}
+    request: {{path: {{id: {{is: user, record: call}}}}}}
+"""
+
+
+def test_what_records() -> None:
+    call, tape = pack(TAPED).operations
+    assert call.recording and tape.recording
+    assert call.recording.fields == (("Record", ("false",)),)
+    assert (call.recording.answer, call.recording.space) == ("sid", "acme/call/")
+    said = call.recording.within("Twiml")
+    assert said and (said.elements, said.attributes) == (("record",), {"record": ("no",)})
+    assert (tape.recording.always, tape.recording.channel, tape.recording.space) == (True, "call", "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("      record: call\n", "", "half of 'answer' and 'record'"),
+        ("{always: true}", "{always: true, fields: {a: b}}", "'always' beside what asks for it"),
+        ("{always: true}", "{of: a}", "always"),
+        ("{elements: [Record], ", "{elements: ['a b'], ", "a name in XML"),
+    ],
+)
+def test_mistakes_of_recordings(old: str, new: str, message: str) -> None:
+    assert TAPED.count(old) == 1
+    assert message in told(TAPED.replace(old, new))[0]

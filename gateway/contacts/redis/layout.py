@@ -297,6 +297,16 @@ return out
 )
 """Packed [id, subject, [[cap, limit, window]...]]..., now -> of each an empty text, or when it would pass."""
 
+RESERVED: Final = """
+local p, out = KEYS[1], {}
+for n, id in ipairs(ARGV) do
+  local kept = redis.call('GET', p .. 'r:' .. id)
+  out[n] = kept and cmsgpack.unpack(kept)[1] or ''
+end
+return out
+"""
+"""Ids of reservations -> the subject of each, or an empty text."""
+
 RELEASE: Final = """
 local p, call = KEYS[1], redis.call
 for n, id in ipairs(ARGV) do
@@ -333,4 +343,4 @@ return out
 """
 """Where to begin, how many -> [position, id, subject, the subject's lines where it comes first]."""
 
-SCRIPTS: Final = (STANDINGS, ENTER, SUPPRESS, LINK, RESERVE, RELEASE, LINKED_TO, LEDGER)
+SCRIPTS: Final = (STANDINGS, ENTER, SUPPRESS, LINK, RESERVE, RESERVED, RELEASE, LINKED_TO, LEDGER)

@@ -173,6 +173,11 @@ class RedisRegistry:
         found = await self.fleet().call(tenant, layout.RESERVE, layout.packed(rows), repr(float(now)))
         return [float(when) if when else None for when in found]
 
+    async def reserved(self, tenant: str, ids: Sequence[str], _now: float) -> list[str | None]:
+        """For whom contacts are counted; the server forgets them an hour after they no longer are."""
+        found = await self.fleet().call(tenant, layout.RESERVED, *ids)
+        return [subject.decode() if subject else None for subject in found]
+
     async def release(self, tenant: str, ids: Sequence[str]) -> None:
         """Give reservations back."""
         await self.fleet().call(tenant, layout.RELEASE, *ids)

@@ -152,6 +152,12 @@ class Pen:
             self.connection.executemany(schema.RESERVE, rows)
         return when
 
+    def reserved(self, tenant: str, ids: Sequence[str], now: float) -> list[str | None]:
+        """For whom contacts are counted under these ids."""
+        number, execute = self._known(tenant), self._connection.execute
+        found = [execute(schema.RESERVED_FOR, (number, pack(each), now)).fetchone() for each in ids]
+        return [None if row is None else unpack(row[0]) for row in found]
+
     def _counted(self, tenant: int, subject: Packed) -> dict[str, list[float]]:
         """When the person was contacted, by the names of the caps that counted it."""
         self._fresh.read(self.execute)

@@ -140,6 +140,10 @@ class SqliteRegistry:
         """Count contacts, each under all of its caps or under none: None, or when there is room."""
         return self._writer.submit(lambda pen: pen.reserve(tenant, wanted, now))
 
+    def reserved(self, tenant: str, ids: Sequence[str], now: float) -> "Future[list[str | None]]":
+        """For whom contacts are counted under these ids."""
+        return self._writer.submit(lambda pen: pen.reserved(tenant, ids, now))
+
     def release(self, tenant: str, ids: Sequence[str]) -> "Future[None]":
         """Give back reservations of contacts that were surely not made."""
         return self._writer.submit(lambda pen: pen.release(tenant, ids))

@@ -239,6 +239,9 @@ INTERN_LIST: Final = (
 )
 NOTE: Final = "INSERT INTO seen (tenant, pairs) VALUES (?, ?)"
 RESERVED: Final = "SELECT 1 FROM reservation WHERE tenant = ? AND id = ? LIMIT 1"
+RESERVED_FOR: Final = (
+    "SELECT subject FROM reservation WHERE tenant = ? AND id = ? AND until > ? ORDER BY seq LIMIT 1"
+)
 RESERVE: Final = (
     "INSERT INTO reservation (tenant, id, name, subject, at, until) VALUES (?, ?, ?, ?, ?, ?)"
     " ON CONFLICT DO NOTHING"
