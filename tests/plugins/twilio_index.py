@@ -23,6 +23,7 @@ WANTED = (
     "/2010-04-01/Accounts/{AccountSid}/Calls.json",
     "/2010-04-01/Accounts/{AccountSid}/Calls/{Sid}.json",
     "/2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}/Recordings",
+    "/2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}/Transcriptions",
     "/2010-04-01/Accounts/{AccountSid}/Recordings.json",
     "/2010-04-01/Accounts/{AccountSid}/Recordings/{Sid}.json",
     "/v1/PhoneNumbers/",

@@ -59,6 +59,9 @@ def test_from_suspended_to_changed(tmp_path: Path, capsys: pytest.CaptureFixture
             until(lambda: statuses(house) == {status}, lambda: house.log)
 
         becomes(451)
+        assert main(["check", str(house.config)]) == exits.CONFIG
+        told = capsys.readouterr().out
+        assert "acme.yaml:" in told and "the basis scc" in told and "confirmation with a reason" in told
         decided(house, "rules", code=exits.FAILED)
         assert "home: suspended" in capsys.readouterr().out
         decided(house, "rules", "confirm", "home", *WHO)
@@ -75,6 +78,7 @@ def test_from_suspended_to_changed(tmp_path: Path, capsys: pytest.CaptureFixture
         house.write_rules(SUSPENDED.replace("until: 2026-01-01", "until: 2099-01-01"))
         os.kill(house.process.pid, signal.SIGHUP)  # type: ignore[union-attr]  # it runs
         becomes(200, ("resolved", "home"))
+        assert main(["check", str(house.config)]) == exits.OK
         assert house.stop() == 0
         assert house.verify()["verified"]
 

@@ -9,7 +9,6 @@ once it answers, all that was acknowledged before the question was asked has bee
 import asyncio
 import hashlib
 import logging
-import re
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -34,6 +33,7 @@ from gateway import clock
 from gateway.contacts.redis import layout
 from gateway.contacts.redis.line import Converted, Line, connection
 from gateway.contacts.redis.servers import Keeping, Topology, discover, keeping, must_be_master, slots_of
+from gateway.contacts.redis.trouble import words
 from gateway.contacts.redisaddress import Node, Shared
 from gateway.errors import StoreError
 
@@ -155,7 +155,7 @@ class Fleet:
                 await self._load(server)
             except ResponseError as error:
                 if not _misplaced(error):
-                    raise _away(_words(error)) from None
+                    raise _away(words(error, self.shared)) from None
                 self._moved.set()
                 await asyncio.sleep(_FIRST_WAIT)
             except (RedisError, OSError):
@@ -244,7 +244,7 @@ class Fleet:
                     wait = _FIRST_WAIT
                     await self._watch()
                 except (RedisError, OSError, TimeoutError) as error:
-                    self._down(_words(error))
+                    self._down(words(error, self.shared))
                 await self._hang_up()
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, _LONGEST_WAIT)
@@ -336,7 +336,9 @@ class Fleet:
     def _down(self, trouble: str) -> None:
         if self._up.is_set():
             self._since = clock.monotonic()
-            log.error("the shared registry is away: %s", trouble)
+        elif trouble == self.trouble:
+            return
+        log.error("the shared registry is away: %s", trouble)
         self._up.clear()
         self.trouble = trouble
 
@@ -371,12 +373,6 @@ def _misplaced(error: ResponseError) -> bool:
     """Whether somebody else has, or soon has, what was asked for. A slot that moves is not half read."""
     text = str(error)
     return isinstance(error, _MOVED) or text.startswith("UNBLOCKED") or "non local key" in text
-
-
-def _words(error: BaseException) -> str:
-    # A server's own words may quote an argument; its error code does not.
-    code = re.match("[A-Z]{3,}(?= )", str(error))
-    return f"{type(error).__name__} {code[0]}" if code else type(error).__name__
 
 
 def _away(why: str) -> StoreError:

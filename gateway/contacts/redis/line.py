@@ -25,9 +25,16 @@ _PUSH: Final = object()
 
 
 class _Once:
-    """Refuses to be connected again behind its owner's back."""
+    """Refuses to be connected again behind its owner's back, and is cut off rather than left to part."""
 
     _connected = False
+    _writer: asyncio.StreamWriter | None
+
+    async def disconnect(self, *args: Any, **options: Any) -> None:
+        # A goodbye over TLS would wait for the server's, which may be away, beyond the end of the loop.
+        if self._writer is not None:
+            self._writer.transport.abort()
+        await cast("Any", super()).disconnect(*args, **options)
 
     async def connect_check_health(
         self, check_health: bool = True, retry_socket_connect: bool = True
@@ -85,7 +92,7 @@ class Line:
         try:
             await cast("Any", self._connection).connect()
         except BaseException:
-            await self._connection.disconnect(nowait=True)
+            await self._connection.disconnect()
             raise
         parser: Any = self._connection._parser  # noqa: SLF001 - the one way to hear what is pushed
         parser.set_pubsub_push_handler(self._push)
@@ -141,11 +148,7 @@ class Line:
                 if not answer.done():
                     answer.set_exception(Lost("the connection has ended"))
             self._waiting.clear()
-            # A goodbye over TLS would wait for the server's, which may be away, beyond the end of the loop.
-            writer = self._connection._writer  # noqa: SLF001 - it has no other way to be cut off
-            if writer is not None:
-                writer.transport.abort()
-            await self._connection.disconnect(nowait=True)
+            await self._connection.disconnect()
 
     def _answer(self, reply: Any) -> None:
         if not self._waiting:
