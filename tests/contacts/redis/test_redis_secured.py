@@ -186,7 +186,7 @@ def stranger(secured: Secured) -> Shared:
 
 
 def as_user(name: str | None, password: str | None) -> Callable[[Secured], Shared]:
-    login = Login(name and Secret(name), password and Secret(password))
+    login = Login(Secret(name) if name else None, Secret(password) if password else None)
     return lambda secured: replace(secured.shared, login=login)
 
 
