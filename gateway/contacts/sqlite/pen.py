@@ -154,7 +154,7 @@ class Pen:
 
     def reserved(self, tenant: str, ids: Sequence[str], now: float) -> list[str | None]:
         """For whom contacts are counted under these ids."""
-        number, execute = self._known(tenant), self._connection.execute
+        number, execute = self._known(tenant), self.connection.execute
         found = [execute(schema.RESERVED_FOR, (number, pack(each), now)).fetchone() for each in ids]
         return [None if row is None else unpack(row[0]) for row in found]
 
