@@ -117,8 +117,7 @@ def _parameters(
 def _body(facts: Facts, plan: Plan, head: RequestHead, body: bytes, limits: Limits) -> Carried:
     side = plan.request
     content_type = head.get(b"content-type")
-    kind = media_type(content_type)
-    opaque = side.unread(kind) if side.opaque else None
+    opaque = side.unread(media_type(content_type)) if side.opaque else None
     if opaque is not None:
         if not opaque.shown:
             raise Refused("access_denied", "this content may not be sent", opaque.rules)
@@ -126,6 +125,7 @@ def _body(facts: Facts, plan: Plan, head: RequestHead, body: bytes, limits: Limi
     name, codec = reader = reader_for(content_type)
     program = side.bodies.get(name)
     if program is None:
+        kind = media_type(content_type)
         raise PayloadError(
             "unsupported_media_type", f"{kind} is not what this operation takes", "content-type"
         )

@@ -105,12 +105,11 @@ class _Shape(NamedTuple):
 class FastPath:
     """Requests of one caller that are alike, under one plan of one snapshot.
 
-    `flown` and `missed` count those it answered, and those it could not.
+    `before` and `after` are what the upstream is sent around the segment. `flown` and `missed` count requests
+    it answered, and those it could not.
     """
 
     __slots__ = (
-        "_after",
-        "_before",
         "_drifts",
         "_facts",
         "_family",
@@ -122,6 +121,8 @@ class FastPath:
         "_programs",
         "_shapes",
         "_tick",
+        "after",
+        "before",
         "flown",
         "gate",
         "missed",
@@ -132,13 +133,13 @@ class FastPath:
     def __init__(
         self, snapshot: Snapshot, family: Family, facts: Facts, ends: tuple[bytes, bytes], limits: Limits
     ) -> None:
-        """`facts`: of who asks, and how. `ends`: what the upstream is sent before and after the segment."""
+        """`facts`: of who asks, and how. `ends`: `before` and `after`."""
         plan = self._plan = family.plan
         self.snapshot, self._family, self._facts, self._limits = snapshot, family, facts, limits
         self._most, self._tick = min(WHOLE, limits.max_body), facts.tick
         self._name = snapshot.namer(plan.tenant, plan.country)
         self._drifts = plan.upstream.provider, plan.operation.id, plan.country
-        self._before, self._after = ends
+        self.before, self.after = ends
         self.gate, self.upstream = plan.residing.permission, plan.upstream
         self._moment = moments()
         self._programs: dict[bytes | None, Compiled | None] = {}
@@ -151,17 +152,13 @@ class FastPath:
         return self._plan.tenant
 
     @property
-    def leads(self) -> bool:
-        """Whether it is worth trying."""
-        return self.missed <= _TRIES + self.flown // 8
+    def tries(self) -> int:
+        """How often it may have missed to be worth trying."""
+        return _TRIES + self.flown // 8
 
     def people(self, last: bytes, now: float) -> dict[str, None] | None:
         """Pseudonyms of whom a request names that ends in this; None: that takes a closer look."""
         return None if self._plan.expires <= now else self._family.people(last, self._name)
-
-    def request(self, last: bytes) -> bytes:
-        """What the upstream is sent."""
-        return self._before + last + self._after
 
     def answer(self, went: Went, head: ResponseHead, raw: bytes, ended: float) -> bool:
         """Fill in what is released of an answer; False: that takes a closer look. `ended`: when it was there.

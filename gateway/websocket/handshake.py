@@ -22,8 +22,10 @@ _names: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 
 def asks(head: RequestHead) -> bool:
     """Whether a request asks for a WebSocket, well or badly."""
+    if not head.upgrade:
+        return False
     named = (head.get(b"upgrade") or b"").lower().split(b",")
-    return head.upgrade and any(name.strip().partition(b"/")[0] == b"websocket" for name in named)
+    return any(name.strip().partition(b"/")[0] == b"websocket" for name in named)
 
 
 def check(head: RequestHead) -> None:

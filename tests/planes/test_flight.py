@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from gateway import clock
+from gateway.audit.log import FileLog
 from gateway.audit.record import Record
 from gateway.errors import StoreError
 from gateway.exchange.fastpath import FastPath
@@ -292,8 +293,17 @@ def test_what_breaks_in_the_fast_path_itself_goes_the_long_way(monkeypatch: pyte
         monkeypatch.setattr(FastPath, "answer", broken)
         assert plain(ask(sock)) == usual[-1]
         assert gate.metrics.counts["hushgate_exceptions",] == 1
-        monkeypatch.setattr(Flight, "_record", broken)
-        assert plain(ask(sock)) == usual[-1]
+        monkeypatch.undo()
+        once = [RuntimeError(SECRET)]
+        append = FileLog.append_text
+
+        def breaking(log: FileLog, text: bytes, accepted: Any) -> None:
+            if once:
+                raise once.pop()
+            append(log, text, accepted)
+
+        monkeypatch.setattr(FileLog, "append_text", breaking)
+        assert plain(ask(sock)) == usual[-1] and not once
         assert len(gate.records()) == 4
 
 
@@ -498,4 +508,4 @@ def test_keys_are_not_kept() -> None:
         assert isinstance(way, FastPath)
         head = way._facts.head
         assert head is not None and not head.headers and b"hushgate-key" not in head.index
-        assert b"key-support" not in way.request(b"7")
+        assert b"key-support" not in way.before + way.after

@@ -89,7 +89,7 @@ class Flight:
         end = len(raw) - len(rest)
         at = raw.rfind(b"/", 0, end) + 1
         path = self._paths.get(raw[:at])
-        if path is None or not path.leads:
+        if path is None or path.missed > path.tries:
             return False
         last, now = raw[at:end], worker.now()
         started = worker.tick()
@@ -103,7 +103,7 @@ class Flight:
         self._path, self._connection = path, connection
         went.identifier, went.subjects, went.address = worker.identifier(), subjects, connection.address
         went.now, went.started, went.sent = now, started, worker.tick()
-        connection.begin(self, "GET", path.request(last))
+        connection.begin(self, "GET", path.before + last + path.after)
         self.up = True
         self._caller.flies()
         return True
@@ -136,21 +136,24 @@ class Flight:
 
     def on_whole(self, head: ResponseHead, body: bytes) -> None:
         """An answer that came in one piece."""
-        connection, path, went = self._connection, self._path, self._went
-        if connection is None or path is None:
+        if self._tried(self._land, head, body):
             return
-        if not self._tried(path.answer, went, head, body, self._worker.tick()):
-            if (turn := self._missed()) is not None:
-                turn.on_whole(head, body)
-            return
-        self._connection = None
+        if self._connection is None:
+            self._accepted(self._number, InternalError("the log failed"))
+        elif (turn := self._missed()) is not None:
+            turn.on_whole(head, body)
+
+    def _land(self, head: ResponseHead, body: bytes) -> bool:
+        connection, path, worker, went = self._connection, self._path, self._worker, self._went
+        if connection is None or path is None or not path.answer(went, head, body, worker.tick()):
+            return False
+        self._connection, self._head, self._body = None, head, body
         if connection.release():
-            self._worker.pool.put(connection, self._worker.lately)
-        self._head, self._body = head, body
+            worker.pool.put(connection, worker.lately)
         if went.joined is not None:
             self._link(path, *went.joined)
-        if not self._tried(self._record):
-            self._accepted(self._number, InternalError("the log failed"))
+        worker.log.append_text(went.text, partial(self._accepted, self._number))
+        return True
 
     def on_interim(self, head: ResponseHead) -> None:
         """As of Owner."""
@@ -189,10 +192,6 @@ class Flight:
             turn.driver.fail(StoreError("audit_unavailable", ""))
         else:
             turn.on_deadline(expected)
-
-    def _record(self) -> bool:
-        self._worker.log.append_text(self._went.text, partial(self._accepted, self._number))
-        return True
 
     def _accepted(self, number: int, error: Exception | None) -> None:
         """The log took the record; or it did not, and the long way comes to that, too."""
