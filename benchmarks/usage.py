@@ -136,14 +136,11 @@ class Trio:
         cost = median(each.cost for each in self.one)
         return 2 * cost / (cost + median(each.beside for each in self.one))
 
-    @property
-    def quiet(self) -> list[int]:
-        """The turns in which nobody else had more than QUIET, by their number."""
-        return [
-            number
-            for number, (one, two) in enumerate(zip(self.one, self.two, strict=True))
-            if max(one.others, two.others) <= QUIET
-        ]
+    def quiet(self) -> "Trio":
+        """The turns in which nobody else had more than QUIET beside one process or two."""
+        found = zip(self.single, self.one, self.two, strict=True)
+        kept = [turn for turn in found if max(turn[1].others, turn[2].others) <= QUIET]
+        return Trio(*([turn[of] for turn in kept] for of in range(3)))
 
     def _against(self, base: Sequence[Round], ratio: Callable[[Round, Round], float]) -> list[float]:
         return [ratio(two, one) for two, one in zip(self.two, base, strict=True)]
