@@ -270,3 +270,41 @@ def test_a_server_that_never_answers_is_let_go(secured: Secured) -> None:
         server.close()
 
     asyncio.run(opened())
+
+
+def watching(secured: Secured, folder: Path) -> tuple[Server, int]:
+    """A Sentinel that speaks TLS to everybody, and its port."""
+    leaf = secured.authority.issue_cert(LOCAL)
+    rules = {
+        "sentinel monitor main": f"{LOCAL} {secured.port} 1",
+        "sentinel auth-user main": "hushgate",
+        "sentinel auth-pass main": "password",
+        "tls-replication": "yes",
+        "tls-auth-clients": "yes",
+        "tls-ca-cert-file": secured.ca,
+        "tls-cert-file": secured.written("sentinel.pem", *leaf.cert_chain_pems),
+        "tls-key-file": secured.written("sentinel.key", leaf.private_key_pem),
+    }
+    for _ in range(5):
+        port = free_port()
+        folder.mkdir(exist_ok=True)
+        lines = [f"tls-port {port}", *(f"{name} {value}" for name, value in rules.items()), ""]
+        (folder / "sentinel.conf").write_text("\n".join(lines))
+        try:
+            return Server(folder, sentinel=True), port
+        except AssertionError:  # somebody took the port
+            continue
+    raise AssertionError("no port for TLS")
+
+
+def test_a_sentinel_behind_tls(secured: Secured, tmp_path: Path) -> None:
+    sentinel, port = watching(secured, tmp_path / "sentinel")
+    address = Address("sentinel", ((LOCAL, port),), tls=True, service="main")
+    try:
+        books = RedisBooks(replace(secured.shared, address=address, replicas=0))
+        assert books.enter("acme", [suppressed("by Sentinel")]) == 1
+        books.close()
+        told = asyncio.run(troubled(replace(stranger(secured), address=address)))
+        assert told.startswith("TLS: the server's certificate is refused: ")
+    finally:
+        sentinel.stop()
