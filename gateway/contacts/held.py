@@ -39,11 +39,15 @@ class _Half:
                 else:
                     dependents[mark] = [key]
 
-    def forget(self, key: Key, mark: Mark) -> None:
-        self.drop(key)
-        if mark in self.dependents:
-            for dependent in self.dependents.pop(mark):
-                self.drop(dependent)
+    def forget(self, tenant: str, subjects: Collection[str], others: Iterable[Packed]) -> None:
+        # Of very many mostly none is remembered: all at once is asked sooner than one by one.
+        if self.standings:
+            for key in self.standings.keys() & [(tenant, subject) for subject in subjects]:
+                self.drop(key)
+        if self.dependents:
+            for mark in self.dependents.keys() & [(tenant, other) for other in others]:
+                for dependent in self.dependents.pop(mark):
+                    self.drop(dependent)
 
     def drop(self, key: Key) -> None:
         if key in self.standings:
@@ -81,12 +85,12 @@ class Held:
         self._young.put(key, standing, others)
         self._weight += 1 + len(others)
 
-    def forget(self, tenant: str, subjects: Collection[str], others: Iterable[Packed] | None = None) -> None:
+    def forget(
+        self, tenant: str, subjects: Collection[str], others: Collection[Packed] | None = None
+    ) -> None:
         """The entries or links of these changed. `others`: how they stand where others depend on them."""
-        for subject, other in zip(subjects, others or subjects, strict=True):
-            key, mark = (tenant, subject), (tenant, other)
-            self._young.forget(key, mark)
-            self._old.forget(key, mark)
+        for half in (self._young, self._old):
+            half.forget(tenant, subjects, others or subjects)
 
     def clear(self) -> None:
         """Forget everything."""

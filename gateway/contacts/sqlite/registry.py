@@ -17,7 +17,7 @@ from gateway.contacts.held import Held
 from gateway.contacts.model import Entry, Reservation, Standing
 from gateway.contacts.sqlite import schema
 from gateway.contacts.sqlite.file import connect, forked, identity, replaced, unavailable
-from gateway.contacts.sqlite.fresh import Fresh, Row, decoded
+from gateway.contacts.sqlite.fresh import SIZE, Fresh, Row, decoded
 from gateway.contacts.sqlite.people import People
 from gateway.contacts.sqlite.watch import Watch
 from gateway.contacts.sqlite.writer import PATIENCE, POLL, Writer
@@ -25,7 +25,7 @@ from gateway.contacts.sqlite.writer import PATIENCE, POLL, Writer
 BUSY: Final = 0.05
 """seconds a reader waits for a lock; it holds up its worker, so it is short"""
 FORGOTTEN: Final = 4096
-"""entries added since the last lookup, beyond which everything is forgotten"""
+"""entries and links added since the last lookup, beyond which everybody is forgotten"""
 
 
 class SqliteRegistry:
@@ -104,7 +104,7 @@ class SqliteRegistry:
             *rows, (_, first, _, _) = rows
             entries = [row for row in rows if not row[0]]
             links = self._fresh.add(execute, [row[1:] for row in rows if row[0]], first)
-            if links is None or len(entries) > FORGOTTEN:
+            if links is None or len(entries) + sum(len(pairs) // SIZE for _, _, pairs in links) > FORGOTTEN:
                 self._held.clear()
                 self._seen = self._newest()
                 return

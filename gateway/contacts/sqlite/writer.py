@@ -78,6 +78,8 @@ class Writer:
         self._noted = False
         self._moving: Iterator[bool] | None = None
         self._move_at = 0.0
+        # Workers that fall idle together do not all begin: the first one leaves nothing to the others.
+        self._own = 1 + os.getpid() % 8 / 8
 
     def submit(self, work: Work) -> "asyncio.Future[Any]":
         """Queue work; its result once that is durable, or StoreError. For a running event loop."""
@@ -176,7 +178,7 @@ class Writer:
             self._noted = True
         if self._noted and self._moving is None:
             many = waiting(pen.connection) > BOUND
-            self._move_at = clock.monotonic() + (0 if many else IDLE)
+            self._move_at = clock.monotonic() + (0 if many else IDLE * self._own)
         return results
 
     def _move(self) -> None:
