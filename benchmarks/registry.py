@@ -131,7 +131,7 @@ def look(path: Path, key: bytes, rows: int) -> dict[str, float]:
 
 
 def compared(folder: Path, key: bytes, rows: int) -> dict[str, float]:
-    """How much more a lookup costs in the full registry, and what: by turns, so that others' load meets both."""
+    """What a lookup costs in the full registry, and how much more: by turns, as others' load meets both."""
     pseudonymise = keys.Keyring(key).pseudonymiser(TENANT)
     sizes = {"few.db": FEW, "all.db": rows}
     known = {
@@ -149,7 +149,7 @@ def compared(folder: Path, key: bytes, rows: int) -> dict[str, float]:
                 taken.setdefault((kind, name), []).append(time.perf_counter_ns() - started)
     for registry in opened.values():
         registry.close()
-    figures = {}
+    figures: dict[str, float] = {}
     for kind in ("known", "stranger"):
         full, few = median(taken[kind, "all.db"]), median(taken[kind, "few.db"])
         figures |= {kind: round(full / few, 2), f"{kind}_us": round(full / 1000, 2)}

@@ -88,6 +88,11 @@ class People:
         rows = self._execute(_ALONE, (tenant, subject) * 3).fetchall()
         if not rows:
             return _STRANGER
+        if len(rows) == 1 and rows[0][2] is None:
+            # One entry and nobody around: of a list, mostly.
+            standing = self._folded.get((_said(rows[0][6:]),))
+            if standing is not None:
+                return standing, ()
         if len(rows) >= ALONE or (
             fresh is not None and any(row[1] == 1 and fresh.knows(row[2]) for row in rows)
         ):
@@ -166,8 +171,7 @@ class People:
 
     def _folding(self, rows: dict[int, Any]) -> Standing:
         """The same of one, remembered: millions are on one list, and stand alike."""
-        # The key of an entry by itself says nothing of the standing; that of one of a list says all of it.
-        key = tuple([row[:1] if (row := rows[seq])[1] is None else row[1:] for seq in sorted(rows)])
+        key = tuple([_said(rows[seq]) for seq in sorted(rows)])
         standing = self._folded.get(key)
         if standing is None:
             standing = fold([self._entry(*rows[seq]) for seq in sorted(rows)])
@@ -296,6 +300,11 @@ class People:
 def _take(own: Own, rows: Iterable[Any]) -> None:
     for row in rows:
         own.setdefault(row[0], {})[row[1]] = row[2:]
+
+
+def _said(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What an entry's standing follows from: its values, or where a list says these, the number of that."""
+    return row[:1] if row[1] is None else row[1:]
 
 
 def _whole(row: Any) -> Entry:

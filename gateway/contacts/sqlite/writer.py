@@ -32,7 +32,7 @@ POLL: Final = 0.002
 """seconds between two attempts to be the one who writes: an import leaves little more between its parts"""
 PATIENCE: Final = 5000
 """attempts"""
-IDLE: Final = 2.0
+IDLE: Final = 0.5
 """seconds without work after which links are moved to where they are looked up (`fold`); many, sooner"""
 PAUSE: Final = 0.005
 """seconds between two steps of that, so that others get their turn"""
