@@ -11,6 +11,7 @@ import queue
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -57,7 +58,10 @@ class _Job:
 
 
 _Links = tuple[str, Sequence[tuple[str, str]]]
-_Queued = _Job | _Links | None
+_WAKE: Final = object()
+"""What is queued for the first links that come alone."""
+_Queued = object
+"""A _Job, _WAKE, or None: there will be no more."""
 
 
 class Writer:
@@ -70,6 +74,9 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._links: list[_Links] = []
+        # To wake the thread for each would cost the event loop more than all the rest of a link.
+        self._coming: deque[_Links] = deque()
+        self._woken = False
         # Counted by one side each: the event loop's, and the thread's.
         self._given = self._taken = 0
         self._due = 0.0
@@ -91,7 +98,10 @@ class Writer:
         """Queue links, which are written within a moment. Raises StoreError when closed, or too many wait."""
         if self._given - self._taken > KEPT_LINKS:
             raise StoreError("registry_unavailable", "too many links wait to be written")
-        self._put((tenant, pairs))
+        self._coming.append((tenant, pairs))
+        if not self._woken or self._closed:
+            self._woken = True
+            self._put(_WAKE)
         self._given += len(pairs)
 
     def _put(self, queued: _Queued) -> None:
@@ -120,7 +130,7 @@ class Writer:
         try:
             while not ended:
                 jobs, ended = self._next()
-                if jobs or (self._links and (ended or clock.monotonic() >= self._due)):
+                if jobs or (self._waits and (ended or clock.monotonic() >= self._due)):
                     _answer(jobs, self._batch(jobs))
                 elif not ended and self._noted and clock.monotonic() >= self._move_at:
                     self._move()
@@ -149,17 +159,24 @@ class Writer:
                     continue
                 if not self._links:
                     self._due = clock.monotonic() + LINGER
-                self._links.append(queued)
         except queue.Empty:
             return jobs, False
 
+    @property
+    def _waits(self) -> bool:
+        """Whether links do."""
+        return bool(self._links or self._coming)
+
     def _left(self) -> float | None:
         """Seconds until something is to be done unasked: links that came alone wait for others until then."""
-        due = [at for at, so in ((self._due, self._links), (self._move_at, self._noted)) if so]
+        due = [at for at, so in ((self._due, self._waits), (self._move_at, self._noted)) if so]
         return max(0.0, min(due) - clock.monotonic()) if due else None
 
     def _batch(self, jobs: list[_Job]) -> list[Any]:
         """The result of every job, or its error."""
+        self._woken = False  # before they are taken: whoever comes from now on says so
+        while self._coming:
+            self._links.append(self._coming.popleft())
         try:
             pen = self._begin(full=bool(jobs))
             results = [self._one(pen, job.work) for job in jobs]
