@@ -23,7 +23,7 @@ from gateway.errors import PayloadError
 from gateway.exchange.answering import REPLACED, opaque
 from gateway.exchange.facts import Facts
 from gateway.exchange.finding import Addressed, Family, family_of
-from gateway.exchange.joining import Joined, joined
+from gateway.exchange.joining import Pairs, Told, mark, pairs
 from gateway.exchange.pointing import FORWARDED_PROTO, leads, side_of
 from gateway.exchange.refused import Refused
 from gateway.exchange.straight import sent_as
@@ -65,7 +65,7 @@ class Went:
     Filled in anew for one request after another, as making one costs more.
 
     `now` in epoch seconds, `started` and `sent` monotonic. Of the answer `head` and `body` are released once
-    `text` is accepted as its record, which is one `like` this but for its times. `joined`: what it said of
+    `text` is accepted as its record, which is one `like` this but for its times. `told`: what it said of
     whose identifiers are, unless that is known.
     """
 
@@ -75,13 +75,13 @@ class Went:
         "body",
         "head",
         "identifier",
-        "joined",
         "like",
         "now",
         "sent",
         "started",
         "subjects",
         "text",
+        "told",
         "total_us",
     )
 
@@ -92,7 +92,7 @@ class Went:
         self.head = self.body = self.text = b""
         self.like: Record | None = None
         self.added_us = self.total_us = 0
-        self.joined: Joined | None = None
+        self.told: Told | None = None
 
 
 class _Shape(NamedTuple):
@@ -179,12 +179,11 @@ class FastPath:
         out, pattern, met, unmapped, owners = passed
         key = pattern, unmapped, went.address
         shape = self._shapes.get(key) or self._shape(program, key)
-        subjects, went.joined = went.subjects, None
+        subjects, went.told = went.subjects, None
         if met:
             named = self._name(subjects, program.kinds, met)
-            if program.joins:
-                told = met, owners
-                went.joined = joined(self.snapshot, self._plan, program, told, named, body, self._limits)
+            if program.joins and not self.snapshot.joined(seen := mark(self._plan, met)):
+                went.told = Told(seen, program, met, owners, named, body)
         if not subjects:
             return False
         self.snapshot.drift.look(ended, *self._drifts, body, program)
@@ -200,6 +199,10 @@ class FastPath:
         went.text = shape.template.text(name, went.now, subjects, len(raw), added, whole)
         self.flown += 1
         return True
+
+    def pairs(self, told: Told) -> Pairs:
+        """What an answer said of whose identifiers are. Raises PayloadError."""
+        return pairs(self.snapshot, self._plan, told, self._limits)
 
     def _program(self, head: ResponseHead, kind: bytes | None) -> Compiled | None:
         """What masks JSON of this media type; None for what is no JSON, or not read."""

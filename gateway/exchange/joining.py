@@ -5,7 +5,7 @@ Answers alone are believed, never requests: what a caller writes must not lend o
 
 from collections.abc import Generator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.codecs.json import JSON
 from gateway.codecs.program import Limits, Program, Tally
@@ -24,8 +24,23 @@ MOST = 2_000
 """pairs noted of one answer"""
 
 
-Joined = tuple[int, tuple[tuple[str, str], ...]]
-"""A number that stands for the people an answer named in its places, and the pairs it said of them."""
+Pairs = tuple[tuple[str, str], ...]
+"""(record, identifier), by their pseudonyms."""
+
+
+class Told(NamedTuple):
+    """What an answer says of whose identifiers are, before it is looked at.
+
+    `seen`: a number that stands for the people it names in its places. `met` and `owners` are those of a
+    tally, `named` their pseudonyms.
+    """
+
+    seen: int
+    program: Program
+    met: list[tuple[int, str]]
+    owners: bytes
+    named: Named
+    body: bytes
 
 
 def note(
@@ -39,33 +54,23 @@ def note(
     limits: Limits,
 ) -> None:
     """Note the pairs of a JSON answer, unless the same people were met in the same places before."""
-    made = joined(snapshot, plan, program, (tally.subjects, tally.owners), named, body, limits)
-    if made is not None:
-        facts.joined = (*facts.joined, made)
+    seen = mark(plan, tally.subjects)
+    if not snapshot.joined(seen):
+        told = Told(seen, program, tally.subjects, tally.owners, named, body)
+        facts.joined = (*facts.joined, (seen, pairs(snapshot, plan, told, limits)))
 
 
-def joined(
-    snapshot: Snapshot,
-    plan: Plan,
-    program: Program,
-    found: tuple[list[tuple[int, str]], bytes],
-    named: Named,
-    body: bytes,
-    limits: Limits,
-) -> Joined | None:
-    """The pairs of a JSON answer; None where they are known.
+def mark(plan: Plan, met: Sequence[tuple[int, str]]) -> int:
+    """A number that stands for people met in these places: it differs between processes, and says nothing."""
+    return hash((plan.tenant, plan.name, *met))
 
-    `found`: subjects and owners of a tally; `named`: their pseudonyms.
-    """
-    met, owners = found
-    # Hashes of texts differ from process to process, and say nothing of them.
-    seen = hash((plan.tenant, plan.name, *met))
-    if snapshot.joined(seen):
-        return None
-    apart = grouped(program, met, owners)
+
+def pairs(snapshot: Snapshot, plan: Plan, told: Told, limits: Limits) -> Pairs:
+    """(record, identifier), by their pseudonyms. Raises PayloadError."""
+    apart = grouped(told.program, told.met, told.owners)
     if apart is None:
-        return seen, _named(snapshot, plan, together(JSON.parse(body, limits), program)[:MOST])
-    return seen, _of_those_met(program, met, named, apart[:MOST])
+        return _named(snapshot, plan, together(JSON.parse(told.body, limits), told.program)[:MOST])
+    return _of_those_met(told.program, told.met, told.named, apart[:MOST])
 
 
 # What cannot be read identifies nobody: two with `unknown` for a number are not one.

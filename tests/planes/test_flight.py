@@ -230,6 +230,8 @@ def test_other_requests_are_not_taken_for_their_like(name: str, monkeypatch: pyt
         with Upstream(person) as upstream, Gate(upstream) as gate:
             with gate.connect() as sock:
                 got = [ask(sock), ask(sock), ask(sock, REQUESTS[name])]
+                if name == "two at once" and got[2].count(b"HTTP/1.1 200 ") < 2:
+                    got[2] += read_answer(sock)
             gate.talk(READ)
             return (
                 [plain(each) for each in got],

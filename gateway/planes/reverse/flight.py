@@ -2,9 +2,9 @@
 ordinary. Then a Turn takes over, as if it had had the request from the beginning.
 """
 
+import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, cast
@@ -14,6 +14,7 @@ from gateway.exchange.commands import Link
 from gateway.exchange.environment import Env
 from gateway.exchange.exchange import Exchange
 from gateway.exchange.fastpath import FastPath, Paths, Went, cut, fast_path
+from gateway.exchange.joining import Told
 from gateway.http1.head import ResponseHead, next_request
 from gateway.planes.reverse.turn import Turn
 from gateway.planes.reverse.upstream import UpstreamConnection
@@ -150,8 +151,6 @@ class Flight:
         self._connection, self._head, self._body = None, head, body
         if connection.release():
             worker.pool.put(connection, worker.lately)
-        if went.joined is not None:
-            self._link(path, *went.joined)
         worker.log.append_text(went.text, partial(self._accepted, self._number))
         return True
 
@@ -195,8 +194,8 @@ class Flight:
 
     def _accepted(self, number: int, error: Exception | None) -> None:
         """The log took the record; or it did not, and the long way comes to that, too."""
-        went, head, like = self._went, self._head, self._went.like
-        if self._number != number or head is None or like is None:
+        went, head, like, path = self._went, self._head, self._went.like, self._path
+        if self._number != number or head is None or like is None or path is None:
             return
         if error is not None:
             body = self._body
@@ -205,14 +204,17 @@ class Flight:
             return
         self._worker.metrics.observe_like(like, went.added_us, went.total_us)
         self._forget()
+        told = went.told
         self._caller.lands(went.head, went.body)
+        if told is not None:  # noted when the answer has gone, and before anything else is read
+            asyncio.get_running_loop().call_soon(self._tried, self._link, path, told)
 
-    def _link(self, path: FastPath, seen: int, pairs: Sequence[tuple[str, str]]) -> None:
+    def _link(self, path: FastPath, told: Told) -> None:
         """Have the registry keep who is who. Where it cannot, the next answer says it again."""
-        with suppress(HushgateError):
-            if pairs:
-                self._caller.turn.driver.link(Link(path.tenant, pairs))
-            path.snapshot.keep_joined(seen)
+        pairs = path.pairs(told)
+        if pairs:
+            self._caller.turn.driver.link(Link(path.tenant, pairs))
+        path.snapshot.keep_joined(told.seen)
 
     def _missed(self) -> Turn | None:
         """A Turn that stands where this flight does, and goes on with it; None: it ended in a refusal."""
