@@ -29,6 +29,7 @@ class Segments:
         "_fd",
         "_files",
         "_lock",
+        "_path",
         "_status",
         "_sync",
         "good",
@@ -43,6 +44,7 @@ class Segments:
         self._lock = self._fd = -1
         self._dirty = False
         self._ending = b""
+        self._path = ""
         self.number = 0
         self.good = 0
         """Bytes of the open segment that are whole lines; everything after them is to be cut off."""
@@ -69,7 +71,8 @@ class Segments:
 
     def append(self, data: bytes) -> None:
         """Write whole lines, all of them or none. Raises OSError; the next call then tries to mend first."""
-        self._restore()
+        if self._dirty:
+            self._restore()
         self._dirty = True
         try:
             self._write(self._fd, data)
@@ -86,7 +89,8 @@ class Segments:
 
     def rotate(self) -> None:
         """Go on in a new segment. Raises OSError, and then the old one stays in use."""
-        self._restore()
+        if self._dirty:
+            self._restore()
         self._files.fdatasync(self._fd)
         self._start(self.number + 1)
 
@@ -127,6 +131,7 @@ class Segments:
     def _adopt(self, fd: int, number: int, status: os.stat_result) -> None:
         self._release(self._fd)
         self._fd, self.number, self._status = fd, number, status
+        self._path = f"{self._directory}/{self._name(number)}"
 
     def _sync_directory(self) -> None:
         fd = self._files.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, 0)
@@ -145,7 +150,7 @@ class Segments:
 
     def _check(self, size: int) -> None:
         """The path still leads to our file, and the file is as long as what we wrote."""
-        there = self._files.stat(f"{self._directory}/{self._name(self.number)}")
+        there = self._files.stat(self._path)
         # a deleted or moved file takes bytes that nobody will find again
         if not os.path.samestat(there, self._status):
             raise OSError(ESTALE, "the segment was moved or deleted")
@@ -153,8 +158,6 @@ class Segments:
             raise OSError(ESTALE, "the segment was changed from outside")
 
     def _restore(self) -> None:
-        if not self._dirty:
-            return
         size = len(self._ending)
         # what was cut from outside must not be filled up, nor be replaced by what was refused
         if self._files.pread(self._fd, size, self.good - size) != self._ending:
