@@ -55,6 +55,8 @@ from tests.faulttraffic import (
     READ,
     SIGNALLED,
     SMS,
+    TAPE,
+    TAPED,
     ZIPPED,
     asking_for,
 )
@@ -102,6 +104,15 @@ COMMAND_ROWS = {
         StoreError("registry_unavailable", ""),
         503,
         rules=OFTEN,
+    ),
+    "Reserved": Row(
+        "Reserved",
+        breaking(Driver, "_reserved"),
+        TAPE,
+        False,
+        StoreError("registry_unavailable", ""),
+        503,
+        rules=TAPED,
     ),
     "Link": Row("Link", breaking(Driver, "link"), READ, True),
     # Giving back comes after a refusal: that of an upstream that is away, which stands where only this fails.

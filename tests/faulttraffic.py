@@ -13,8 +13,18 @@ UPSTREAMS = "Anastasia"
 """a name in every answer of the upstream, which the view shows: the caller gets it unless it is withheld"""
 
 QUERY_MAP = b"request: {query: {email: {is: user.contact.email, subject: email}}"
-PACK_WITH_HEADERS = PACK.replace(QUERY_MAP, QUERY_MAP + b", headers: {X-Person: user.contact.email}")
+TAPES = (
+    b'  - {id: calls.tape, call: "POST /calls/{id}/tapes", recording: {always: true},\n'
+    b"     request: {path: {id: {is: system.operations, record: call, role: recipient}}}}\n"
+)
+PACK_WITH_HEADERS = PACK.replace(QUERY_MAP, QUERY_MAP + b", headers: {X-Person: user.contact.email}").replace(
+    b"operations:\n", b"operations:\n" + TAPES, 1
+)
 OFTEN = "rules:\n  - {id: often, contact: {at_most: 3 in 7 days}}\n"
+TAPED = (
+    "rules:\n  - {id: taped, contact: {channels: [call], recording: functional.service.improve, "
+    "require: consent}}\n"
+)
 ANY_RULE = "rules:\n  - {id: a, access: {operations: crm.status}}\n"
 MASKED_PATH = "rules:\n  - {id: m, mask: user.unique_id, with: hash, to: {providers: crm}}\n"
 JSON_KIND = "Content-Type: application/json\r\n"
@@ -25,6 +35,7 @@ ZIPPED = request("GET", "/crm/contacts/7", extra="Accept-Encoding: gzip\r\n")
 LIST = request("GET", "/crm/contacts?email=ana%40example.com", extra="X-Person: ana@example.com\r\n")
 MAIL = request("POST", "/crm/mails", b'{"to": "ana@example.com", "text": "x"}', extra=JSON_KIND)
 SMS = request("POST", "/crm/messages", b"To=%2B33639980001&Body=x", extra=FORM_KIND)
+TAPE = request("POST", "/crm/calls/CA1/tapes")
 SIGNALLED = request("GET", "/crm/contacts/7", extra="Sec-GPC: 1\r\n")
 DELETE = request("DELETE", "/crm/contacts/7")
 MEDIA = request("GET", "/crm/recordings/7", client="admin")
