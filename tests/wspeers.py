@@ -180,7 +180,9 @@ class Provider:
         self.port = self._server.getsockname()[1]
         self.answer: Answer = switching()
         self.heads: list[bytes] = []
-        self._wires: queue.Queue[Wire] = queue.Queue()
+        self._wires: queue.Queue[tuple[int, Wire]] = queue.Queue()
+        self._forgotten = 0
+        """How often: what was accepted before is nobody's, also when it turns up after."""
         self._open: list[socket.socket] = []
 
     def __enter__(self) -> Self:
@@ -194,12 +196,17 @@ class Provider:
 
     def taken(self) -> Wire:
         """The connection that was made next."""
-        return self._wires.get(timeout=PATIENCE)
+        while True:
+            when, wire = self._wires.get(timeout=PATIENCE)
+            if when == self._forgotten:
+                return wire
+            wire.sock.close()
 
     def forget(self) -> None:
         """Connections that were not taken."""
+        self._forgotten += 1
         while not self._wires.empty():
-            self._wires.get().sock.close()
+            self._wires.get()[1].sock.close()
 
     def _accept(self) -> None:
         while True:
@@ -209,9 +216,9 @@ class Provider:
                 return
             sock.settimeout(PATIENCE)
             self._open.append(sock)
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+            threading.Thread(target=self._serve, args=(sock, self._forgotten), daemon=True).start()
 
-    def _serve(self, sock: socket.socket) -> None:
+    def _serve(self, sock: socket.socket, when: int) -> None:
         try:
             head, rest = opened(sock)
             if not head:
@@ -220,7 +227,7 @@ class Provider:
             sock.sendall(self.answer(head))
         except OSError:
             return
-        self._wires.put(Wire(sock, head, rest))
+        self._wires.put((when, Wire(sock, head, rest)))
 
 
 def asking(
