@@ -205,8 +205,8 @@ class Provider:
     def forget(self) -> None:
         """Connections that were not taken."""
         self._forgotten += 1
-        while not self._wires.empty():
-            self._wires.get()[1].sock.close()
+        while self._open:
+            self._open.pop().close()
 
     def _accept(self) -> None:
         while True:
