@@ -1,8 +1,10 @@
-"""Data maps of calls and messages, as frozen values. Imports nothing of the house."""
+"""Data maps of calls and messages, as frozen values."""
 
 from typing import Literal, dataclass_transform
 
 import msgspec
+
+from gateway.recordids import spelling_of
 
 Channel = Literal["call", "sms", "mms", "whatsapp", "email", "chat", "social", "push"]
 SubjectKind = Literal["phone", "email", "record"]
@@ -15,11 +17,15 @@ GuardKind = Literal["compared", "searched", "named", "chosen", "soql", "never"]
 def kind_of(subject: SubjectKind | None, space: str) -> str:
     """What a pseudonymiser is told in place of `record` where a space goes before every id.
 
-    >>> kind_of("record", "crm/contact/"), kind_of("email", "")
-    ('record\\x00crm/contact/', 'email')
+    A `*` says that these ids have several spellings: a kernel, which knows none, does not name them then.
+
+    >>> kind_of("record", "crm/contact/"), kind_of("record", "salesforce/"), kind_of("email", "")
+    ('record\\x00crm/contact/', 'record*\\x00salesforce/', 'email')
     """
     kind = subject or "record"
-    return f"{kind}\0{space}" if kind == "record" and space else kind
+    if kind != "record" or not space:
+        return kind
+    return f"record*\0{space}" if spelling_of(space) else f"record\0{space}"
 
 
 # mypy reads frozen and kw_only off each class statement, and would miss that they are inherited here.

@@ -108,7 +108,8 @@ TABLE: Final = Table(
             "bare_record_ids",
             FLAG,
             "Whether what was entered under record ids alone, before these were told apart by provider and "
-            "type, still forbids. `false` of a registry without such entries saves a lookup.",
+            "type, or in another spelling of them, still forbids. `false` of a registry without such entries "
+            "saves a lookup.",
             default="true",
             to="bare",
         ),

@@ -10,6 +10,7 @@ LAYERS: Mapping[str, int] = {
     "gateway.transfers": -1,
     "gateway.errors": 0,
     "gateway.clock": 0,
+    "gateway.recordids": -2,
     "gateway.datamodel": -1,
     "gateway.kms": 0,
     "gateway.listlimit": 0,

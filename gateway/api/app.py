@@ -73,7 +73,8 @@ class Asking:
         """What names people, and makes entries of this client."""
         policy = self.snapshot.tenants[identity.tenant].policy()
         snapshot, client = self.snapshot, identity.client.id
-        return Teller(snapshot.pseudonymiser(identity.tenant), policy.country, client, snapshot.spaces)
+        name = snapshot.pseudonymiser(identity.tenant)
+        return Teller(name, policy.country, client, snapshot.spaces, bare=snapshot.bare)
 
     async def record(self, phase: Phase, status: int, reason: str = "", note: str = "") -> None:
         """Have the access log accept it. Raises StoreError."""
@@ -210,25 +211,25 @@ def _digest(asking: Asking, identity: Identity, body: bodies.Body) -> str:
 
 async def _look_up(asking: Asking, identity: Identity, body: bodies.Body) -> Response:
     people = body.subjects if isinstance(body, bodies.Lookup) else ()
-    subjects = asking.teller(identity).subjects(people)
-    _limit(asking, identity, len(subjects))
-    asking.subjects = tuple(dict.fromkeys(subjects))
-    known = await asking.means.desk.standings(identity.tenant, subjects)
+    named = asking.teller(identity).names(people)
+    _limit(asking, identity, len(named))
+    asking.subjects = tuple(dict.fromkeys(names[0] for names in named))
+    known = await asking.means.desk.standings(identity.tenant, named)
     await asking.record("read", 200)
-    found = [{"subject": name, **as_members(it)} for name, it in zip(subjects, known, strict=True)]
+    found = [{"subject": names[0], **as_members(it)} for names, it in zip(named, known, strict=True)]
     return _json(asking, msgspec.json.encode({"standings": found}))
 
 
 async def _look_back(asking: Asking, identity: Identity, body: bodies.Body) -> Response:
     if not isinstance(body, bodies.History):
         raise InternalError("the table of calls is wrong")
-    [subject] = asking.teller(identity).subjects([body.subject])
+    [names] = asking.teller(identity).names([body.subject])
     _limit(asking, identity, 1)
-    asking.subjects = (subject,)
-    entries = await asking.means.desk.history(identity.tenant, subject, linked=body.linked)
+    asking.subjects = names[:1]
+    entries = await asking.means.desk.history(identity.tenant, names, linked=body.linked)
     await asking.record("read", 200)
     lines = tuple(msgspec.convert(entry, bodies.AnEntry, from_attributes=True) for entry in entries)
-    return _json(asking, msgspec.json.encode(bodies.Entries(subject=subject, entries=lines)))
+    return _json(asking, msgspec.json.encode(bodies.Entries(subject=names[0], entries=lines)))
 
 
 async def _link(asking: Asking, identity: Identity, body: bodies.Body) -> Response:
@@ -239,7 +240,7 @@ async def _link(asking: Asking, identity: Identity, body: bodies.Body) -> Respon
         raise Refused("unknown_resource", "the deployment file has no `unsubscribe`: nobody would answer it")
     if body.purpose is not None and body.purpose not in USES:
         raise PayloadError("unparseable_body", "purpose is no data use")
-    subjects = asking.teller(identity).subjects(body.subjects)
+    subjects = [names[0] for names in asking.teller(identity).names(body.subjects)]
     asking.subjects = tuple(dict.fromkeys(subjects))
     await asking.record("read", 200)
     until, made = int(asking.now) + body.days * DAY, []

@@ -219,7 +219,10 @@ class ARelationship(Answer):
 
 
 class Stand(Answer):
-    """What is in force for one of those asked for. `restricted`: uses still allowed, null: not restricted."""
+    """What is in force for one of those asked for. `restricted`: uses still allowed, null: not restricted.
+
+    `crowded`: linked with more than can be looked at, so that nothing reaches them.
+    """
 
     subject: str
     suppressions: tuple[ASuppression, ...]
@@ -229,6 +232,7 @@ class Stand(Answer):
     erased: bool
     customer: ARelationship | None
     zone: str | None
+    crowded: bool
 
 
 class Standings(Answer):

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gateway.api.once import Answered, Asked, Once, opened
+from gateway.contacts.formerly import Names, asked, merged
 from gateway.contacts.model import Books, Entry, Standing
 from gateway.errors import StoreError
 
@@ -23,16 +24,17 @@ class Desk:
         self._file: sqlite3.Connection | None = None
         self._pool = ThreadPoolExecutor(1, "api")
 
-    async def standings(self, tenant: str, subjects: Sequence[str]) -> list[Standing]:
+    async def standings(self, tenant: str, people: Sequence[Names]) -> list[Standing]:
         """One for each."""
-        return await self._run(lambda: self._held().standings(tenant, subjects))
+        found = await self._run(lambda: self._held().standings(tenant, asked(people)))
+        return merged(people, found)
 
-    async def history(self, tenant: str, subject: str, *, linked: bool) -> list[Entry]:
+    async def history(self, tenant: str, names: Names, *, linked: bool) -> list[Entry]:
         """A person's entries, with those of linked identifiers or without."""
 
         def read() -> list[Entry]:
             books = self._held()
-            several = [subject, *(books.linked(tenant, subject) if linked else ())]
+            several = dict.fromkeys((*names, *(books.linked(tenant, names[0]) if linked else ())))
             return [entry for one in several for entry in books.history(tenant, one)]
 
         return await self._run(read)

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Final
 
 from gateway.api.bodies import Batch, Body, Person, Told, Wrong
+from gateway.contacts.formerly import Names
 from gateway.contacts.model import Entry
 from gateway.contacts.senders import spelt
 from gateway.errors import PayloadError
@@ -27,13 +28,20 @@ class UnacceptableError(PayloadError):
 class Teller:
     """Makes the entries one client of a tenant tells: `client` stands in them as their source.
 
-    `spaces`: what goes before record ids (`contacts.records`).
+    `spaces`: what goes before record ids (`contacts.records`); `bare`: what was entered under their names of
+    before forbids.
     """
 
     def __init__(
-        self, pseudonymise: Pseudonymise, country: str | None, client: str, spaces: tuple[str, ...] = ()
+        self,
+        pseudonymise: Pseudonymise,
+        country: str | None,
+        client: str,
+        spaces: tuple[str, ...] = (),
+        *,
+        bare: bool = True,
     ) -> None:
-        self._spaces = spaces
+        self._spaces, self._bare = spaces, bare
         self._pseudonymise = pseudonymise
         self._country = country
         self._client = client
@@ -56,15 +64,16 @@ class Teller:
             raise UnacceptableError(wrong)
         return tuple(made)
 
-    def subjects(self, people: Sequence[Person]) -> list[str]:
-        """The pseudonyms of people. Raises UnacceptableError."""
-        named = [self._named(one) for one in people]
-        wrong = [
-            Wrong(index=n, detail=self._unread(people[n])) for n, name in enumerate(named) if name is None
-        ]
+    def names(self, people: Sequence[Person]) -> list[Names]:
+        """The pseudonyms of people: of each one's the first is what entries are made under.
+
+        Raises UnacceptableError.
+        """
+        named = [self._people(one).known(one.kind, one.value, bare=self._bare) for one in people]
+        wrong = [Wrong(index=n, detail=self._unread(people[n])) for n, names in enumerate(named) if not names]
         if wrong:
             raise UnacceptableError(wrong)
-        return [name for name in named if name is not None]
+        return named
 
     def _named(self, person: Person) -> str | None:
         return self._people(person).named(person.kind, person.value)

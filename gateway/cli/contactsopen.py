@@ -12,6 +12,7 @@ from typing import Final, get_args
 from gateway import keys
 from gateway.config import load_config, read_bytes
 from gateway.contacts.books import open_books
+from gateway.contacts.formerly import Names
 from gateway.contacts.model import Books
 from gateway.contacts.records import spaces_of
 from gateway.deployment import Config
@@ -57,14 +58,14 @@ class Desk:
 
     def subject(self, kind: SubjectKind | None, value: str) -> str:
         """The pseudonym of an identifier. Raises UsageError."""
-        found = self.people.named(kind, value)
-        if found is None:
+        return self.names(kind, value)[0]
+
+    def names(self, kind: SubjectKind | None, value: str) -> Names:
+        """The pseudonym, and those of before where what is entered there still forbids. Raises UsageError."""
+        found = self.people.known(kind, value, bare=self.config.bare)
+        if not found:
             raise UsageError(f"the value {self.people.unread(kind, value).reason}; see --kind and --country")
         return found
-
-    def bare(self, kind: SubjectKind | None, value: str) -> str | None:
-        """What a record id is also looked up by: alone, where what is entered there still forbids."""
-        return self.people.bare(kind, value) if self.config.bare else None
 
 
 def desk(args: argparse.Namespace) -> Desk:

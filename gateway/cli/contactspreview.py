@@ -16,7 +16,7 @@ from gateway.contacts.rules import Check
 from gateway.errors import REASONS, PayloadError
 from gateway.intake.columns import IDENTIFIERS
 from gateway.intake.importing import Rejects
-from gateway.intake.previewing import Campaign, Preview, preview
+from gateway.intake.previewing import Campaign, Preview, Records, preview
 from gateway.intake.table import Row, Source, opened
 from gateway.model import Channel, Client
 
@@ -70,7 +70,8 @@ def _campaign(args: argparse.Namespace, at: Desk, when_: float) -> Campaign:
     checks = _checks(args, at, client, when_)
     purposes = (args.purpose,) if args.purpose else client.purposes
     spaces = at.spaces() if args.kind == "record" else ()
-    return Campaign(args.channel, purposes, checks, when_, at.country, args.kind, spaces, within(args, at))
+    records = Records(spaces, within(args, at), bare=at.config.bare)
+    return Campaign(args.channel, purposes, checks, when_, at.country, args.kind, records)
 
 
 def _checks(args: argparse.Namespace, at: Desk, client: Client, when_: float) -> tuple[Check, ...]:

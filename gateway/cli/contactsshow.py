@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.cli import exits
 from gateway.cli.contactsopen import RECORD, Desk, desk, person
-from gateway.contacts.ledger import forbidden
+from gateway.contacts.formerly import Names, merged
 from gateway.contacts.model import Books, Entry, Standing
 from gateway.intake.moments import day, spelt
 from gateway.intake.standing import as_members
@@ -35,7 +35,7 @@ def show(args: argparse.Namespace) -> int:
     """Print what is in force. Raises ConfigError, StoreError, UsageError."""
     at = desk(args)
     with at.books() as books:
-        put(args, at, at.subject(args.kind, args.value), books, at.bare(args.kind, args.value))
+        put(args, at, at.names(args.kind, args.value), books)
     return exits.OK
 
 
@@ -43,13 +43,15 @@ def history(args: argparse.Namespace) -> int:
     """Print a person's entries in the order they were added. Raises ConfigError, StoreError, UsageError."""
     at = desk(args)
     with at.books() as books:
-        subject = at.subject(args.kind, args.value)
+        subject, *former = at.names(args.kind, args.value)
         others = books.linked(at.tenant, subject) if args.linked else []
-        entries = [entry for each in (subject, *others) for entry in books.history(at.tenant, each)]
+        several = dict.fromkeys((subject, *former, *others))
+        entries = [entry for each in several for entry in books.history(at.tenant, each)]
     if args.json:
         print(json.dumps({"tenant": at.tenant, "subject": subject, "entries": msgspec.to_builtins(entries)}))
     else:
-        lines = [line(entry, named=bool(others)) for entry in entries]
+        named = any(entry.subject != subject for entry in entries)
+        lines = [line(entry, named=named) for entry in entries]
         print("\n".join([f"subject {subject}", *(lines or ["  nothing was entered"])]))
     return exits.OK
 
@@ -58,17 +60,16 @@ def link(args: argparse.Namespace) -> int:
     """Note that a record and an identifier are one person's. Raises ConfigError, StoreError, UsageError."""
     at = desk(args)
     with at.books() as books:
-        record, subject = at.subject("record", args.record), at.subject(args.kind, args.value)
-        books.link(at.tenant, [(record, subject)])
-        put(args, at, subject, books)
+        record, names = at.subject("record", args.record), at.names(args.kind, args.value)
+        books.link(at.tenant, [(record, names[0])])
+        put(args, at, names, books)
     return exits.OK
 
 
-def put(args: argparse.Namespace, at: Desk, subject: str, books: Books, bare: str | None = None) -> None:
-    """Print a person's standing, with what is still forbidden of the same record id alone (`bare`)."""
-    standing, *others = books.standings(at.tenant, [subject, bare] if bare else [subject])
-    for other in others:
-        standing = forbidden(standing, other)
+def put(args: argparse.Namespace, at: Desk, names: Names, books: Books) -> None:
+    """Print the standing of somebody with these names."""
+    subject = names[0]
+    [standing] = merged([names], books.standings(at.tenant, names))
     linked = len(books.linked(at.tenant, subject))
     if args.json:
         members = {"tenant": at.tenant, "subject": subject, "linked": linked, **as_members(standing)}

@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(wrong)
     with at.books() as books:
         books.enter(at.tenant, [entry])
-        put(args, at, entry.subject, books)
+        put(args, at, at.names(args.kind, args.value), books)
     return exits.OK
 
 

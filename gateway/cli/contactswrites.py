@@ -26,8 +26,8 @@ def run(args: argparse.Namespace) -> int:
     with at.books() as books:
         subject = at.subject(args.kind, args.value)
         # the access log is older than the form that record ids have now
-        bare = at.people.bare(args.kind, args.value)
-        people = {subject, *filter(None, [bare]), *books.linked(at.tenant, subject)}
+        names = at.people.known(args.kind, args.value, bare=True)
+        people = {*names, *books.linked(at.tenant, subject)}
     with Progress("records") as progress:
         found = [_row(*pair) for pair in _writes(Path(at.config.audit.dir), at.tenant, people, progress)]
     if args.json:

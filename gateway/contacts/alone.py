@@ -7,6 +7,7 @@ from typing import Final
 from gateway.contacts.grounds import hits, objected, restricted
 from gateway.contacts.model import Standing
 from gateway.contacts.normalise import normalise
+from gateway.contacts.records import known
 from gateway.model import Channel, Mode, OnRefusal, SubjectKind, Whom
 
 Name = tuple[SubjectKind, str]
@@ -32,16 +33,17 @@ def names(
 ) -> tuple[Name, ...]:
     """What a value is known by; nothing when it identifies nobody.
 
-    `space` goes before a record id (`contacts.records`); with `bare` it is known without, too. A record id
+    `space` goes before a record id (`contacts.records`); with `bare` it is known as before, too. A record id
     can be the value of a unique property: what reads as an address or an international number is looked up as
     that too.
     """
     normal = normalise(kind, value, country)
-    own: tuple[Name, ...] = () if normal is None else ((kind, space + normal),)
+    own: tuple[Name, ...] = () if normal is None else ((kind, normal),)
     if kind != "record":
         return own
-    if bare and space and normal is not None:
-        own = (*own, (kind, normal))
+    if normal is not None:
+        ways = known(space, normal)
+        own = tuple([(kind, way) for way in (ways if bare else ways[:1])])
     other: SubjectKind | None = "email" if "@" in value else "phone" if value.strip()[:1] == "+" else None
     normal = None if other is None else normalise(other, value, country)
     return own if other is None or normal is None else (*own, (other, normal))

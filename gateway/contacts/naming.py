@@ -66,4 +66,4 @@ def _name(
     if normal is None:
         strange.add((kind, value))
         normal = space + value.strip().lower()
-    return pseudonymise(plain, normal)
+    return pseudonymise("record" if space else plain, normal)

@@ -10,6 +10,9 @@ from gateway.codecs.program import Limits, Program, Tally
 from gateway.codecs.steps import remasked, shortened
 from gateway.codecs.table import media_type, reader_for
 from gateway.codecs.unread import NOTHING, UNREAD
+from gateway.contacts.formerly import Names
+from gateway.contacts.normalise import normalise
+from gateway.contacts.records import known
 from gateway.errors import PayloadError
 from gateway.exchange.commands import Collect, Command
 from gateway.exchange.contacting import reach
@@ -78,7 +81,7 @@ def ask(
         yield from reach(facts, snapshot, plan, carriers, taped=asks(plan, carriers, query, limits))
     if plan.records or facts.dropped:
         yield from leave_out(facts, snapshot, plan, carriers, limits)
-    _remember(facts, snapshot, plan, carriers)
+    _remember(facts, snapshot, addressed, carriers)
     asked = Asked(addressed.path, query, headers, b"" if side.body else unread)
     if upload is not None and upload.begun:
         asked = Asked(addressed.path, query, headers, None, upload)
@@ -133,12 +136,31 @@ def _body(facts: Facts, plan: Plan, head: RequestHead, body: bytes, limits: Limi
     return Carried(name, codec, program, document, codec.find(document, program), came=body)
 
 
-def _remember(facts: Facts, snapshot: Snapshot, plan: Plan, carriers: list[Carried]) -> None:
+def _remember(facts: Facts, snapshot: Snapshot, addressed: Addressed, carriers: list[Carried]) -> None:
+    plan = addressed.plan
     for carried in carriers:
         if carried.found:
             met = [(found.slot, found.value) for found in carried.found]
             snapshot.remember(facts.subjects, plan.tenant, plan.country, carried.program, met)
     note(facts, plan, carriers)
+    if plan.residing.agreed is not None and snapshot.bare:
+        facts.former = _former(snapshot, addressed, carriers)
+
+
+def _former(snapshot: Snapshot, addressed: Addressed, carriers: list[Carried]) -> dict[str, Names]:
+    """What the people in a request were known by before, by their pseudonyms."""
+    pseudonymise, path = snapshot.pseudonymiser(addressed.plan.tenant), addressed.plan.request.path
+    met = [(each.program, found.slot, found.value) for each in carriers for found in each.found]
+    if path:
+        met += [(path, slot, value) for slot, value in PATH.met(addressed.params, path)[0]]
+    made: dict[str, Names] = {}
+    for program, number, value in met:
+        space = program.slots[number].space
+        normal = normalise("record", value, None) if space else None
+        if normal is not None:
+            own, *former = [pseudonymise("record", way) for way in known(space, normal)]
+            made[own] = tuple(former)
+    return made
 
 
 def _trusting(echoes: Echoes, program: Program) -> Program:

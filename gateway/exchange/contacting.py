@@ -10,11 +10,12 @@ from typing import Any
 
 from gateway.audit.record import AGEING, UNJUDGED
 from gateway.codecs.program import Found
-from gateway.contacts.ledger import forbidden
+from gateway.contacts.formerly import NOBODY, Names, asked, merged
 from gateway.contacts.listed import Listed, listed
 from gateway.contacts.model import UNKNOWN, Reservation, Standing
 from gateway.contacts.naming import sender
 from gateway.contacts.normalise import normalise
+from gateway.contacts.records import known
 from gateway.contacts.relied import Dated, ageing, subject
 from gateway.contacts.rules import (
     TOO_OFTEN,
@@ -46,8 +47,8 @@ class _Recipient:
     listed: Listed | None = None
     """The addresses of a field that lists them, of which this is the `part`th."""
     part: int = 0
-    bare: str | None = None
-    """What a record id was known by before it had a space; what is entered there still forbids."""
+    former: Names = NOBODY
+    """What a record id was known by before; what is entered there still forbids."""
 
     @property
     def droppable(self) -> bool:
@@ -135,9 +136,8 @@ def _standings(
     """
     try:
         lists = [subject(name) for name in plan.lists]
-        bare = [r.bare for r in recipients if r.bare is not None]
-        asked = [*(r.pseudonym for r in recipients), *lists, *bare]
-        found: list[Standing] = yield Lookup(plan.tenant, asked)
+        people = [(each.pseudonym, *each.former) for each in recipients]
+        found: list[Standing] = yield Lookup(plan.tenant, [*asked(people), *lists])
     except HushgateError as error:
         if plan.pass_unjudged:
             facts.said = UNJUDGED
@@ -145,16 +145,11 @@ def _standings(
         if isinstance(error, StoreError):
             raise
         raise StoreError("registry_unavailable", "") from error
-    standings, ages = found[: len(recipients)], found[len(recipients) :]
-    dated = {name: each.dated for name, each in zip(plan.lists, ages, strict=False)}
+    each = iter(found)
+    standings = merged(people, each)
+    dated = {name: age.dated for name, age in zip(plan.lists, each, strict=True)}
     if ageing(plan.lists, dated, facts.now):
         facts.said = AGEING
-    if bare:
-        others = iter(found[len(found) - len(bare) :])
-        standings = [
-            own if recipient.bare is None else forbidden(own, next(others))
-            for own, recipient in zip(standings, recipients, strict=True)
-        ]
     return standings, dated
 
 
@@ -232,9 +227,10 @@ def _recipients(snapshot: Snapshot, plan: Plan, carriers: list[Carried]) -> list
             kind, channel = slot.subject, _channel(plan, found)
             value = normalise(kind, found.value, plan.country)
             if value is not None:
-                person, name = Subject(kind, value), pseudonymise(kind, slot.space + value)
-                bare = pseudonymise(kind, value) if slot.space and snapshot.bare else None
-                recipients.append(_Recipient(carried, found, channel, person, name, bare=bare))
+                ways = known(slot.space, value) if slot.space else (value,)
+                person, name = Subject(kind, value), pseudonymise(kind, ways[0])
+                former = tuple([pseudonymise(kind, way) for way in ways[1:]]) if snapshot.bare else NOBODY
+                recipients.append(_Recipient(carried, found, channel, person, name, former=former))
                 continue
             # Numbers are not read so: what stands between two can also stand before an extension.
             several = listed(found.value, plan.country) if kind == "email" else None
@@ -257,7 +253,7 @@ def _called(
     out: list[_Recipient] = []
     for each in recipients:
         people = next(reached) if each.subject.kind == "record" else ()
-        out += [replace(each, pseudonym=person, bare=None) for person in people] or [each]
+        out += [replace(each, pseudonym=person, former=NOBODY) for person in people] or [each]
     return out
 
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from copy import copy
+from types import MappingProxyType
 
 from gateway.audit.record import Phase, Record
 from gateway.codecs.program import Program, Tally
+from gateway.contacts.formerly import Names
 from gateway.exchange.partial import Leaving
 from gateway.http1.head import RequestHead
 from gateway.masking.echoes import Echoes
@@ -14,6 +16,7 @@ from gateway.policy.plan import Plan
 
 Tick = Callable[[], float]
 """A monotonic clock, in seconds."""
+_NEVER: Mapping[str, Names] = MappingProxyType({})
 _BLANK = Record(phase="read", id="", at=0.0)
 
 
@@ -31,6 +34,7 @@ class Facts:
     under which contacts were counted, shared with parts; `forwarded`: the request is on its way, they count.
     `reached`: pseudonyms of the recipients that were judged; `said`: the note of its records.
     `fields`: names of what a write sets (see `writing`).
+    `former`: what people of the request were known by before, where their consents are asked for.
     `joined`: what an answer said of whose identifiers are (see `joining`).
     """
 
@@ -44,6 +48,7 @@ class Facts:
         "dropped",
         "echoes",
         "fields",
+        "former",
         "forwarded",
         "head",
         "id",
@@ -93,9 +98,7 @@ class Facts:
         self.id = identifier
         self.head = head
         self.peer = peer
-        self.now = now
-        self.tick = tick
-        self.started = tick()
+        self.now, self.tick, self.started = now, tick, tick()
         self.scheme, self.target = scheme, b"/"
         self.echoes: Echoes | None = None
         self.identity: Identity | None = None
@@ -120,6 +123,7 @@ class Facts:
         self.pack: Pack | None = None
         self.parts: tuple[str, ...] = ()
         self.reached: tuple[str, ...] = ()
+        self.former: Mapping[str, Names] = _NEVER
         self.fields: dict[str, None] = {}
 
     def note(self, program: Program, tally: Tally) -> int:

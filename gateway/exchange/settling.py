@@ -14,6 +14,8 @@ from gateway.codecs.encodings import decode, encode
 from gateway.codecs.params import HEADERS, PATH, QUERY
 from gateway.codecs.program import Codec, Limits, Program, Tally
 from gateway.codecs.table import media_type, reader_for
+from gateway.contacts import formerly
+from gateway.contacts.formerly import NOBODY
 from gateway.contacts.grounds import explicit, satisfied
 from gateway.contacts.model import Standing
 from gateway.exchange.asking import Asked
@@ -85,10 +87,11 @@ def _agreed(facts: Facts, plan: Plan) -> Generator[Command, Any, bool]:
     people = list(facts.reached or facts.subjects)
     if not people or facts.more:
         return False
-    standings: list[Standing] = yield Lookup(plan.tenant, people)
+    named = [(each, *facts.former.get(each, NOBODY)) for each in people]
+    standings: list[Standing] = yield Lookup(plan.tenant, formerly.asked(named))
     return all(
         satisfied("consent", explicit(standing), None, plan.residing.purposes, (), facts.now)
-        for standing in standings
+        for standing in formerly.merged(named, standings)
     )
 
 

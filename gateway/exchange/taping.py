@@ -16,6 +16,7 @@ from gateway.codecs.records import keys_of, member_at
 from gateway.codecs.xml import Document
 from gateway.codecs.xmlscan import OPEN, Scanned, scan
 from gateway.contacts.model import Cap, Reservation
+from gateway.contacts.records import known
 from gateway.errors import HushgateError, PayloadError
 from gateway.exchange.commands import Command, Reserve, Reserved
 from gateway.exchange.facts import Facts
@@ -93,7 +94,7 @@ def remember(
     name = _named(recording, head, raw, limits)
     if name is None:
         return
-    call = snapshot.pseudonymiser(plan.tenant)("record", recording.space + name)
+    call = snapshot.pseudonymiser(plan.tenant)("record", known(recording.space, name)[0])
     wanted = [
         Reservation(id=each, subject=person, caps=(_CALLED,))
         for each, person in zip(_ids(call), facts.reached, strict=False)

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
+from gateway.contacts.formerly import Names
 from gateway.contacts.naming import Pseudonymise
-from gateway.contacts.normalise import normalise
-from gateway.contacts.records import expected, written
+from gateway.contacts.records import expected, names
 from gateway.contacts.senders import spelt
 from gateway.intake.table import Fault
 from gateway.model import SubjectKind
@@ -49,20 +49,15 @@ class People:
 
         Without a kind it is an e-mail address where there is an @, else a phone number.
         """
+        return next(iter(self.known(kind, value, bare=False)), None)
+
+    def known(self, kind: SubjectKind | None, value: str, *, bare: bool) -> Names:
+        """The pseudonym, with `bare` and those that a record id had before; empty for who is nobody."""
         if kind is None:
             kind = "email" if "@" in value else "phone"
         spaces = self._spaces() if kind == "record" else ()
-        normal = written(kind, value, self._country, spaces, self._within)
-        return None if normal is None else self._pseudonymise(kind, normal)
-
-    def bare(self, kind: SubjectKind | None, value: str) -> str | None:
-        """The pseudonym that a record id had before its provider and type were part of it."""
-        value = self._within + value
-        space = max((each for each in self._spaces() if value.startswith(each)), key=len, default="")
-        if kind != "record" or not space:
-            return None
-        normal = normalise("record", value.removeprefix(space), None)
-        return None if normal is None else self._pseudonymise("record", normal)
+        ways = names(kind, value, self._country, spaces, self._within)
+        return tuple([self._pseudonymise(kind, way) for way in (ways if bare else ways[:1])])
 
     def unread(self, kind: SubjectKind | None, value: str) -> Fault:
         """What to say of a text that names nobody; the text is not quoted."""

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from gateway.contacts import formerly
+from gateway.contacts.formerly import Names
 from gateway.contacts.model import Standing
-from gateway.contacts.records import written
+from gateway.contacts.records import names
 from gateway.contacts.relied import subject
 from gateway.contacts.rules import UNKNOWN_RECIPIENT, Check, Subject, Verdict, judge
 from gateway.intake.table import Fault, Row
@@ -22,6 +24,18 @@ UNREAD: Final = "line cannot be read"
 
 
 @dataclass(frozen=True, slots=True)
+class Records:
+    """How record ids are written: `spaces` of the packs, `within` that of ids written without one.
+
+    `bare`: whether what was entered under their names of before forbids (`contacts.records`).
+    """
+
+    spaces: tuple[str, ...] = ()
+    within: str = ""
+    bare: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Campaign:
     """Whom it is asked about, and when: `at` in seconds since the epoch, `checks` of the tenant's plans."""
 
@@ -31,9 +45,7 @@ class Campaign:
     at: float
     country: str | None
     kind: SubjectKind | None = None
-    spaces: tuple[str, ...] = ()
-    within: str = ""
-    """Of record ids (`contacts.records`): those of the packs, and that of ids written without one."""
+    records: Records = Records()
 
     @property
     def lists(self) -> tuple[str, ...]:
@@ -63,7 +75,7 @@ Pseudonymise = Callable[[str, str], str]
 class _Asked:
     line: int
     subject: Subject
-    pseudonym: str
+    names: Names
 
 
 def preview(
@@ -91,7 +103,7 @@ def preview(
             one = _named(line, cells[place], campaign, pseudonymise)
             if one is None:
                 skipped(line, UNKNOWN_RECIPIENT)
-            elif (mark := one.pseudonym.encode()[:16]) in seen:
+            elif (mark := one.names[0].encode()[:16]) in seen:
                 skipped(line, TWICE)
             else:
                 seen.add(mark)
@@ -100,13 +112,17 @@ def preview(
     dated = _dated(campaign.lists, standings)
     by = (campaign.channel, campaign.purposes, campaign.checks, campaign.at, (), dated, campaign.country)
     for batch in _batches(asked()):
-        known = standings([one.pseudonym for one in batch])
-        for one, standing in zip(batch, known, strict=True):
+        for one, standing in zip(batch, _known(batch, standings), strict=True):
             verdict = judge(one.subject, standing, *by)
             _note(found, verdict)
             if not verdict.allowed:
                 skipped(one.line, verdict.reason)
     return found
+
+
+def _known(batch: Sequence[_Asked], standings: Standings) -> list[Standing]:
+    people = [one.names for one in batch]
+    return formerly.merged(people, standings(formerly.asked(people)))
 
 
 def _dated(lists: tuple[str, ...], standings: Standings) -> dict[str, float | None]:
@@ -117,8 +133,12 @@ def _dated(lists: tuple[str, ...], standings: Standings) -> dict[str, float | No
 def _named(line: int, value: str, campaign: Campaign, pseudonymise: Pseudonymise) -> _Asked | None:
     value = value.strip()
     kind: SubjectKind = campaign.kind or ("email" if "@" in value else "phone")
-    normal = written(kind, value, campaign.country, campaign.spaces, campaign.within)
-    return None if normal is None else _Asked(line, Subject(kind, normal), pseudonymise(kind, normal))
+    records = campaign.records
+    ways = names(kind, value, campaign.country, records.spaces, records.within)
+    if not ways:
+        return None
+    known = tuple([pseudonymise(kind, way) for way in (ways if records.bare else ways[:1])])
+    return _Asked(line, Subject(kind, ways[0]), known)
 
 
 def _note(found: Preview, verdict: Verdict) -> None:

@@ -30,4 +30,5 @@ def as_members(standing: Standing) -> dict[str, Any]:
         "erased": standing.erased,
         "customer": None if end is None else {"until": None if isinf(end) else end},
         "zone": standing.zone,
+        "crowded": standing.crowded,
     }

@@ -6,7 +6,7 @@ import itertools
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +20,7 @@ from gateway.audit.record import Accepted, Record
 from gateway.contacts.model import Books
 from gateway.errors import StoreError
 from gateway.keys import Keyring
+from gateway.model import Pack
 from gateway.policy.rulefile import read_rules
 from gateway.policy.snapshot import Secrets, Snapshot, Tenant
 from gateway.residency.locate import AddressTable
@@ -99,22 +100,25 @@ class Running:
 CLICKS = OneClick("https://hooks.acme.example/u", "/u")
 
 
-def snapshot(clicks: OneClick | None = CLICKS) -> Snapshot:
+def snapshot(clicks: OneClick | None = CLICKS, packs: Sequence[Pack] = (), *, bare: bool = True) -> Snapshot:
     policy = read_rules(RULES.encode(), "acme.yaml")
     tenant = Tenant(T, policy.clients, lambda: policy)
-    return Snapshot([tenant], [], [], AddressTable([]), Secrets.of(RING), clicks=clicks)
+    return Snapshot([tenant], packs, [], AddressTable([]), Secrets.of(RING), clicks=clicks, bare=bare)
 
 
 @contextlib.contextmanager
 def running(
-    open_books: Callable[[], Books], state: Path, clicks: OneClick | None = CLICKS
+    open_books: Callable[[], Books],
+    state: Path,
+    clicks: OneClick | None = CLICKS,
+    in_force: Snapshot | None = None,
 ) -> Iterator[Running]:
     """Serve until the block ends."""
     numbers = itertools.count(1)
     ready, stop = threading.Event(), []
     sock = socket.create_server(("127.0.0.1", 0))
     made = Running(Listed(), Desk(open_books, state), sock.getsockname()[1], [NOW])
-    in_force = snapshot(clicks)
+    in_force = in_force or snapshot(clicks)
 
     def serve() -> None:
         async def main() -> None:

@@ -91,8 +91,10 @@ def test_wrong_arguments_are_refused(pseudonymise: Pseudonymise, arguments: tupl
 def test_a_record_id_is_named_with_its_space(native: bool) -> None:
     pseudonymise = keys.Keyring(bytes(32)).pseudonymiser("t")
     name = namer(pseudonymise if native else lambda kind, value: pseudonymise(kind, value), None)
-    kinds = ("record", "record\0crm/contact/", "record\0crm/deal/")
-    found = name({}, kinds, [(0, "512"), (1, "512"), (2, "512"), (1, "é")]).names
-    assert len(set(found)) == 4
+    kinds = ("record", *(kind_of("record", space) for space in ("crm/contact/", "crm/deal/", "salesforce/")))
+    met = [(0, "512"), (1, "512"), (2, "512"), (1, "é"), (3, "003G000001SUbc4"), (3, "512")]
+    found = name({}, kinds, met).names
+    assert len(set(found)) == 6
     values = ("512", "crm/contact/512", "crm/deal/512", "crm/contact/é")
+    values += ("salesforce/003G000001SUbc4IAD", "salesforce/512")
     assert found == [pseudonymise("record", value) for value in values]

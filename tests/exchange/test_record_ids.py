@@ -134,3 +134,57 @@ def test_another_kinds_suppression_stops_nobody() -> None:
     for other in ("crm/deal/512", "desk/contact/512", "crm/512"):
         world.know("record", other, Suppression())
     assert world.ask("POST", "/crm/mail", json_body={"to": "512"}).status == 200
+
+
+# ---- ids that are written in two ways -------------------------------------------------------------------
+
+SHORT, LONG = "003G000001SUbc4", "003G000001SUbc4IAD"
+WAYS = (SHORT, LONG, LONG.lower())
+
+
+def salesforce(**more: Any) -> World:
+    pack = SALES.replace(b"provider: crm", b"provider: salesforce")
+    pack = pack.replace(b"record: contact", b"subject: record")
+    return World(rules=MAIL.replace("refuse", "pass"), pack=pack, provider="salesforce", **more)
+
+
+@pytest.mark.parametrize("asked", WAYS)
+def test_either_form_of_an_id_is_the_person(asked: str) -> None:
+    world = salesforce(bare=False)
+    world.know("record", f"salesforce/{LONG}", Suppression())
+    played = world.ask("POST", "/crm/mail", json_body={"to": asked})
+    assert played.reason == "contact_suppressed"
+    assert subjects(played) == {world.named("record", f"salesforce/{LONG}")}
+
+
+@pytest.mark.parametrize("entered", [SHORT, LONG, f"salesforce/{SHORT}"])
+@pytest.mark.parametrize("asked", [SHORT, LONG])
+def test_what_was_entered_under_another_form_still_forbids(entered: str, asked: str) -> None:
+    for bare in (True, False):
+        world = salesforce(bare=bare)
+        world.know("record", entered, Suppression())
+        assert world.ask("POST", "/crm/mail", json_body={"to": asked}).status == (403 if bare else 200)
+
+
+@pytest.mark.parametrize("entered", [SHORT, f"salesforce/{SHORT}", f"salesforce/{LONG}"])
+def test_a_hidden_record_is_hidden_by_either_form(entered: str) -> None:
+    for shown in (SHORT, LONG):
+        world = salesforce_reads()
+        world.know("record", entered, ERASED)
+        answer = json_answer({"Id": shown, "LastName": "Durand"})
+        played = world.ask("GET", f"/crm/services/data/v60.0/sobjects/Contact/{LONG}", answer=answer)
+        assert (played.status, played.records[-1].reason) == (404, "record_hidden")
+
+
+def salesforce_reads() -> World:
+    return World(rules=GONE, pack=(PLUGINS / "salesforce" / "pack.yaml").read_bytes(), provider="salesforce")
+
+
+def test_answers_name_the_person_whose_requests_do() -> None:
+    world = salesforce_reads()
+    answer = json_answer({"Id": SHORT, "LastName": "Durand", "Email": "ana@example.com"})
+    played = world.ask("GET", f"/crm/services/data/v60.0/sobjects/Contact/{LONG}", answer=answer)
+    own = world.named("record", f"salesforce/{LONG}")
+    assert own in subjects(played) and world.named("record", f"salesforce/{SHORT}") not in subjects(played)
+    [pairs] = [c.pairs for c in played.script.commands if isinstance(c, Link)]
+    assert {record for record, _ in pairs} == {own}

@@ -99,6 +99,16 @@ def test_the_person_consents_explicitly(consents: tuple[Consent, ...], status: i
     assert played.records[0].bases == (("explicit_consent",) if status == 200 else ())
 
 
+@pytest.mark.parametrize("bare", [True, False])
+def test_a_withdrawal_under_an_id_alone_is_one(bare: bool) -> None:
+    it = world(CONSENT, bare=bare)
+    it.know("record", "crm/7", Consent(state="granted", purpose="third_party_sharing"))
+    it.know("record", "7", Consent(state="withdrawn"))
+    for method, path, body in (("GET", "/crm/contacts/7", None), ("POST", "/crm/contacts", {"id": "7"})):
+        played = it.ask(method, path, client="admin", json_body=body)
+        assert played.status == (451 if bare else 200), method
+
+
 def test_nobody_in_the_request_is_nobody_who_consents() -> None:
     played = world(CONSENT).ask("GET", "/crm/contacts", client="admin")
     assert played.status == 451 and Lookup not in played.kinds
