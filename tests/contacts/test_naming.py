@@ -95,6 +95,6 @@ def test_a_record_id_is_named_with_its_space(native: bool) -> None:
     met = [(0, "512"), (1, "512"), (2, "512"), (1, "é"), (3, "003G000001SUbc4"), (3, "512")]
     found = name({}, kinds, met).names
     assert len(set(found)) == 6
-    values = ("512", "crm/contact/512", "crm/deal/512", "crm/contact/é")
-    values += ("salesforce/003G000001SUbc4IAD", "salesforce/512")
+    values = ["512", "crm/contact/512", "crm/deal/512", "crm/contact/é"]
+    values += ["salesforce/003G000001SUbc4IAD", "salesforce/512"]
     assert found == [pseudonymise("record", value) for value in values]
