@@ -11,8 +11,9 @@ Packed = str | bytes
 
 _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 _PLAIN: Final = bytes.maketrans(b"-_", b"+/")
+_STRICT: Final = bytes.maketrans(b"-_+/", b"+/!!")
 # The last of 22 characters holds two bits: any other ending would be a second spelling of the same bytes.
-_PSEUDONYM: Final = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]").fullmatch
+_LAST: Final = "AQgw"
 _PSEUDONYMS: Final = re.compile(r"(?:[A-Za-z0-9_-]{21}[AQgw])+").fullmatch
 _LENGTH: Final = 22
 _SIZE: Final = 16
@@ -24,9 +25,15 @@ _WHOLE: Final = 18
 
 def pack(text: str) -> Packed:
     """The compact form of a text."""
-    if len(text) != _LENGTH or not _PSEUDONYM(text):
-        return text
-    return binascii.a2b_base64(text.encode().translate(_PLAIN) + b"==")
+    if len(text) == _LENGTH and text[-1] in _LAST:
+        try:
+            packed = binascii.a2b_base64(text.encode().translate(_STRICT) + b"==")
+        except ValueError:
+            return text
+        # Any other sign was passed over, and left too little.
+        if len(packed) == _SIZE:
+            return packed
+    return text
 
 
 def pack_all(texts: Sequence[str]) -> list[Packed]:

@@ -4,7 +4,7 @@ Bounded as `cached.Recent` is, by two halves. A standing that follows from linke
 forgotten with any of them, so what says so is kept in the same half for exactly as long.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Final
 
 from gateway.contacts.cached import DEFAULT_BOUND
@@ -13,40 +13,43 @@ from gateway.contacts.model import Standing
 
 Key = tuple[str, str]
 """tenant, subject"""
-Mark = tuple[str, Packed]
-"""tenant, and a subject whose entries a standing follows from"""
 
 
 class _Half:
-    """`dependents` may name who has been forgotten since: that one is then forgotten once more."""
+    """`dependents` may name who has been forgotten since: that one is then forgotten once more.
+
+    They are by subject alone: two tenants have no pseudonym in common.
+    """
 
     __slots__ = ("dependents", "others", "standings")
 
     def __init__(self) -> None:
         self.standings: dict[Key, Standing] = {}
         self.others: dict[Key, tuple[Packed, ...]] = {}
-        self.dependents: dict[Mark, list[Key]] = {}
+        # The one there mostly is stands for itself.
+        self.dependents: dict[Packed, Key | list[Key]] = {}
 
     def put(self, key: Key, standing: Standing, others: tuple[Packed, ...]) -> None:
         self.standings[key] = standing
         if others:
             self.others[key] = others
-            tenant, dependents = key[0], self.dependents
+            dependents = self.dependents
             for other in others:
-                mark = tenant, other
-                if mark in dependents:
-                    dependents[mark].append(key)
-                else:
-                    dependents[mark] = [key]
+                held = dependents.setdefault(other, key)
+                if isinstance(held, list):
+                    held.append(key)
+                elif held is not key:
+                    dependents[other] = [held, key]
 
-    def forget(self, tenant: str, subjects: Collection[str], others: Iterable[Packed]) -> None:
+    def forget(self, tenant: str, subjects: Collection[str], others: Collection[Packed]) -> None:
         # Of very many mostly none is remembered: all at once is asked sooner than one by one.
         if self.standings:
             for key in self.standings.keys() & [(tenant, subject) for subject in subjects]:
                 self.drop(key)
         if self.dependents:
-            for mark in self.dependents.keys() & [(tenant, other) for other in others]:
-                for dependent in self.dependents.pop(mark):
+            for other in self.dependents.keys() & others:
+                held = self.dependents.pop(other)
+                for dependent in held if isinstance(held, list) else (held,):
                     self.drop(dependent)
 
     def drop(self, key: Key) -> None:
@@ -79,10 +82,12 @@ class Held:
         """Remember a standing that follows from the entries of the subject and of `others`."""
         if self._weight >= self._bound:
             self._old, self._young, self._weight = self._young, _Half(), 0
-        for half in (self._young, self._old):
-            if key in half.standings:
-                half.drop(key)
-        self._young.put(key, standing, others)
+        young, old = self._young, self._old
+        if key in young.standings:
+            young.drop(key)
+        if key in old.standings:
+            old.drop(key)
+        young.put(key, standing, others)
         self._weight += 1 + len(others)
 
     def forget(

@@ -5,9 +5,9 @@ moment the least permissive. Time alone (a window that closes, a consent that en
 so that a standing can be remembered.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import inf
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -62,6 +62,18 @@ LOOKED: Final = 1024
 
 def fold(entries: Iterable[Entry]) -> Standing:
     """The standing that one subject's own entries give, in whatever order they come."""
+    several = list(entries)
+    if len(several) > 1:
+        several = _force(several)
+    kinds: dict[str, list[Entry]] = {}
+    for entry in several:
+        kinds.setdefault(KINDS[entry.act], []).append(entry)
+    fields = {_GIVES[kind][0]: _GIVES[kind][1](entries) for kind, entries in kinds.items()}
+    return Standing(**fields)
+
+
+def _force(entries: list[Entry]) -> list[Entry]:
+    """Those in force."""
     force: dict[tuple[object, ...], Entry] = {}
     for entry in entries:
         kind = KINDS[entry.act]
@@ -72,29 +84,23 @@ def fold(entries: Iterable[Entry]) -> Standing:
         held = force.get(key)
         if held is None or (entry.at, RANK[entry.act]) >= (held.at, RANK[held.act]):
             force[key] = entry
-    return _standing(list(force.values()))
+    return list(force.values())
 
 
-def _standing(force: list[Entry]) -> Standing:
-    zone = max((e for e in force if e.act == "zone"), key=lambda e: e.at, default=None)
-    return Standing(
-        suppressions=tuple(
-            Suppression(channel=e.channel, purpose=e.purpose, source=e.source, sender=e.sender)
-            for e in force
-            if e.act == "suppressed"
-        ),
-        consents=tuple(_consent(e) for e in force if KINDS[e.act] == "consent"),
-        objections=tuple(
-            Objection(channel=e.channel, purpose=e.purpose) for e in force if e.act == "objected"
-        ),
-        restricted=_restricted(force),
-        erased=any(e.act == "erased" for e in force),
-        customer=max(
-            (inf if e.until is None else e.until for e in force if e.act == "customer"), default=None
-        ),
-        zone=zone.detail if zone else None,
-        dated=max((e.at for e in force if e.act == "imported"), default=None),
+def _suppressions(force: list[Entry]) -> tuple[Suppression, ...]:
+    hits = [e for e in force if e.act == "suppressed"]
+    return tuple(
+        [Suppression(channel=e.channel, purpose=e.purpose, source=e.source, sender=e.sender) for e in hits]
     )
+
+
+def _objections(force: list[Entry]) -> tuple[Objection, ...]:
+    return tuple([Objection(channel=e.channel, purpose=e.purpose) for e in force if e.act == "objected"])
+
+
+def _customer(force: list[Entry]) -> float | None:
+    ends = [inf if e.until is None else e.until for e in force if e.act == "customer"]
+    return max(ends, default=None)
 
 
 def _consent(entry: Entry) -> Consent:
@@ -114,40 +120,65 @@ def _restricted(force: list[Entry]) -> tuple[str | None, ...] | None:
     return ((None,) if None in uses else tuple(uses)) if uses else None
 
 
+_GIVES: Final[dict[str, tuple[str, Callable[[list[Entry]], Any]]]] = {
+    "suppression": ("suppressions", _suppressions),
+    "consent": ("consents", lambda force: tuple(map(_consent, force))),
+    "objection": ("objections", _objections),
+    "restriction": ("restricted", _restricted),
+    "erasure": ("erased", bool),
+    "customer": ("customer", _customer),
+    "zone": ("zone", lambda force: max(force, key=lambda e: e.at).detail),
+    "list": ("dated", lambda force: max(e.at for e in force)),
+}
+"""Of a standing the field that entries in force of a kind give, and what they give it."""
+
+
 def joined(own: Standing, near: Iterable[Standing], far: Iterable[Standing] = ()) -> Standing:
     """The standing of a person: its own, and those of identifiers directly (`near`) and else (`far`) linked.
 
     What forbids counts from everywhere. What allows counts from a direct link at most: an address that two
     records share must not lend one person's consent to another.
     """
-    close = [own, *near]
-    every = [*close, *far]
-    if len(every) == 1:
+    close, others = [own, *near], list(far)
+    if len(close) + len(others) == 1:
         return own
-    consents = [c for s in close for c in s.consents]
-    consents += [c for s in every[len(close) :] for c in s.consents if c.state == "withdrawn"]
+    consents = [s.consents for s in close]
+    consents += [_withdrawn(s) for s in others]
+    every = close + others
     return Standing(
-        suppressions=tuple(dict.fromkeys(e for s in every for e in s.suppressions)),
-        consents=tuple(dict.fromkeys(consents)),
-        objections=tuple(dict.fromkeys(e for s in every for e in s.objections)),
+        suppressions=_all([s.suppressions for s in every]),
+        consents=_all(consents),
+        objections=_all([s.objections for s in every]),
         restricted=_narrowest(every),
-        erased=any(s.erased for s in every),
-        customer=max((s.customer for s in close if s.customer is not None), default=None),
-        zone=next((s.zone for s in close if s.zone), None),
+        erased=True in [s.erased for s in every],
+        customer=max([s.customer for s in close if s.customer is not None], default=None),
+        zone=next(filter(None, [s.zone for s in close]), None),
         linked=len(close) > 1,
     )
+
+
+def _all[X](several: list[tuple[X, ...]]) -> tuple[X, ...]:
+    """Each once; mostly there is one, or none."""
+    given = [each for each in several if each]
+    if len(given) == 1 and len(given[0]) == 1:
+        return given[0]
+    return tuple(dict.fromkeys([one for each in given for one in each])) if given else ()
+
+
+def _withdrawn(standing: Standing) -> tuple[Consent, ...]:
+    """Of its consents what forbids."""
+    return tuple([c for c in standing.consents if c.state == "withdrawn"]) if standing.consents else ()
 
 
 def forbidden(own: Standing, other: Standing) -> Standing:
     """A standing with what forbids in another one: nothing that the other allows is lent to it."""
     if other == UNKNOWN:
         return own
-    withdrawn = [c for c in other.consents if c.state == "withdrawn"]
     return replace(
         own,
-        suppressions=tuple(dict.fromkeys((*own.suppressions, *other.suppressions))),
-        consents=tuple(dict.fromkeys((*own.consents, *withdrawn))),
-        objections=tuple(dict.fromkeys((*own.objections, *other.objections))),
+        suppressions=_all([own.suppressions, other.suppressions]),
+        consents=_all([own.consents, _withdrawn(other)]),
+        objections=_all([own.objections, other.objections]),
         restricted=_narrowest([own, other]),
         erased=own.erased or other.erased,
         crowded=own.crowded or other.crowded,
@@ -165,5 +196,4 @@ def _narrowest(every: list[Standing]) -> tuple[str | None, ...] | None:
 
 def strictest(standing: Standing, *, crowded: bool = False) -> Standing:
     """What is left of one with many links: only what forbids. `crowded`: not even all of that was seen."""
-    withdrawn = tuple(c for c in standing.consents if c.state == "withdrawn")
-    return replace(standing, consents=withdrawn, customer=None, crowded=crowded)
+    return replace(standing, consents=_withdrawn(standing), customer=None, crowded=crowded)

@@ -16,7 +16,7 @@ def test_what_follows_from_others_is_forgotten_with_them() -> None:
     held.put((T, "mail"), standing(1), ("record", "phone"))
     held.put((T, "phone"), standing(2), ("record", "mail"))
     held.put((T, "alone"), standing(3))
-    held.put(("other", "mail"), standing(4), ("record",))
+    held.put(("other", "mail"), standing(4), ("another record",))
     held.forget(T, ["record"])
     assert [held.get((T, name)) for name in ("mail", "phone")] == [None, None]
     assert held.get((T, "alone")) == standing(3)

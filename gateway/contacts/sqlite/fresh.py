@@ -78,6 +78,16 @@ class Side:
         records = self.records(one)
         return chain(records, self.identifiers(one), *map(self.identifiers, records))
 
+    def circle(self, one: Packed) -> tuple[Sequence[Packed], dict[Packed, None]]:
+        """The records that name one, and everybody around it but itself."""
+        identifiers, records = self._identifiers, _several(self._records.get(one))
+        met = [*records, *_several(identifiers[one])] if one in identifiers else [*records]
+        for record in records:
+            met += _several(identifiers.get(record))
+        around = dict.fromkeys(met)
+        around.pop(one, None)
+        return records, around
+
     def knows(self, one: Packed) -> bool:
         """Whether one stands in any of them."""
         return one in self._records or one in self._identifiers

@@ -1,41 +1,27 @@
 """What is read of people from the registry file, through a connection of somebody else's."""
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import batched
 from typing import Any, Final
 
-from gateway.contacts.cached import Recent
 from gateway.contacts.compact import Packed, pack, pack_all, split, unpack
-from gateway.contacts.ledger import LINKED, LOOKED, fold, joined, strictest
-from gateway.contacts.model import UNKNOWN, Entry, Standing
+from gateway.contacts.ledger import LOOKED
+from gateway.contacts.model import Entry, Standing
 from gateway.contacts.sqlite import schema
-from gateway.contacts.sqlite.fresh import Fresh, Side
+from gateway.contacts.sqlite.folds import STRANGER, Folds, Own, Person
+from gateway.contacts.sqlite.fresh import Fresh
 from gateway.contacts.sqlite.kin import Circle, Kin
-from gateway.contacts.sqlite.lists import bounds, entry, name_of, said
+from gateway.contacts.sqlite.lists import bounds, entry, name_of
+from gateway.contacts.sqlite.single import Single
 from gateway.errors import StoreError
 
 EDGES: Final = 4096
 """links read at once for a list of subjects; of a list with more, each subject is asked for by itself"""
 PAGE: Final = 2000
 """rows read at once of a whole ledger, so that no reading holds up the clearing of the log"""
-ALONE: Final = 4 * LINKED
-"""of one subject: with more rows it is asked for in steps"""
-ALIKE: Final = 1024
-"""standings remembered by the rows they follow from"""
 FEW: Final = 8
 """subjects up to which it is quicker to tell some of it twice"""
-_ALONE: Final = schema.asking(schema.FEW, 1, ALONE)[0]
-_LATE: Final = schema.LATE.format(limit=ALONE)
-_LINKED: Final = joined(UNKNOWN, [UNKNOWN])
-Person = tuple[Standing, tuple[Packed, ...]]
-"""A standing, and others whose entries it follows from, too."""
-_STRANGER: Final[Person] = (UNKNOWN, ())
-Own = dict[Packed, dict[int, Any]]
-"""By subject the rows of its entries, by their numbers."""
-Standings = dict[Packed, Standing]
-_NOBODY: Final[Standings] = {}
 
 
 class People:
@@ -44,14 +30,14 @@ class People:
     `fresh` is kept up to date by whoever owns it, before anything is asked.
     """
 
-    __slots__ = ("_execute", "_folded", "_fresh", "_lists", "_tenants")
+    __slots__ = ("_execute", "_folds", "_fresh", "_single", "_tenants")
 
     def __init__(self, connection: sqlite3.Connection, fresh: Fresh) -> None:
         self._execute = connection.execute
         self._fresh = fresh
         self._tenants: dict[str, int] = {}
-        self._lists: dict[int, Entry] = {}
-        self._folded: Recent[Any, Standing] = Recent(ALIKE)
+        self._folds = Folds(self._execute)
+        self._single = Single(self._execute, fresh, self._folds)
 
     def tenant(self, name: str) -> int | None:
         """The number of a tenant; None: nothing was ever kept for it."""
@@ -68,64 +54,23 @@ class People:
 
     def persons(self, tenant: str, pseudonyms: Sequence[str]) -> list[Person]:
         """One standing per pseudonym, in order, each with those whose entries it follows from, too."""
+        if len(pseudonyms) == 1:
+            return [self.person(tenant, pseudonyms[0])]
         number = self.tenant(tenant)
         if number is None:
-            return [_STRANGER] * len(pseudonyms)
-        if len(pseudonyms) == 1:
-            person = self._alone(number, pack(pseudonyms[0]))
-            if person is not None:
-                return [person]
+            return [STRANGER] * len(pseudonyms)
         answer: list[Person] = []
         for part in batched(pseudonyms, schema.MOST):
             answer += self._persons(number, pack_all(part))
         return answer
 
-    def _alone(self, tenant: int, subject: Packed) -> Person | None:
-        """The same of one; None for one with many links, or with some in the log that lead elsewhere."""
-        fresh = self._fresh.of(tenant)
-        if fresh is not None and fresh.knows(subject):
-            return self._late(tenant, subject, fresh)
-        rows = self._execute(_ALONE, (tenant, subject) * 3).fetchall()
-        if not rows:
-            return _STRANGER
-        if len(rows) == 1 and rows[0][2] is None:
-            # One entry and nobody around: of a list, mostly.
-            standing = self._folded.get((_said(rows[0][6:]),))
-            if standing is not None:
-                return standing, ()
-        if len(rows) >= ALONE or (
-            fresh is not None and any(row[1] == 1 and fresh.knows(row[2]) for row in rows)
-        ):
-            return None
-        near: list[Packed] = []
-        far: list[Packed] = []
-        own: Own = {}
-        for row in rows:
-            if row[2] is not None:
-                near.append(row[2])
-                if row[3] is not None:
-                    far.append(row[3])
-            if row[5] is not None:
-                own.setdefault(row[4], {})[row[5]] = row[6:]
-        return self._person(subject, near, far, self._fold(own))
-
-    def _late(self, tenant: int, subject: Packed, fresh: Side) -> Person | None:
-        """The same of one whom the log knows."""
-        around = list(dict.fromkeys((subject, *fresh.around(subject))))
-        records = dict.fromkeys(fresh.records(subject))
-        spare = schema.KNOWN - len(around)
-        if spare < 0 or len(records) > 1:
-            return None
-        known = (tenant, *around, *[None] * spare)
-        rows = self._execute(
-            _LATE, (*known, *(tenant, subject) * 2, tenant, next(iter(records), None))
-        ).fetchall()
-        kin, own = Kin(fresh), Own()
-        kin.read_few(rows)
-        _take(own, [row[4:] for row in rows if row[5] is not None])
-        if len(rows) >= ALONE or kin.unread([subject], around):
-            return None
-        return self._person(subject, *kin.of(subject), self._fold(own))
+    def person(self, tenant: str, pseudonym: str) -> Person:
+        """The same of one."""
+        number = self._tenants.get(tenant) or self.tenant(tenant)
+        if number is None:
+            return STRANGER
+        subject = pack(pseudonym)
+        return self._single.person(number, subject) or self._persons(number, [subject])[0]
 
     def _persons(self, tenant: int, asked: Sequence[Packed]) -> list[Person]:
         """By one statement; by one more where a link in the log leads to those of whom it did not tell."""
@@ -137,8 +82,8 @@ class People:
                 return self._crowd(tenant, asked)
         if fresh is not None:
             _take(own, self.ask(schema.ENTRIES, tenant, kin.unread(asked, everybody)))
-        standings = self._fold(own)
-        return [self._person(each, *kin.of(each), standings) for each in asked]
+        standings = self._folds.each(own)
+        return [self._folds.among(each, *kin.of(each), standings) for each in asked]
 
     def _family(self, tenant: int, asked: Sequence[Packed], kin: Kin, own: Own) -> bool:
         """Read links and entries; whether these are all."""
@@ -162,55 +107,8 @@ class People:
         for subject in asked:
             circle, own = self.circle(tenant, subject), Own()
             _take(own, self.ask(schema.ENTRIES, tenant, [subject, *circle.near, *circle.far]))
-            answer.append(self._joined(subject, circle, self._fold(own)))
+            answer.append(self._folds.joined(subject, circle, self._folds.each(own)))
         return answer
-
-    def _fold(self, own: Own) -> Standings:
-        """The standing of each by its own entries."""
-        return {subject: self._folding(its) for subject, its in own.items()} if own else _NOBODY
-
-    def _folding(self, rows: dict[int, Any]) -> Standing:
-        """The same of one, remembered: millions are on one list, and stand alike."""
-        key = tuple([_said(rows[seq]) for seq in sorted(rows)])
-        standing = self._folded.get(key)
-        if standing is None:
-            standing = fold([self._entry(*rows[seq]) for seq in sorted(rows)])
-            self._folded.put(key, standing)
-        return standing
-
-    def _entry(self, key: Any, values: str | None, at: float, until: float | None) -> Entry:
-        """Of an entry what its standing follows from."""
-        if values is None:
-            return said(self._word(key))
-        act, channel, purpose, sender, source, text, evidence, detail = json.loads(values)
-        free = (source, None, text, evidence, detail)
-        return entry("", "", act, channel, purpose, sender, *free, at, until)
-
-    def _word(self, number: int) -> str:
-        (text,) = self._execute(schema.WORD_OF, (number,)).fetchone()
-        return str(text)
-
-    def _person(self, subject: Packed, near: list[Packed], far: list[Packed], own: Standings) -> Person:
-        """From the subject's links, those of its records, and everybody's own standing."""
-        if not near:
-            return own.get(subject, UNKNOWN), ()
-        around = dict.fromkeys(near + far)
-        if len(around) > LINKED or (own and not own.keys().isdisjoint((subject, *around))):
-            return self._joined(subject, Circle.of(subject, near, far), own)
-        # Mostly nothing is known of anybody around.
-        around.pop(subject, None)
-        return _LINKED, tuple(around)
-
-    def _joined(self, subject: Packed, circle: Circle, own: Standings) -> Person:
-        """The same where something is known of somebody; remembered by what that is."""
-        around = (*circle.near, *circle.far)
-        near, far = (tuple([own[one] for one in side if one in own]) for side in (circle.near, circle.far))
-        key = own.get(subject, UNKNOWN), near or (UNKNOWN,) * bool(circle.near), far
-        standing = self._folded.get(key)
-        if standing is None:
-            standing = joined(*key)
-            self._folded.put(key, standing)
-        return strictest(standing, crowded=circle.more) if len(around) > LINKED else standing, around
 
     def circle(self, tenant: int, subject: Packed) -> Circle:
         """Who counts for a subject."""
@@ -300,11 +198,6 @@ class People:
 def _take(own: Own, rows: Iterable[Any]) -> None:
     for row in rows:
         own.setdefault(row[0], {})[row[1]] = row[2:]
-
-
-def _said(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What an entry's standing follows from: its values, or where a list says these, the number of that."""
-    return row[:1] if row[1] is None else row[1:]
 
 
 def _whole(row: Any) -> Entry:

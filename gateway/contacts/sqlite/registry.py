@@ -11,19 +11,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from gateway import clock
 from gateway.contacts.cached import DEFAULT_BOUND, Passed
 from gateway.contacts.compact import Packed, unpack_all
-from gateway.contacts.held import Held
+from gateway.contacts.held import Held, Key
 from gateway.contacts.model import Entry, Reservation, Standing
 from gateway.contacts.sqlite import schema
 from gateway.contacts.sqlite.file import connect, forked, identity, replaced, unavailable
 from gateway.contacts.sqlite.fresh import SIZE, Fresh, Row, decoded
 from gateway.contacts.sqlite.people import People
+from gateway.contacts.sqlite.view import View
 from gateway.contacts.sqlite.watch import Watch
 from gateway.contacts.sqlite.writer import PATIENCE, POLL, Writer
 
 BUSY: Final = 0.05
 """seconds a reader waits for a lock; it holds up its worker, so it is short"""
+MOMENT: Final = 0.01
+"""seconds for which the file is taken to be there still, and lookups that follow each other share one view"""
 FORGOTTEN: Final = 4096
 """entries and links added since the last lookup, beyond which everybody is forgotten"""
 
@@ -50,9 +54,11 @@ class SqliteRegistry:
         self._held = Held(cached)
         self._passed = Passed(cached)
         self._process = os.getpid()
+        self._due, self._first = 0.0, False
         try:
             self._connection = connect(self._path, create, busy)
             self._watch = Watch(self._connection, self._path)
+            self._view = View(self._connection, self._watch)
             self._file = identity(self._path)
             self._fresh = Fresh()
             self._people = People(self._connection, self._fresh)
@@ -71,17 +77,41 @@ class SqliteRegistry:
         try:
             if self._watch.changed():
                 self._refresh()
+            if len(pseudonyms) == 1:
+                key = tenant, pseudonyms[0]
+                standing = get(key)
+                return [self._one(key) if standing is None else standing]
             known = [get((tenant, pseudonym)) for pseudonym in pseudonyms]
             if None in known:
                 return self._read(tenant, pseudonyms)
         except (sqlite3.Error, OSError, ValueError, KeyError) as error:
+            self._view.drop()
             raise unavailable(error) from error
         return known  # type: ignore[return-value]  # the test above leaves no None
 
-    def _read(self, tenant: str, pseudonyms: Sequence[str]) -> list[Standing]:
+    def _one(self, key: Key) -> Standing:
+        self._look()
+        standing, others = self._people.person(*key)
+        self._held.put(key, standing, others)
+        return standing
+
+    def _look(self) -> None:
+        """See that the file is the one that is there; of what follows within a moment, read in one view."""
+        now = clock.monotonic()
+        if now < self._due:
+            if self._first:
+                # It is worth its while for several lookups, and is not begun again at each commit.
+                self._first = False
+                self._view.keep()
+            return
+        self._view.end()
         # A file that was deleted or replaced under us still answers, with what no longer is in force.
         if identity(self._name) != self._file:
             raise replaced()
+        self._due, self._first = now + MOMENT, True
+
+    def _read(self, tenant: str, pseudonyms: Sequence[str]) -> list[Standing]:
+        self._look()
         answer = self._people.persons(tenant, pseudonyms)
         for pseudonym, person in zip(pseudonyms, answer, strict=True):
             self._held.put((tenant, pseudonym), *person)
@@ -100,6 +130,7 @@ class SqliteRegistry:
         """
         execute = self._connection.execute
         try:
+            self._view.end()
             rows = execute(schema.SINCE, (self._seen, FORGOTTEN + 1, self._fresh.last)).fetchall()
             *rows, (_, first, _, _) = rows
             entries = [row for row in rows if not row[0]]
@@ -158,6 +189,8 @@ class SqliteRegistry:
     def ready(self) -> bool:
         """Whether a lookup would be answered now."""
         try:
+            self._view.end()
+            self._due = 0.0
             self._connection.execute("SELECT 1 FROM ledger LIMIT 1").fetchone()
             return os.getpid() == self._process and identity(self._path) == self._file
         except (sqlite3.Error, OSError):
@@ -168,5 +201,6 @@ class SqliteRegistry:
         if os.getpid() == self._process:
             self._writer.close()
             self._held.clear()
+            self._view.drop()
             self._watch.close()
             self._connection.close()

@@ -137,11 +137,13 @@ def _entry(table: str) -> str:
     Few columns are read sooner than many. What stands behind a condition is not looked for in vain: the index
     has the subject and the key, the others are on a page of their own.
     """
+    return f"{table}.subject, {table}.seq, {_values(table)}"
+
+
+def _values(table: str) -> str:
     said = f"json_array({', '.join(f'{table}.{name}' for name in SAID)})"
-    values = ", ".join(
-        f"iif({table}.key >= 0, {each}, NULL)" for each in (said, f"{table}.at", f"{table}.until")
-    )
-    return f"{table}.subject, {table}.seq, {table}.key, {values}"
+    values = (f"iif({table}.key >= 0, {each}, NULL)" for each in (said, f"{table}.at", f"{table}.until"))
+    return f"{table}.key, {', '.join(values)}"
 
 
 _NONE: Final = ", ".join(["NULL"] * 6)
@@ -162,16 +164,6 @@ _AROUND: Final = (
 )
 FEW: Final = f"{_OWN}{_AROUND} LIMIT {{limit}}"
 """Of each: which way it is linked, with whom, whom that record names besides; and everybody's entries."""
-KNOWN: Final = 4
-"""subjects that LATE asks for"""
-LATE: Final = (
-    f"{_OWN.format(those=f'IN ({", ".join("?" * KNOWN)})')}{_AROUND.format(those='= ?')}"  # noqa: S608 - constants
-    f" UNION ALL SELECT near.one, near.way, near.other, NULL, {_entry('its')} FROM tie near"
-    " LEFT JOIN ledger its ON its.tenant = near.tenant AND its.subject = near.other"
-    " WHERE near.tenant = ? AND near.one = ? AND near.way = 0"
-    " LIMIT {limit}"
-)
-"""The same of one whom the log knows: entries of those around it there, and the identifiers of its record."""
 _MANY: Final = (
     "WITH asked (one) AS MATERIALIZED (VALUES {values}),"  # noqa: S608 - constants
     " near (way, one, other) AS MATERIALIZED (SELECT tie.way, tie.one, tie.other FROM asked"
@@ -215,6 +207,44 @@ def families(count: int, limit: int) -> tuple[str, int]:
     size = next(size for size in _SIZES if size >= count)
     values = ", ".join(["(?)"] * size)
     return _MANY.format(values=values, limit=limit, most=3 * limit), size
+
+
+_SINGLE: Final = (
+    f"SELECT NULL, ledger.subject, ledger.seq, {_values('ledger')} FROM ledger"  # noqa: S608 - constants
+    " WHERE ledger.tenant = ? AND ledger.subject = ?"
+    " UNION ALL SELECT near.other, far.other, its.seq, its.key, others.seq, others.key, near.way"
+    " FROM tie near"
+    " LEFT JOIN ledger its ON its.tenant = near.tenant AND its.subject = near.other"
+    # Of what is no record nothing is looked for, and of the subject not again.
+    " LEFT JOIN tie far ON far.tenant = near.tenant AND far.one = iif(near.way = 1, near.other, NULL)"
+    " AND far.way = 0 AND far.other <> near.one"
+    " LEFT JOIN ledger others ON others.tenant = near.tenant AND others.subject = far.other"
+    " WHERE near.tenant = ? AND near.one = ?"
+)
+_IN_RECORD: Final = (
+    " UNION ALL SELECT near.one, near.other, NULL, NULL, its.seq, its.key, 0 FROM tie near"
+    " LEFT JOIN ledger its ON its.tenant = near.tenant AND its.subject = near.other"
+    " WHERE near.tenant = ? AND near.one = ? AND near.way = 0"
+)
+_ITS: Final = (
+    " UNION ALL SELECT NULL, ledger.subject, ledger.seq, ledger.key, NULL, NULL, NULL FROM ledger"
+    " WHERE ledger.tenant = ? AND ledger.subject = ?"
+)
+SINGLE: Final = 4
+"""records, and others, that the log links with one who is read by one statement, at most"""
+
+
+def single(records: int, others: int, limit: int) -> str:
+    """The statement for one: tenant and subject, twice; tenant and record, and tenant and other, for each.
+
+    Rows of entries: None, whose, number, key and what it says. Rows of links: with whom, whom that record
+    names besides, number and key of an entry of either, and which way (0 for a record that was asked for).
+    What others' entries say is on pages of their own (ENTRY): of a list the key says it.
+    """
+    return f"{_SINGLE}{_IN_RECORD * records}{_ITS * others} LIMIT {limit}"
+
+
+ENTRY: Final = f"SELECT {_values('ledger')} FROM ledger WHERE seq = ?"  # noqa: S608 - constants
 
 
 # ---- writing --------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import Final
 _HEADER: Final = 48
 """bytes of WalIndexHdr: version, change counter, initialised flag, frame count, checksums, salts"""
 _VERSION: Final = 3007000
+_FRAMES: Final = struct.Struct("=I")
 
 # POSIX drops every lock a process holds on a file when any descriptor of that file is closed, SQLite's own
 # among them: a mapping of an index is therefore kept until the process ends. One per opened registry.
@@ -42,6 +43,12 @@ class Watch:
             return False
         self._seen = now
         return True
+
+    @property
+    def frames(self) -> int | None:
+        """How many frames the log has; None where no index tells."""
+        index = self._index
+        return None if index is None else int(_FRAMES.unpack_from(index, 16)[0])
 
     def forget(self) -> None:
         """Have the next call say that something was committed."""
