@@ -186,7 +186,7 @@ def test_only_who_may(
 
 
 def test_a_key_in_its_own_header(api: Running) -> None:
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, verify=False) as client:
         url = f"http://127.0.0.1:{api.port}/v1/lookups"
         answer = client.post(url, json={"subjects": [SUBJECT]}, headers={"Hushgate-Key": KEYS["report"]})
     assert answer.status_code == 200

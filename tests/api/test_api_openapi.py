@@ -71,7 +71,7 @@ def test_objects_are_closed_and_say_what_they_need(call: Any) -> None:
 
 
 def test_it_is_served(tmp_path: Path) -> None:
-    with running(Memory, tmp_path / "api.db") as api, httpx.Client(trust_env=False) as client:
+    with running(Memory, tmp_path / "api.db") as api, httpx.Client(trust_env=False, verify=False) as client:
         assert client.get(f"http://127.0.0.1:{api.port}/openapi.json").json() == json.loads(
             json.dumps(DOCUMENT)
         )
