@@ -1,8 +1,16 @@
-"""How properties are tried: the same examples on every machine and in every run, without a clock."""
+"""How properties are tried: the same examples on every machine and in every run, without a clock.
+
+And that modules are compiled once, whatever the environment says: hundreds of tests start processes of their
+own, and each would otherwise spend a second on compiling the gateway.
+"""
 
 import os
+import sys
 
 from hypothesis import HealthCheck, settings
+
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 EXPLORE = bool(os.environ.get("HUSHGATE_EXPLORE"))
 

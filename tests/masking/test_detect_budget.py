@@ -1,7 +1,7 @@
 """However hostile a text is, only so many candidates are looked into; a text that has more is hidden."""
 
 import sys
-from types import FrameType
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -35,20 +35,30 @@ def _filled(unit: str) -> str:
     return (unit * (SIZE // len(unit) + 1))[:SIZE]
 
 
+EVENTS = sys.monitoring.events.LINE | sys.monitoring.events.JUMP
+"""A line that is a loop of its own is counted at each jump, too."""
+
+
 def _lines(finder: Finder, text: str) -> int:
     count = 0
 
-    def trace(frame: FrameType, event: str, _arg: object) -> Any:
+    def ran(code: CodeType, *_: object) -> Any:
         nonlocal count
-        count += event == "line"
-        return trace if "masking" in frame.f_code.co_filename else None
+        if "masking" not in code.co_filename:
+            return sys.monitoring.DISABLE
+        count += 1
+        return None
 
-    before = sys.gettrace()
-    sys.settrace(trace)
+    tool = sys.monitoring.PROFILER_ID
+    sys.monitoring.use_tool_id(tool, "lines")
+    for event in (sys.monitoring.events.LINE, sys.monitoring.events.JUMP):
+        sys.monitoring.register_callback(tool, event, ran)
     try:
+        sys.monitoring.set_events(tool, EVENTS)
         finder.find(text)
     finally:
-        sys.settrace(before)
+        sys.monitoring.set_events(tool, 0)
+        sys.monitoring.free_tool_id(tool)
     return count
 
 
