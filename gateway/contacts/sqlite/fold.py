@@ -9,6 +9,7 @@ not hold the interpreter meanwhile.
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import batched
 from typing import Final
 
 from gateway.contacts.compact import Packed
@@ -17,8 +18,11 @@ from gateway.contacts.sqlite.schema import SEEN
 
 ROW: Final = 4096
 """links in a row of the log at most"""
-PART: Final = 4096
-"""rows of the index, of which a link has two, that are added at once, or up to twice as many"""
+PART: Final = 512
+"""rows of the index, of which a link has two, that are added at once, or up to twice as many
+
+In a large index each is on a page of its own, and whoever has an opt-out to note waits for all of them.
+"""
 
 _NUMBER: Final = "CREATE TEMP TABLE IF NOT EXISTS number (n INTEGER PRIMARY KEY)"
 _NUMBERS: Final = (
@@ -112,14 +116,15 @@ class _Order:
 
     @property
     def longest(self) -> int:
-        """The rows of the longest part."""
-        return max(map(len, self._parts.values()), default=1)
+        """The rows that are added at once at most."""
+        return min(2 * PART, max(map(len, self._parts.values()), default=1))
 
     def parts(self, last: int) -> Iterator[_Part]:
         """What adds each, and ends it: those up to the last row are moved."""
         for (tenant, _), rows in sorted(self._parts.items()):
             rows.sort()
-            yield partial(_move, tenant=tenant, rows=b"".join(rows), count=len(rows))
+            for some in batched(rows, 2 * PART):
+                yield partial(_move, tenant=tenant, rows=b"".join(some), count=len(some))
             rows.clear()
         if self._texts:
             yield partial(_put, rows=self._texts)

@@ -76,7 +76,8 @@ class Single:
         """From rows, and the links that the log has; `records` are those of the subject there."""
         if len(rows) >= MOST:
             return None
-        own, apart = Own(), list[tuple[Packed, int]]()
+        own: Own = {}
+        apart: list[tuple[Packed, int]] = []
         for one, other, seq, key, more, its, way in rows:
             if one is None:
                 if more is None:
@@ -93,6 +94,8 @@ class Single:
                 far.append(other)
                 if more is not None:
                     _take(own, apart, other, more, its)
+        if not own and len(near) + len(far) <= LINKED:
+            return ACQUAINTED, tuple(dict.fromkeys(near + far))
         if len(apart) > APART:
             return None
         for one, seq in apart:
