@@ -3,7 +3,8 @@
     python -m benchmarks.registry [--rows 10000000] [--folder DIR]
 
 Numbers are E.164, normalised and pseudonymised as in traffic, and taken in as one list. The worker is a
-process of its own, whose memory counts: it looks up people until it remembers as many as it may.
+process of its own, whose memory counts: it looks up people until it remembers as many as it may. Then some
+get a record, by which an address is theirs, too, and are looked up.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from itertools import batched
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -30,6 +32,8 @@ ENTRY: Final = Entry(
 )
 AT_ONCE: Final = 500_000
 FEW: Final = 1_000
+PEOPLE: Final = 100_000
+"""people of a record, an address and a number each, every third of which is on the list"""
 LOOKUPS: Final = 150_000
 TURNS: Final = 30_000
 STRIDE: Final = 7_368_787
@@ -85,6 +89,7 @@ def imported(folder: Path, rows: int) -> dict[str, object]:
         "lookup_few": few,
         "lookup_all": full,
         "all_against_few": compared(folder, key, rows),
+        "linked": linked(folder, key, rows),
     }
 
 
@@ -100,6 +105,27 @@ def fill(path: Path, key: bytes, rows: int) -> float:
         slowest = max(slowest, time.perf_counter() - started)
     books.close()
     return slowest
+
+
+def person(key: bytes, n: int) -> tuple[str, str, str]:
+    """The n-th one's record, address and number."""
+    pseudonymise = keys.Keyring(key).pseudonymiser(TENANT)
+    phone = f"+338{n:08}" if n % 3 else number(n)
+    return (
+        pseudonymise("record", str(n)),
+        pseudonymise("email", f"p{n}@x.example"),
+        pseudonymise("phone", phone),
+    )
+
+
+def link(path: Path, key: bytes, rows: int) -> None:
+    """Links everybody, and moves it to where it stays."""
+    books = SqliteBooks(path)
+    for part in batched(range(min(rows, PEOPLE)), AT_ONCE // 50):
+        people = [person(key, n) for n in part]
+        books.link(TENANT, [(record, one) for record, *others in people for one in others])
+    books.settle()
+    books.close()
 
 
 def _worker(path: Path, key: bytes, rows: int) -> dict[str, float]:
@@ -128,6 +154,19 @@ def look(path: Path, key: bytes, rows: int) -> dict[str, float]:
     growth = resident() - before - lists
     registry.close()
     return {**figures, "growth_mb": round(growth, 1)}
+
+
+def linked(folder: Path, key: bytes, rows: int) -> dict[str, dict[str, float]]:
+    """What a lookup of people with records costs, in either."""
+    figures = {}
+    for name, count in (("few.db", FEW), ("all.db", rows)):
+        link(folder / name, key, count)
+        registry = SqliteRegistry(folder / name, create=False)
+        people = [person(key, n * 7919 % min(count, PEOPLE)) for n in range(min(count, TURNS))]
+        kinds = zip(("record", "address", "number"), zip(*people, strict=True), strict=True)
+        figures[name] = {f"{kind}_us": _cost(registry, who) for kind, who in kinds}
+        registry.close()
+    return figures
 
 
 def compared(folder: Path, key: bytes, rows: int) -> dict[str, float]:

@@ -11,8 +11,8 @@ from typing import Final
 
 from gateway.contacts.sqlite.watch import Watch
 
-FRAMES: Final = 2000
-"""pages in the write-ahead log beyond which none is kept; it is carried into the file after a thousand"""
+FRAMES: Final = 1000
+"""pages in the write-ahead log beyond which none is kept: with so many it is carried into the file"""
 
 
 class View:
