@@ -81,9 +81,15 @@ class Side:
     def circle(self, one: Packed) -> tuple[Sequence[Packed], dict[Packed, None]]:
         """The records that name one, and everybody around it but itself."""
         identifiers, records = self._identifiers, _several(self._records.get(one))
-        met = [*records, *_several(identifiers[one])] if one in identifiers else [*records]
+        met = [*records]
         for record in records:
-            met += _several(identifiers.get(record))
+            named = identifiers[record]
+            if isinstance(named, list):
+                met += named
+            else:
+                met.append(named)
+        if one in identifiers:
+            met += _several(identifiers[one])
         around = dict.fromkeys(met)
         around.pop(one, None)
         return records, around

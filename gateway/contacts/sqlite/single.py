@@ -5,7 +5,6 @@ steps (`people.People`), slower.
 """
 
 from collections.abc import Sequence
-from itertools import chain, repeat
 from typing import Any, Final
 
 from gateway.contacts.compact import Packed
@@ -56,9 +55,12 @@ class Single:
         records, others = fresh.circle(subject)
         if len(records) > schema.SINGLE or len(others) > schema.SINGLE:
             return None
-        asked = zip(repeat(tenant), (subject, subject, *records, *others))
-        statement = _LATE[len(records)][len(others)]
-        rows = self._execute(statement, tuple(chain.from_iterable(asked))).fetchall()
+        asked = [tenant, subject, tenant, subject]
+        for one in records:
+            asked += tenant, one
+        for one in others:
+            asked += tenant, one
+        rows = self._execute(_LATE[len(records)][len(others)], asked).fetchall()
         if not rows:
             return ACQUAINTED, tuple(others)
         near = [*records, *fresh.identifiers(subject)]
