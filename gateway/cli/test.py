@@ -93,7 +93,7 @@ def runner(
 ) -> Mapping[str, Run]:
     """Per tenant, the function that runs one case under its rule file, the packs and the config's plugins."""
     from gateway.config import builtin_packs  # the decision code is heavy: only this verb pays for it
-    from gateway.exchange.replay import run_case
+    from gateway.exchange.replay import Compiled, run_case
     from gateway.policy.packs import load_packs
     from gateway.policy.rulefile import read_rules
 
@@ -104,7 +104,8 @@ def runner(
     custom = _custom(config)
 
     def bound(policy: Policy) -> Run:
-        return lambda case: run_case(case, policy, packs, custom)
+        compiled: Compiled = {}
+        return lambda case: run_case(case, policy, packs, custom, compiled)
 
     files = {tenant: rules / f"{tenant}.yaml" for tenant, _ in cases}
     return {

@@ -1,6 +1,6 @@
 """Plays rule cases: the same Exchange as on any plane, against a script instead of a wire. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from itertools import accumulate
 from types import MappingProxyType
@@ -41,21 +41,37 @@ THANKS = ResponseHead(204, b"No Content", 1, [], {}, None, False, False, True)
 """How an application answers the webhooks of a case."""
 NOBODY: Final = MappingProxyType[str, str]({})
 Fields = Sequence[tuple[bytes, bytes]]
+Compiled = dict[Hashable, Snapshot]
+"""Snapshots of one policy's cases, by all that they depend on but what is asked and answered."""
 _KEYRING = Keyring(sha256(b"rule cases").digest())
 
 
 def run_case(
-    case: Case, policy: Policy, packs: Mapping[str, Pack], custom: Custom = NOTHING_CUSTOM
+    case: Case,
+    policy: Policy,
+    packs: Mapping[str, Pack],
+    custom: Custom = NOTHING_CUSTOM,
+    compiled: Compiled | None = None,
 ) -> Outcome:
-    """Run a rule case under a policy. Raises InternalError when the case names what does not exist."""
+    """Run a rule case under a policy. Raises InternalError when the case names what does not exist.
+
+    `compiled` keeps what cases that are alike have in common, for the next of the same policy, packs and
+    plugins: their plans, and nothing of what they did.
+    """
     client = next((c for c in policy.clients if c.id == case.client), None)
     if client is None:
         raise InternalError(f"no client {case.client!r} in {policy.file}")
     if case.upstream not in packs:
         raise InternalError(f"no provider pack {case.upstream!r}")
     upstream = upstream_for(packs[case.upstream], case.address, case.region, case.operator)
-    inbound = routes_of(case, policy, packs, upstream)
-    snapshot = case_snapshot(policy, packs, upstream, custom, inbound, asked_from=case.asked_from)
+    alike = (upstream, case.asked_from, case.at)
+    made = compiled.get(alike) if compiled is not None and not case.webhooks else None
+    if made is None:
+        inbound = routes_of(case, policy, packs, upstream)
+        made = case_snapshot(policy, packs, upstream, custom, inbound, asked_from=case.asked_from)
+        if compiled is not None and not case.webhooks:
+            compiled[alike] = made
+    snapshot = made.apart()
     *heard, script = play_case(case, snapshot, client)
     return outcome_of(script, heard, _names(case, policy, snapshot))
 
