@@ -30,12 +30,11 @@ from gateway.metrics import Metrics
 from gateway.model import Upstream as UpstreamModel
 from gateway.parent import Parent
 from gateway.planes.reverse.worker import Worker
-from gateway.policy.packfile import read_pack
 from gateway.policy.rulefile import read_rules
 from gateway.policy.snapshot import Secrets, Snapshot, Tenant
 from gateway.residency.locate import AddressTable
 from gateway.secret import Secret
-from tests.world import KEYS, PACK, RING, RULES
+from tests.world import KEYS, PACK, RING, RULES, pack_of
 
 PATIENCE = 30.0
 """seconds any single wait may take before the test fails"""
@@ -210,7 +209,7 @@ class Gate:
         policy = read_rules(rules.encode(), "acme.yaml")
         return Snapshot(
             tenants=[Tenant(policy.tenant, policy.clients, lambda: policy)],
-            packs=[read_pack(self._pack, "crm/pack.yaml")],
+            packs=[pack_of(self._pack, "crm/pack.yaml")],
             upstreams=[self.upstream],
             table=AddressTable(self._networks),
             secrets=Secrets.of(RING),

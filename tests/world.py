@@ -10,6 +10,7 @@ No sockets, no threads; the exchange is the one that serves traffic.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from gateway.exchange.script import Script, play
 from gateway.http1.encode import response_head
 from gateway.http1.head import LIMITS, parse_request_head, parse_response_head
 from gateway.keys import Keyring
-from gateway.model import SubjectKind, Upstream
+from gateway.model import Pack, SubjectKind, Upstream
 from gateway.policy.identity import Peer
 from gateway.policy.packfile import read_pack
 from gateway.policy.rulefile import read_rules
@@ -118,6 +119,12 @@ class Played:
         return self.script.sent is None
 
 
+@lru_cache(maxsize=64)
+def pack_of(data: bytes, name: str) -> Pack:
+    """A pack, read once: a shipped one takes a tenth of a second, and is a frozen value."""
+    return read_pack(data, name)
+
+
 @dataclass(slots=True)
 class World:
     """Rules (YAML), a pack (YAML), one upstream, address networks; people are added to the registry."""
@@ -161,7 +168,7 @@ class World:
             )
             self._snapshot = Snapshot(
                 tenants=[Tenant(policy.tenant, policy.clients, lambda: policy)],
-                packs=[read_pack(self.pack, f"{self.provider}/pack.yaml")],
+                packs=[pack_of(self.pack, f"{self.provider}/pack.yaml")],
                 upstreams=[upstream, *self.others],
                 table=AddressTable(self.networks),
                 secrets=Secrets.of(RING),

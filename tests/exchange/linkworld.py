@@ -5,11 +5,10 @@ from urllib.parse import quote
 
 from gateway.masking.token import Tokens
 from gateway.model import Upstream
-from gateway.policy.packfile import read_pack
 from gateway.policy.rulefile import read_rules
 from gateway.policy.snapshot import Secrets, Snapshot, Tenant
 from gateway.residency.locate import AddressTable
-from tests.world import KEYS, RING, World
+from tests.world import KEYS, RING, World, pack_of
 
 PACK = b"""
 provider: crm
@@ -115,7 +114,7 @@ def world_of(unmapped: str = "redact", scheme: str | None = "http") -> World:
     policy = read_rules((RULES % keys + f"unmapped: {unmapped}\n").encode(), "acme.yaml")
     snapshot = Snapshot(
         tenants=[Tenant(policy.tenant, policy.clients, lambda: policy)],
-        packs=[read_pack(PACK, "crm/pack.yaml")],
+        packs=[pack_of(PACK, "crm/pack.yaml")],
         upstreams=UPSTREAMS,
         table=AddressTable((("127.0.0.0/8", "FR", "OVH"),)),
         secrets=Secrets.of(RING),

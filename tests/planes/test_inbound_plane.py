@@ -9,7 +9,6 @@ import pytest
 
 from gateway.contacts.model import Registry
 from gateway.contacts.sqlite import SqliteRegistry
-from gateway.policy.packfile import read_pack
 from gateway.policy.rulefile import read_rules
 from gateway.policy.snapshot import Secrets, Snapshot, Tenant
 from gateway.residency.locate import AddressTable
@@ -17,7 +16,7 @@ from tests.contract.conftest import over_redis
 from tests.inbounds import CLICKS, PLUGINS, application, message, twilio_route, twilio_signed
 from tests.ledgers import MemoryLedger
 from tests.plane import Gate, Upstream, answer, request
-from tests.world import PACK, RING
+from tests.world import PACK, RING, pack_of
 
 TEXT = urlencode({"To": "+33639980001", "Body": "Come on Saturday"}).encode()
 FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
@@ -40,11 +39,11 @@ class Loop(Gate):
     def snapshot_of(self, rules: str) -> Snapshot:
         policy = read_rules(rules.encode(), "acme.yaml")
         port = int(self.upstream.url.rpartition(":")[2])
-        twilio = read_pack((PLUGINS / "twilio" / "pack.yaml").read_bytes(), "twilio/pack.yaml")
+        twilio = pack_of((PLUGINS / "twilio" / "pack.yaml").read_bytes(), "twilio/pack.yaml")
         there = msgspec.structs.replace(application("twilio"), url=f"http://127.0.0.1:{port}/app")
         return Snapshot(
             tenants=[Tenant(policy.tenant, policy.clients, lambda: policy)],
-            packs=[twilio, read_pack(PACK, "crm/pack.yaml")],
+            packs=[twilio, pack_of(PACK, "crm/pack.yaml")],
             upstreams=[self.upstream],
             table=AddressTable(self._networks),
             secrets=Secrets.of(RING),

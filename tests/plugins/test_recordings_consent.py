@@ -7,8 +7,8 @@ import pytest
 from gateway.exchange.case import Outcome
 from gateway.exchange.casefile import load_case
 from gateway.exchange.replay import run_case
-from gateway.policy.packfile import read_pack
 from gateway.policy.rulefile import read_rules
+from tests.world import pack_of
 
 ROOT = Path(__file__).parents[2]
 TWILIO = (ROOT / "plugins/twilio/pack.yaml").read_bytes()
@@ -41,7 +41,7 @@ request: {{method: {request}}}
 response: {{status: 200, {answer}}}
 expect: {{effect: allow}}
 """
-    packs = {"twilio": read_pack(pack, "twilio/pack.yaml")}
+    packs = {"twilio": pack_of(pack, "twilio/pack.yaml")}
     return run_case(load_case(case.encode(), "one.yaml"), read_rules(rules.encode(), "acme.yaml"), packs)
 
 
