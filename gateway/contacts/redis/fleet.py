@@ -343,12 +343,13 @@ class Fleet:
         self.trouble = trouble
 
     async def _hang_up(self) -> None:
-        servers, self._servers = list(self._servers.values()), {}
-        for server in servers:
+        while self._servers:  # one by one: who is cancelled meanwhile comes back for the rest
+            node, server = next(iter(self._servers.items()))
             await server.writes.close()
             await server.reads.close()
             if server.committing is not None:
-                await server.committing
+                await asyncio.wait((server.committing,))
+            self._servers.pop(node, None)
 
 
 async def _load(line: Line) -> None:

@@ -7,7 +7,6 @@ has to know that it ended, since what was said meanwhile is lost.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from math import inf
 from typing import Any, Final, cast
 
@@ -122,8 +121,10 @@ class Line:
         """End it; who still waits gets Lost."""
         if self.reader is not None:
             self.reader.cancel()
-            with suppress(asyncio.CancelledError, RedisError, OSError):
-                await self.reader
+            # Awaiting the reader itself could not tell its end from one's own being cancelled.
+            await asyncio.wait((self.reader,))
+            if not self.reader.cancelled():
+                self.reader.exception()
 
     async def _push(self, message: list[Any]) -> object:
         if self._pushed is not None:
