@@ -13,7 +13,9 @@ from gateway.audit.record import Record
 
 _ID = "id"
 _WHO = "subject"
-_SIZES = (1_000_000_000_000_001, 1_000_000_000_000_002, 1_000_000_000_000_003)
+_SAMPLE = 1_000_000_000_000_001
+ANSWERED = ("response_bytes", "added_us", "total_us")
+"""What differs between records of answers alike, in the order of a record's members."""
 
 
 class Template:
@@ -25,32 +27,28 @@ class Template:
 
     __slots__ = ("_moment", "_written", "record")
 
-    def __init__(self, record: Record, moment: Moment) -> None:
-        """`moment`: see audit.chain.moments."""
+    def __init__(self, record: Record, moment: Moment, numbers: tuple[str, ...] = ANSWERED) -> None:
+        """`moment`: see audit.chain.moments. `numbers`: members that `text` is given, in a record's order."""
         self.record = record
         self._moment = moment
-        size, added, total = _SIZES
-        of = replace(
-            record, id=_ID, at=0.0, subjects=(_WHO,), response_bytes=size, added_us=added, total_us=total
-        )
+        samples = {name: _SAMPLE + at for at, name in enumerate(numbers)}
+        of = replace(record, id=_ID, at=0.0, subjects=(_WHO,), **samples)
         text = encoder()(of).replace(b"%", b"%%")
         gaps = (
             (b'"1970-01-01T00:00:00.000000Z"', b'"%b.%06dZ"'),
             (b'"id":"%b"' % _ID.encode(), b'"id":"%b"'),
             (b'"subjects":["%b"]' % _WHO.encode(), b'"subjects":["%b"]'),
-            *((b":%d" % number, b":%d") for number in _SIZES),
+            *((b":%d" % number, b":%d") for number in samples.values()),
         )
         for sample, gap in gaps:
             text = text.replace(sample, gap, 1)
         self._written = text
 
-    def text(
-        self, identifier: bytes, at: float, subjects: Iterable[str], size: int, added: int, total: int
-    ) -> bytes:
+    def text(self, identifier: bytes, at: float, subjects: Iterable[str], *numbers: int) -> bytes:
         """What `audit.chain.encoder` makes of such a record. `at` in epoch seconds, times in microseconds.
 
         Identifiers and subjects are of this gateway's making: nothing in them has to be escaped.
         """
         second, micros = self._moment(at)
         people = '","'.join(subjects).encode()
-        return self._written % (second, micros, identifier, people, size, added, total)
+        return self._written % (second, micros, identifier, people, *numbers)

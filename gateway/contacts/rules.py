@@ -162,6 +162,18 @@ def carried_out(deciding: Sequence[Check], *, timely: bool) -> OnRefusal:
     return "hold" if timely and any(check.on_refusal == "hold" for check in deciding) else "refuse"
 
 
+def lenient(checks: Sequence[Check]) -> bool:
+    """Whether these checks let everybody be reached at any time of whom nothing is known.
+
+    `judge` of a number or an address that is UNKNOWN is ALLOWED then. How often (`caps`) is not among it.
+    """
+    return all(
+        each.contact.require == "no_suppression"
+        and not (each.contact.recording or each.contact.lists or hours.is_timed(each.contact))
+        for each in checks
+    )
+
+
 def _failure(
     check: Check,
     subject: SubjectLike,

@@ -60,7 +60,7 @@ __all__ = ("IDEMPOTENT", "VIA", "Env", "Exchange")
 class Exchange:
     """One request and its answer. `facts` is open to the plane, which adds to `waited` and `address`, and may
     say who is asking where that is known before the request (a proxy's own authentication). `went`: what the
-    request was found to be, if it went the straight way.
+    request was found to be, if it went the straight way, or its plan is brief.
 
     `scheme`: `http` or `https`, by which callers reach a gateway that they name as the host, so that links in
     answers lead back to it; None on a plane where they name the provider.
@@ -199,6 +199,8 @@ class Exchange:
         plan = facts.plan = addressed.plan
         if plan.shadow:
             facts.shadow.update(dict.fromkeys(plan.shadow))
+        if plan.brief:
+            self.went = addressed
         return addressed
 
     def _ask(

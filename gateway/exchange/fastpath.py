@@ -1,83 +1,73 @@
-"""The fast path: a request like one that went straight before, but for the last segment of its path. Pure.
+"""The fast path: requests like one that went before, but for whom they are about. Pure.
 
-A path keeps all of an exchange that depends neither on that segment nor on the answer. It has no say of its
-own: of whatever is out of the ordinary, in the request or the answer, it knows nothing, and the exchange then
-goes the long way (exchange.py) from its beginning. What it does know comes out the same, to the byte.
+A path keeps all of an exchange that depends neither on that nor on the answer. It has no say of its own: of
+whatever is out of the ordinary, in the request or the answer, it knows nothing, and the exchange then goes
+the long way (exchange.py) from its beginning. What it does know comes out the same, to the byte. Here are
+answers, which are read alike on all paths; readpath and contactpath have the requests.
 """
 
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import ClassVar, Final, NamedTuple
 
 from msgspec.structs import replace
 
 from gateway.audit.chain import moments
-from gateway.audit.record import Record
-from gateway.audit.template import Template
+from gateway.audit.record import Phase, Record
+from gateway.audit.template import ANSWERED, Template
 from gateway.codecs import kernel
 from gateway.codecs.encodings import decode, encode
 from gateway.codecs.json import JSON
-from gateway.codecs.program import Limits, Tally
+from gateway.codecs.program import Limits, Pattern, Tally
 from gateway.codecs.steps import Compiled, compiled
 from gateway.codecs.table import reader_for
+from gateway.contacts.model import Standing
 from gateway.errors import PayloadError
 from gateway.exchange.answering import REPLACED, opaque
 from gateway.exchange.facts import Facts
-from gateway.exchange.finding import Addressed, Family, family_of
+from gateway.exchange.finding import Addressed
 from gateway.exchange.joining import Pairs, Told, mark, pairs
 from gateway.exchange.pointing import FORWARDED_PROTO, leads, side_of
 from gateway.exchange.refused import Refused
-from gateway.exchange.straight import sent_as
 from gateway.exchange.streaming import WHOLE
 from gateway.http1.encode import forward, status_line
-from gateway.http1.head import RequestHead, ResponseHead
+from gateway.http1.head import ResponseHead
+from gateway.model import SubjectKind
 from gateway.policy.snapshot import Snapshot
 
 MAX_HEAD: Final = 4 * 1024
-"""bytes of a request that is remembered"""
+"""bytes of a request's head that is remembered"""
 MAX_SHAPES: Final = 256
 """answers told apart by what was found in them, per path"""
-_END: Final = b" HTTP/1.1\r\n"
-_OPENING: Final = b"GET /"
 _TRIES: Final = 16
 """times a path may lead nowhere before it is given up, if it hardly ever leads anywhere"""
-
-
-class Cut(NamedTuple):
-    """A request's bytes, cut where those differ that are alike otherwise: `front` ends in a slash."""
-
-    front: bytes
-    last: bytes
-    rest: bytes
-
-
-def cut(raw: bytes) -> Cut | None:
-    """A whole request's head without a body; None for what no path is kept of."""
-    size = len(raw)
-    if raw[:5] != _OPENING or size > MAX_HEAD or raw.find(b"\r\n\r\n") != size - 4:
-        return None
-    end = raw.find(_END)
-    at = raw.rfind(b"/", 0, end) + 1 if end > 0 else 0
-    return Cut(raw[:at], raw[at:end], raw[end:]) if at else None
 
 
 class Went:
     """A request on its way: what its exchange is called, whom it names, where it went when, what came of it.
     Filled in anew for one request after another, as making one costs more.
 
-    `now` in epoch seconds, `started` and `sent` monotonic. Of the answer `head` and `body` are released once
-    `text` is accepted as its record, which is one `like` this but for its times. `told`: what it said of
-    whose identifiers are, unless that is known.
+    `now` in epoch seconds, `started` and `sent` monotonic. Of one with a body: `sends` it, in which `asked`
+    was found; `recipients` and `senders` are (kind, value) in it, `reached` the recipients' pseudonyms, whose
+    `standings` the registry told. Of the answer `head` and
+    `body` are released once `text` is accepted as its record, which is one `like` this but for its times.
+    `told`: what it said of whose identifiers are, unless that is known.
     """
 
     __slots__ = (
         "added_us",
         "address",
+        "asked",
         "body",
         "head",
         "identifier",
         "like",
         "now",
+        "reached",
+        "recipients",
+        "senders",
+        "sends",
         "sent",
+        "standings",
         "started",
         "subjects",
         "text",
@@ -89,6 +79,12 @@ class Went:
         self.identifier = self.address = ""
         self.subjects: dict[str, None] = {}
         self.now = self.started = self.sent = 0.0
+        self.sends: bytes = b""
+        self.asked: Pattern = b""
+        self.reached: list[str] = []
+        self.recipients: list[tuple[SubjectKind, str]] = []
+        self.senders: list[tuple[SubjectKind, str]] = []
+        self.standings: Sequence[Standing] = ()
         self.head = self.body = self.text = b""
         self.like: Record | None = None
         self.added_us = self.total_us = 0
@@ -102,17 +98,24 @@ class _Shape(NamedTuple):
     said: tuple[tuple[bytes, bytes], ...]
 
 
+_Key = tuple[Pattern, int, str, int, Pattern]
+"""What was found in an answer, values no map names, address, status, and what was found in the request."""
+
+
 class FastPath:
     """Requests of one caller that are alike, under one plan of one snapshot.
 
-    `before` and `after` are what the upstream is sent around the segment. `flown` and `missed` count requests
-    it answered, and those it could not.
+    `phase` and `statuses` of answers that it reads, `numbers` that differ between their records. `flown` and
+    `missed` count requests it answered, and those it could not.
     """
+
+    phase: ClassVar[Phase] = "read"
+    statuses: ClassVar[frozenset[int]] = frozenset((200,))
+    numbers: ClassVar[tuple[str, ...]] = ANSWERED
 
     __slots__ = (
         "_drifts",
         "_facts",
-        "_family",
         "_limits",
         "_moment",
         "_most",
@@ -121,8 +124,6 @@ class FastPath:
         "_programs",
         "_shapes",
         "_tick",
-        "after",
-        "before",
         "flown",
         "gate",
         "missed",
@@ -130,20 +131,17 @@ class FastPath:
         "upstream",
     )
 
-    def __init__(
-        self, snapshot: Snapshot, family: Family, facts: Facts, ends: tuple[bytes, bytes], limits: Limits
-    ) -> None:
-        """`facts`: of who asks, and how. `ends`: `before` and `after`."""
-        plan = self._plan = family.plan
-        self.snapshot, self._family, self._facts, self._limits = snapshot, family, facts, limits
+    def __init__(self, snapshot: Snapshot, addressed: Addressed, facts: Facts, limits: Limits) -> None:
+        """`facts`: of an exchange that went this way."""
+        plan = self._plan = addressed.plan
+        self.snapshot, self._facts, self._limits = snapshot, _bare(facts), limits
         self._most, self._tick = min(WHOLE, limits.max_body), facts.tick
         self._name = snapshot.namer(plan.tenant, plan.country)
         self._drifts = plan.upstream.provider, plan.operation.id, plan.country
-        self.before, self.after = ends
         self.gate, self.upstream = plan.residing.permission, plan.upstream
         self._moment = moments()
         self._programs: dict[bytes | None, Compiled | None] = {}
-        self._shapes: dict[tuple[bytes, int, str], _Shape] = {}
+        self._shapes: dict[_Key, _Shape] = {}
         self.flown = self.missed = 0
 
     @property
@@ -156,17 +154,13 @@ class FastPath:
         """How often it may have missed to be worth trying."""
         return _TRIES + self.flown // 8
 
-    def people(self, last: bytes, now: float) -> dict[str, None] | None:
-        """Pseudonyms of whom a request names that ends in this; None: that takes a closer look."""
-        return None if self._plan.expires <= now else self._family.people(last, self._name)
-
     def answer(self, went: Went, head: ResponseHead, raw: bytes, ended: float) -> bool:
         """Fill in what is released of an answer; False: that takes a closer look. `ended`: when it was there.
 
         Raises PayloadError, and whatever a masker raises: the same.
         """
         index = head.index
-        if head.status != 200 or not 0 < len(raw) <= self._most or leads(head):
+        if head.status not in self.statuses or not 0 < len(raw) <= self._most or leads(head):
             return False
         kind, coding = index.get(b"content-type"), index.get(b"content-encoding")
         program = self._programs.get(kind) or self._program(head, kind)
@@ -177,7 +171,7 @@ class FastPath:
         if passed is None:
             return False
         out, pattern, met, unmapped, owners = passed
-        key = pattern, unmapped, went.address
+        key = pattern, unmapped, went.address, head.status, went.asked
         shape = self._shapes.get(key) or self._shape(program, key)
         subjects, went.told = went.subjects, None
         if met:
@@ -190,19 +184,36 @@ class FastPath:
         made = went.body = out if coding is None else encode(out, coding.strip().lower())
         name = went.identifier.encode()
         own = [(b"Content-Length", b"%d" % len(made)), (b"Hushgate-Decision", name), *shape.said]
-        went.head = forward(status_line(200, head.reason), head.headers, REPLACED, own)
+        went.head = forward(status_line(head.status, head.reason), head.headers, REPLACED, own)
         total = self._tick() - went.started
         added, whole = int((total - (ended - went.sent)) * 1e6), int(total * 1e6)
         if added <= 0:
             return False
         went.added_us, went.total_us, went.like = added, whole, shape.template.record
-        went.text = shape.template.text(name, went.now, subjects, len(raw), added, whole)
+        sizes = (len(went.sends), len(raw)) if went.sends else (len(raw),)
+        went.text = shape.template.text(name, went.now, subjects, *sizes, added, whole)
         self.flown += 1
         return True
 
     def pairs(self, told: Told) -> Pairs:
         """What an answer said of whose identifiers are. Raises PayloadError."""
         return pairs(self.snapshot, self._plan, told, self._limits)
+
+    def asks(self, facts: Facts, asked: Pattern) -> None:
+        """Add what a request says, in which this was found."""
+        raise NotImplementedError
+
+    def stands(self, asked: Pattern, address: str) -> Facts:
+        """Those of an exchange that sent that there."""
+        kept = self._facts
+        facts = Facts("", kept.head, kept.peer, kept.now, kept.tick, kept.scheme)
+        facts.identity, facts.pack, facts.plan = kept.identity, kept.pack, kept.plan
+        self.asks(facts, asked)
+        facts.address = address
+        judged = self.gate.explain(address)
+        facts.location, facts.bases = judged.location, judged.bases
+        facts.shadow.update(dict.fromkeys(judged.shadow))
+        return facts
 
     def _program(self, head: ResponseHead, kind: bytes | None) -> Compiled | None:
         """What masks JSON of this media type; None for what is no JSON, or not read."""
@@ -220,52 +231,26 @@ class FastPath:
         program = self._programs[kind] = None if found is None else compiled(found)
         return program
 
-    def _shape(self, program: Compiled, key: tuple[bytes, int, str]) -> _Shape:
+    def _shape(self, program: Compiled, key: _Key) -> _Shape:
         """By way of the facts of an exchange that found this."""
-        kept, family = self._facts, self._family
-        pattern, unmapped, address = key
-        facts = Facts("", kept.head, kept.peer, kept.now, kept.tick, kept.scheme)
-        facts.identity, facts.pack, facts.plan = family.identity, kept.pack, family.plan
-        facts.seen.update(family.seen)
-        facts.address = address
-        judged = self.gate.explain(address)
-        facts.location, facts.bases = judged.location, judged.bases
-        facts.shadow.update(dict.fromkeys(judged.shadow))
+        pattern, unmapped, address, status, asked = key
+        facts = self.stands(asked, address)
         tally = Tally.of(program)
         tally.take(pattern, [], unmapped)
         masked = facts.note(program, tally)
         said = ((b"Hushgate-Masked", b"%d" % masked),) if masked else ()
         if len(self._shapes) >= MAX_SHAPES:
             self._shapes.clear()
-        made = self._shapes[key] = _Shape(Template(facts.record("read", 200), self._moment), said)
+        template = Template(facts.record(self.phase, status), self._moment, self.numbers)
+        made = self._shapes[key] = _Shape(template, said)
         return made
 
 
-def fast_path(
-    snapshot: Snapshot, facts: Facts, addressed: Addressed, head: RequestHead, limits: Limits
-) -> FastPath | None:
-    """The path of an exchange that went straight; None where there is none."""
-    if facts.peer.intercepted:  # each request of a session is checked against it
-        return None
-    family = family_of(snapshot, head, addressed)
-    if family is None or head.query or head.method != "GET" or not head.keep_alive:
-        return None
-    front = head.path[: head.path.rfind(b"/") + 1]
-    if snapshot.inbox is not None and snapshot.inbox.divides(front):
-        return None
-    before = b"GET %b%b" % (addressed.plan.base_path, family.front)
-    whole = sent_as(addressed.plan, head, addressed.path)
-    after = whole[len(before) + len(head.path) - len(front) :]
-    kept = Facts("", _bare(head), facts.peer, facts.now, facts.tick, facts.scheme)
+def _bare(facts: Facts) -> Facts:
+    """What answers and records depend on; neither keys nor people are kept."""
+    kept = Facts("", None, facts.peer, facts.now, facts.tick, facts.scheme)
     kept.identity, kept.pack, kept.plan = facts.identity, facts.pack, facts.plan
-    return FastPath(snapshot, family, kept, (before, after), limits)
-
-
-def _bare(head: RequestHead) -> RequestHead:
-    """What answers depend on; neither keys nor people are kept."""
-    index = {name: value for name, value in head.index.items() if name == FORWARDED_PROTO}
-    return replace(head, target=b"/", path=b"/", headers=[], index=index)
-
-
-Paths = Mapping[bytes, FastPath]
-"""By their fronts: those of requests alike in all that follows their targets."""
+    if facts.head is not None:
+        index = {name: value for name, value in facts.head.index.items() if name == FORWARDED_PROTO}
+        kept.head = replace(facts.head, target=b"/", path=b"/", headers=[], index=index)
+    return kept

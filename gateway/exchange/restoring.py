@@ -141,14 +141,19 @@ def restored_body(
     through, as what is one value there may be in pieces.
     """
     carrier, codec = reader
-    if carrier in ("json", "form") and (kind is None or not _other_charset(kind)):
-        plain = _decoded(body) if carrier == "form" else body
-        hidden = carrier == "form" and _nested(plain)
-        if not (hidden or suspicious(plain) or plan.restoring.masked(plain)):
-            return body
+    if carrier == "form" and not other_charset(kind) and untouched(plan, body):
+        return body
+    if carrier == "json" and not (other_charset(kind) or suspicious(body) or plan.restoring.masked(body)):
+        return body
     made = _through(facts, plan, carrier, codec, body, limits)
     _refuse_left(made, carrier)
     return made
+
+
+def untouched(plan: Plan, form: bytes) -> bool:
+    """Whether a form holds neither a token nor a mask, at a glance: then nothing of it is restored."""
+    plain = _decoded(form)
+    return not (_nested(plain) or suspicious(plain) or plan.restoring.masked(plain))
 
 
 def restored_unread(facts: Facts, plan: Plan, body: bytes, kind: bytes | None, limits: Limits) -> bytes:
@@ -216,6 +221,7 @@ def sealed(raw: bytes) -> bool:
     return _word(raw) is not None or DOMAIN.encode() in raw.lower()
 
 
-def _other_charset(kind: bytes) -> bool:
-    lower = kind.lower()
+def other_charset(kind: bytes | None) -> bool:
+    """Whether a Content-Type says, or may say, another charset than UTF-8."""
+    lower = b"" if kind is None else kind.lower()
     return b"charset" in lower and b"utf-8" not in lower

@@ -16,7 +16,7 @@ from gateway.codecs.params import PATH, QUERY
 from gateway.codecs.program import Limits, Masker, Program, Tally
 from gateway.codecs.steps import remasked
 from gateway.codecs.template import split_path, split_template
-from gateway.codecs.url import Url, origin_of, read_url
+from gateway.codecs.url import MAX_URL, Url, origin_of, read_url
 from gateway.errors import PayloadError
 from gateway.masking.operators import redact
 from gateway.model import Operation, Upstream
@@ -89,6 +89,19 @@ class Linker:
             self._sides.clear()
         made = self._sides[came] = side.changed(lambda program: _by(program, way))
         return made
+
+    def still(self, text: str) -> bool:
+        """Whether a link is, at a glance, a call of the provider with nothing in it to mask or lead back."""
+        if text[:1] != "/" or len(text) > MAX_URL or "?" in text or "#" in text or "%" in text:
+            return False
+        try:
+            operation = self.reach.operation(self.upstream.provider, text)
+        except PayloadError:
+            return False
+        if operation is None:
+            return False
+        program = (self._known.get(operation.id) or self._programs(operation)).path
+        return not program.masks and program.unmapped is None
 
     def lead(self, text: str, way: Way | None, rest: Masker | None) -> Led:
         """What is shown of a link. `rest`: what is done with what no operation describes."""
@@ -193,7 +206,7 @@ class LinkMasker:
         """The link as it may be shown; `[redacted]` for what may not, and for what is none."""
         if value.__class__ is not str:
             return value if self._rest is None else self._rest(value)
-        if not value:
+        if not value or self._linker.still(value):
             return value
         text = self._linker.lead(value, self._way, self._rest).text
         if text is None:

@@ -63,8 +63,13 @@ class OperationIndex:
     def leads(self, path: bytes) -> tuple[Operation, dict[str, str]] | None:
         """The operation a link leads to: by GET, else the first by any method. Raises PayloadError."""
         methods, values = self._find(path)
-        found = methods.get("GET") or next(iter(methods.values()), None)
+        found = _led(methods)
         return (found[0], dict(zip(found[1], values, strict=True))) if found else None
+
+    def led(self, path: bytes) -> Operation | None:
+        """That operation alone. Raises PayloadError."""
+        found = _led(self._find(path)[0])
+        return found[0] if found else None
 
     def _find(self, path: bytes) -> "tuple[_Methods, list[str]]":
         segments = split_path(path)
@@ -96,6 +101,10 @@ class OperationIndex:
         if operation.method in place.methods:
             raise InternalError(f"the same call as {place.methods[operation.method][0].id}", operation.id)
         place.methods[operation.method] = (operation, tuple(names))
+
+
+def _led(methods: _Methods) -> tuple[Operation, tuple[str, ...]] | None:
+    return methods.get("GET") or next(iter(methods.values()), None)
 
 
 def _param(place: _Place, segment: Segment) -> _Place:

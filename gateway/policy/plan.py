@@ -210,6 +210,8 @@ class Plan:
     """What records of its exchanges say of it; the rest of it says nothing."""
     plain: bool = field(init=False, compare=False, repr=False)
     """Whether requests without a body or a query are sent as they come to where they may go, and no more."""
+    brief: bool = field(init=False, compare=False, repr=False)
+    """Whether of requests that reach somebody nothing is asked but whether they may, and a record."""
 
     def __post_init__(self) -> None:
         asked, residing = self.request, self.residing
@@ -220,6 +222,14 @@ class Plan:
             or residing.callers or residing.agreed or residing.content
         )  # fmt: skip
         object.__setattr__(self, "plain", plain and self.lookups is None)
+        longer = (
+            self.denial or self.shadow or self.written or self.records or self.limits or self.lists
+            or self.recording or self.talk or self.operation.composite
+            or asked.headers or asked.path or asked.opaque
+            or residing.callers or residing.agreed or residing.content
+        )  # fmt: skip
+        brief = bool(self.acts and self.channel and asked.body) and not longer
+        object.__setattr__(self, "brief", brief and self.lookups is None)
         stamp = Record(
             phase="read",
             id="",

@@ -52,6 +52,11 @@ class Reach:
         known = self._operations.get(provider)
         return known.leads(path.encode()) if known and path else None
 
+    def operation(self, provider: str, path: str) -> Operation | None:
+        """That operation alone. Raises PayloadError."""
+        known = self._operations.get(provider)
+        return known.led(path.encode()) if known else None
+
     def serves(self, url: Url) -> bool:
         """Whether a URL names the host of an upstream, whoever's and whatever its path."""
         return origin_of(url.authority, url.scheme) in self._upstreams

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from gateway.contacts.model import UNKNOWN, Consent, ConsentState, Objection, Standing, Suppression
-from gateway.contacts.rules import Check, Subject, judge
+from gateway.contacts.rules import ALLOWED, Check, Subject, judge, lenient
 from gateway.errors import REASONS
 from gateway.listlimit import ListLimit, Relied
 from gateway.model import Channel, Contact, Requirement
@@ -150,3 +150,27 @@ def test_an_older_list_never_allows_more(
     older = judge(subject, standing, channel, named, held, now, dated={"tps": made and min(made, now)})
     assert younger.allowed or not older.allowed
     assert older.allowed or not judge(subject, standing, channel, named, held, now).allowed
+
+
+MILD = Contact(require="no_suppression")
+mild = st.lists(
+    st.builds(
+        Check,
+        rule=st.just("a"),
+        mode=st.sampled_from(("enforce", "shadow")),
+        contact=st.just(MILD) | contacts | contacts.map(lambda each: replace(each, require="no_suppression")),
+    ),
+    max_size=2,
+).map(tuple)
+
+
+@settings(deadline=None)
+@given(channels, many_purposes, mild, moments, st.lists(who, max_size=1).map(tuple))
+def test_what_is_lenient_never_stops_a_stranger(
+    channel: Channel | None, named: tuple[str, ...], mild: tuple[Check, ...], now: float, by: tuple[str, ...]
+) -> None:
+    verdict = judge(PHONE, UNKNOWN, channel, named, mild, now, by, home="FR")
+    if lenient(mild):
+        assert verdict is ALLOWED
+    if all(check.contact == MILD for check in mild):
+        assert lenient(mild)

@@ -5,9 +5,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from gateway.policy.linking import Linker
 from tests.exchange.linkworld import GATE, TOKEN, UPSTREAMS, world_of
 from tests.world import Answer, World, json_answer
 
@@ -217,6 +218,36 @@ def test_any_text_gives_an_answer(world: World, text: str, client: str) -> None:
             or made.startswith(("/", GATE, "[redacted]"))
             or urlsplit(made).hostname == "media.example"
         )
+
+
+PIECES = (
+    "/",
+    "v1",
+    "people",
+    "media",
+    "%2B33639980001.json",
+    "+33639980001.json",
+    "x",
+    ".",
+    "?",
+    "#",
+    "%2e",
+    "é",
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    pieces=st.lists(st.sampled_from(PIECES), max_size=8),
+    client=st.sampled_from(("support", "caller", "admin")),
+)
+@example(pieces=["/", "v1", "/", "media", "/", "x"], client="support")
+def test_a_glance_sees_what_a_look_sees(world: World, pieces: list[str], client: str) -> None:
+    text = "".join(pieces)
+    glanced = shown(world, text, client)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Linker, "still", lambda *_: False)
+        assert shown(world, text, client) == glanced
 
 
 def test_streams_lead_back_too(world: World) -> None:

@@ -14,9 +14,11 @@ from msgspec.structs import replace
 from gateway.audit.record import Record
 from gateway.exchange.fastpath import FastPath
 from gateway.http1.encode import chunk, last_chunk
+from gateway.metrics import METRICS
 from gateway.planes.reverse.flight import Flight
 from tests.faulttraffic import READ, UPSTREAMS
-from tests.plane import PATIENCE, answer, finished, read_answer
+from tests.logs import record_of
+from tests.plane import PATIENCE, Gate, Upstream, answer, finished, read_answer
 
 PERSON = {
     "id": "7",
@@ -93,7 +95,7 @@ class Flights:
         self.begun = self.landed = 0
         begin, answered = Flight.begin, FastPath.answer
 
-        def counted(flight: Flight, raw: bytes) -> bool:
+        def tallied(flight: Flight, raw: bytes) -> bool:
             began = begin(flight, raw)
             self.begun += began
             return began
@@ -103,8 +105,35 @@ class Flights:
             self.landed += did
             return did
 
-        patch.setattr(Flight, "begin", counted)
+        patch.setattr(Flight, "begin", tallied)
         patch.setattr(FastPath, "answer", made)
+
+
+COUNTED = frozenset(
+    name for name, metric in METRICS.items() if metric.kind == "counter" and "pool" not in name
+)
+
+
+def counted(gate: Gate) -> dict[tuple[str, ...], float]:
+    """What a worker counted, but for connections."""
+    gate.worker.metrics.settle()
+    return {key: n for key, n in gate.worker.metrics.counts.items() if key[0] in COUNTED}
+
+
+def played(
+    made: Callable[[], bytes | Iterator[bytes | float]], asked: bytes = READ, usual: bytes = BODY
+) -> tuple[object, ...]:
+    """All that anybody sees of an answer that comes on a way that is known, and of the next one."""
+    replies: list[Callable[[], bytes | Iterator[bytes | float]]] = [lambda: answer(usual)]
+    with Upstream(lambda _: replies[-1]()) as upstream, Gate(upstream) as gate:
+        with gate.connect() as sock:
+            got = [ask(sock, asked), ask(sock, asked)]
+            replies.append(made)
+            got.append(ask(sock, asked))
+        replies.pop()
+        with gate.connect() as sock:
+            got += [ask(sock, asked), ask(sock, asked)]
+        return list(map(plain, got)), list(map(plain, upstream.requests)), said(gate.records()), counted(gate)
 
 
 def person(asked: bytes) -> bytes:
@@ -120,6 +149,37 @@ def ask(sock: socket.socket, asked: bytes = READ) -> bytes:
         _, _, rest = got.partition(b"\r\n\r\n")
         got = finished(sock, rest) if b"\r\n\r\n" in rest else read_answer(sock)
     return got
+
+
+class Slow:
+    """A log that holds records back, or refuses them, when it is told to."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.held: list[Callable[[], None]] | None = None
+        self.error: Exception | None = None
+
+    def append_text(self, text: bytes, accepted: Callable[[Exception | None], None]) -> None:
+        self.append(record_of(text), accepted)
+
+    def append(self, record: Record, accepted: Callable[[Exception | None], None]) -> None:
+        if self.error is not None:
+            accepted(self.error)
+            return
+        if self.held is not None:
+            self.held.append(lambda: self._take(record, accepted))
+            return
+        self._take(record, accepted)
+
+    def _take(self, record: Record, accepted: Callable[[Exception | None], None]) -> None:
+        self.records.append(record)
+        accepted(None)
+
+    def ready(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass
 
 
 OWN = re.compile(rb"[0-9a-f]{12}-[0-9a-f]+|127\.0\.0\.1:[0-9]+")

@@ -1,47 +1,25 @@
 """Requests on the fast path: what comes of them is what comes of any other."""
 
 import time
-from collections.abc import Callable, Iterator
 
 import pytest
 
-from gateway.metrics import METRICS
 from gateway.native import load
 from tests.faulttraffic import READ
-from tests.plane import Gate, Upstream, answer, read_answer, request
+from tests.plane import Gate, Upstream, read_answer, request
 from tests.planes.flights import (
     ANSWERS,
-    BODY,
     LAST,
     Flights,
     ask,
     grounded,
     person,
     plain,
+    played,
     said,
 )
 
 pytestmark = pytest.mark.skipif(load("scankernel") is None, reason="without the kernels nothing flies")
-
-COUNTED = frozenset(
-    name for name, metric in METRICS.items() if metric.kind == "counter" and "pool" not in name
-)
-
-
-def played(made: Callable[[], bytes | Iterator[bytes | float]]) -> tuple[object, ...]:
-    """All that anybody sees of an answer that comes on a way that is known, and of the next one."""
-    replies: list[Callable[[], bytes | Iterator[bytes | float]]] = [lambda: answer(BODY)]
-    with Upstream(lambda _: replies[-1]()) as upstream, Gate(upstream) as gate:
-        with gate.connect() as sock:
-            got = [ask(sock), ask(sock)]
-            replies.append(made)
-            got.append(ask(sock))
-        replies.pop()
-        with gate.connect() as sock:
-            got += [ask(sock), ask(sock)]
-        gate.worker.metrics.settle()
-        counts = {key: n for key, n in gate.worker.metrics.counts.items() if key[0] in COUNTED}
-        return list(map(plain, got)), list(map(plain, upstream.requests)), said(gate.records()), counts
 
 
 @pytest.mark.parametrize("name", ANSWERS)

@@ -8,19 +8,19 @@ import pytest
 
 from gateway import clock
 from gateway.audit.log import FileLog
-from gateway.audit.record import Record
 from gateway.errors import StoreError
 from gateway.exchange.fastpath import FastPath
+from gateway.exchange.readpath import ReadPath
 from gateway.native import load
 from tests.faultrows import ROWS
 from tests.faults import Fault, Row, problem_of
 from tests.faulttraffic import PACK_WITH_HEADERS, READ, SECRET, UPSTREAMS, reply
-from tests.logs import record_of
 from tests.plane import PATIENCE, TIMEOUTS, Gate, Upstream, answer, read_answer
 from tests.planes.flights import (
     ANSWERS,
     BODY,
     Flights,
+    Slow,
     ask,
     person,
     plain,
@@ -77,37 +77,6 @@ def test_what_breaks_in_the_fast_path_itself_goes_the_long_way(monkeypatch: pyte
         monkeypatch.setattr(FileLog, "append_text", breaking)
         assert plain(ask(sock)) == usual[-1] and not once
         assert len(gate.records()) == 4
-
-
-class Slow:
-    """A log that holds records back, or refuses them, when it is told to."""
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-        self.held: list[Callable[[], None]] | None = None
-        self.error: Exception | None = None
-
-    def append_text(self, text: bytes, accepted: Callable[[Exception | None], None]) -> None:
-        self.append(record_of(text), accepted)
-
-    def append(self, record: Record, accepted: Callable[[Exception | None], None]) -> None:
-        if self.error is not None:
-            accepted(self.error)
-            return
-        if self.held is not None:
-            self.held.append(lambda: self._take(record, accepted))
-            return
-        self._take(record, accepted)
-
-    def _take(self, record: Record, accepted: Callable[[Exception | None], None]) -> None:
-        self.records.append(record)
-        accepted(None)
-
-    def ready(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        pass
 
 
 def test_no_record_no_answer() -> None:
@@ -277,7 +246,7 @@ def test_keys_are_not_kept() -> None:
         paths = gate.worker.env.snapshot.paths
         assert len(paths) == 1 and b"key-support" not in repr(paths).encode()
         [[way]] = [ways.values() for ways in paths.values()]
-        assert isinstance(way, FastPath)
+        assert isinstance(way, ReadPath)
         head = way._facts.head
         assert head is not None and not head.headers and b"hushgate-key" not in head.index
         assert b"key-support" not in way.before + way.after

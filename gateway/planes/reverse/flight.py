@@ -4,18 +4,23 @@ ordinary. Then a Turn takes over, as if it had had the request from the beginnin
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 
-from gateway.errors import HushgateError, InternalError, StoreError, where
-from gateway.exchange.commands import Link
+from gateway.contacts.model import Standing
+from gateway.errors import HushgateError, InternalError, StoreError, UpstreamError, where
+from gateway.exchange.commands import Acquire, Append, Collect, Command, Link, Lookup, Send
+from gateway.exchange.contactpath import OPENING, ContactPath, Outline, contact_path, outline
 from gateway.exchange.environment import Env
 from gateway.exchange.exchange import Exchange
-from gateway.exchange.fastpath import FastPath, Paths, Went, cut, fast_path
+from gateway.exchange.facts import Facts
+from gateway.exchange.fastpath import FastPath, Went
+from gateway.exchange.finding import Addressed
 from gateway.exchange.joining import Told
-from gateway.http1.head import ResponseHead, next_request
+from gateway.exchange.readpath import Paths, cut, read_path
+from gateway.http1.head import RequestHead, ResponseHead, next_request
 from gateway.planes.reverse.turn import Turn
 from gateway.planes.reverse.upstream import UpstreamConnection
 
@@ -35,15 +40,18 @@ class Flight:
 
     __slots__ = (
         "_body",
+        "_brief",
         "_caller",
         "_connection",
         "_env",
         "_head",
         "_number",
+        "_outline",
         "_path",
         "_paths",
         "_raw",
         "_rest",
+        "_waits",
         "_went",
         "_worker",
         "up",
@@ -54,12 +62,17 @@ class Flight:
         self._worker = caller.worker
         self._env: Env | None = None
         self._rest = b""
-        """What followed the target of the last request, and (`_paths`) the ways of its like."""
+        """What followed the target of the last read, and (`_paths`) the ways of its like."""
         self._paths: Paths = {}
+        self._outline: Outline | None = None
+        """Of the last request that reached somebody, and (`_brief`) the way of its like."""
+        self._brief: ContactPath | None = None
         self._raw = b""
         self._path: FastPath | None = None
         self._went = Went()
         self._connection: UpstreamConnection | None = None
+        self._waits: type[Command] = Send
+        """For the answer to what, where the long way would be"""
         self._head: ResponseHead | None = None
         self._body = b""
         self._number = 0
@@ -70,7 +83,13 @@ class Flight:
 
     def begin(self, raw: bytes) -> bool:
         """Send a request on, if this is the way of its like. `raw` is all that came."""
-        if self._tried(self._begin, raw):
+        if self._worker.env is not self._env:
+            self._env, self._rest, self._outline = self._worker.env, b"", None
+        self._raw = raw
+        if self._tried(self._contact if raw.startswith(OPENING) else self._read, raw):
+            return True
+        if self.up:  # it broke on its way
+            self._fail(InternalError(""))
             return True
         if self._connection is not None:
             self._connection.abandon()
@@ -78,15 +97,14 @@ class Flight:
             self._raw = b""
         return False
 
-    def _begin(self, raw: bytes) -> bool:
+    def _read(self, raw: bytes) -> bool:
         worker, rest = self._worker, self._rest
-        self._raw = raw
-        if not rest or worker.env is not self._env or not raw.endswith(rest):
+        if not rest or not raw.endswith(rest):
             found = cut(raw)
             if found is None:
                 return False
-            rest = found.rest
-            self._look(worker.env, rest)
+            rest = self._rest = found.rest
+            self._paths = cast("Paths", self._known(rest))
         end = len(raw) - len(rest)
         at = raw.rfind(b"/", 0, end) + 1
         path = self._paths.get(raw[:at])
@@ -101,37 +119,134 @@ class Flight:
         if connection is None:
             return False
         went = self._went
-        self._path, self._connection = path, connection
+        self._path, self._connection, self._waits = path, connection, Send
         went.identifier, went.subjects, went.address = worker.identifier(), subjects, connection.address
+        went.sends = went.asked = b""
         went.now, went.started, went.sent = now, started, worker.tick()
         connection.begin(self, "GET", path.before + last + path.after)
         self.up = True
         self._caller.flies()
         return True
 
+    def _contact(self, raw: bytes) -> bool:
+        worker, went, known = self._worker, self._went, self._outline
+        body = None if known is None else known.body(raw)
+        if body is None:
+            found = outline(raw)
+            body = None if found is None else found.body(raw)
+            if found is None or body is None:
+                return False
+            self._outline = found
+            self._brief = cast("ContactPath | None", self._known(b"\0".join(found)).get(b""))
+        path = self._brief
+        if path is None or path.missed > path.tries:
+            return False
+        went.now, went.started = worker.now(), worker.tick()
+        if not path.reaches(went, body):
+            return False
+        went.identifier, self._path = worker.identifier(), path
+        told = worker.services.registry.standings(path.tenant, went.reached)
+        if isinstance(told, list):
+            return self._goes(path, told)
+        self._wait(Lookup)
+        worker.spawn(told, partial(self._judged, self._number), partial(self._unjudged, self._number))
+        return True
+
     def ended(self, exchange: Exchange | None) -> None:
-        """What `begin` did not know went its way: remember it, if it was straight."""
+        """What `begin` did not know went its way: remember it, if there is one for its like."""
         raw, self._raw = self._raw, b""
         env = self._worker.env
         if not raw or exchange is None or exchange.went is None or env is not self._env:
             return
-        found, head = cut(raw), exchange.facts.head
-        if found is None or head is None or b"GET " + head.path != found.front + found.last:
+        head = exchange.facts.head
+        if head is not None:
+            keep = self._keep_contact if raw.startswith(OPENING) else self._keep_read
+            keep(env, raw, exchange.facts, exchange.went, head)
+
+    def _keep_read(self, env: Env, raw: bytes, facts: Facts, went: Addressed, head: RequestHead) -> None:
+        found = cut(raw)
+        if found is None or b"GET " + head.path != found.front + found.last:
             return
         if found.rest != self._rest or found.front in self._paths or len(self._paths) >= MAX_FRONTS:
             return
-        path = fast_path(env.snapshot, exchange.facts, exchange.went, head, env.limits)
+        path = read_path(env.snapshot, facts, went, head, env.limits)
         if path is not None:
             env.snapshot.keep_path(self._alike(found.rest), found.front, path)
-            self._look(env, found.rest)
+            self._paths = cast("Paths", self._known(found.rest))
 
-    def _look(self, env: Env, rest: bytes) -> None:
-        self._env, self._rest = env, rest
-        self._paths = cast("Paths", env.snapshot.paths.get(self._alike(rest), {}))
+    def _keep_contact(self, env: Env, raw: bytes, facts: Facts, went: Addressed, head: RequestHead) -> None:
+        found = self._outline
+        if found is None or self._brief is not None or found.body(raw) is None:
+            return
+        path = contact_path(env.snapshot, facts, went, head, env.limits)
+        if path is not None:
+            env.snapshot.keep_path(self._alike(b"\0".join(found)), b"", path)
+            self._brief = path
+
+    def _known(self, rest: bytes) -> Mapping[bytes, object]:
+        return self._worker.env.snapshot.paths.get(self._alike(rest), {})
 
     def _alike(self, rest: bytes) -> tuple[object, ...]:
-        # What follows the target holds keys, which are kept by their hashes alone.
+        # What requests have in common holds keys, which are kept by their hashes alone.
         return self._caller.peer, self._caller.scheme, sha256(rest).digest()
+
+    # ---- between the two: of what reaches somebody ----------------------------------------
+
+    def _wait(self, command: type[Command]) -> None:
+        self._waits = command
+        if not self.up:
+            self.up = True
+            self._caller.flies()
+
+    def _judged(self, number: int, standings: Sequence[Standing]) -> None:
+        """The registry told, if not at once."""
+        path = self._brief
+        if self._number != number or path is None or self._tried(self._goes, path, standings):
+            return
+        if self._waits is not Lookup:
+            self._fail(InternalError(""))
+        elif (turn := self._missed()) is not None:
+            turn.driver.resume(standings)
+
+    def _unjudged(self, number: int, error: HushgateError) -> None:
+        if self._number == number:
+            self._fail(error)
+
+    def _goes(self, path: ContactPath, standings: Sequence[Standing]) -> bool:
+        """Have it on record, if nothing speaks against it."""
+        worker, went = self._worker, self._went
+        if not path.allows(went, standings):
+            return False
+        connection = self._connection = worker.pool.take(path.upstream, path.gate)
+        if connection is None:
+            return False
+        went.address = connection.address
+        text = path.intent(went)
+        self._wait(Append)
+        worker.log.append_text(text, partial(self._intended, self._number))
+        return True
+
+    def _intended(self, number: int, error: Exception | None) -> None:
+        """It is on record, or cannot be."""
+        if self._number != number or self._waits is not Append:
+            return
+        if error is not None:
+            self._fail(error if isinstance(error, HushgateError) else InternalError("the log failed"))
+        elif not self._tried(self._send):
+            self._fail(InternalError(""))
+
+    def _send(self) -> bool:
+        connection, path, went = self._connection, self._brief, self._went
+        if connection is None or path is None:
+            return False
+        self._waits = Send
+        if not connection.alive:
+            self.on_upstream_lost(UpstreamError("upstream_invalid", "the pooled connection closed"), True)
+            return True
+        went.sent = self._worker.tick()
+        connection.begin(self, "POST", path.sent(went))
+        self._caller.expect("answer")
+        return True
 
     # ---- the upstream's side ----------------------------------------
 
@@ -216,6 +331,12 @@ class Flight:
             self._caller.turn.driver.link(Link(path.tenant, pairs))
         path.snapshot.keep_joined(told.seen)
 
+    def _fail(self, error: HushgateError) -> None:
+        """What is waited for failed: as on the long way."""
+        turn = self._missed()
+        if turn is not None:
+            turn.driver.fail(error)
+
     def _missed(self) -> Turn | None:
         """A Turn that stands where this flight does, and goes on with it; None: it ended in a refusal."""
         caller, env, went, path = self._caller, self._env, self._went, self._path
@@ -224,11 +345,17 @@ class Flight:
             return None
         path.missed += 1
         turn, connection, head = caller.turn, self._connection, found[0]
+        until, raw = self._waits, self._raw
         turn.reset(head)
         exchange = Exchange(env, went.identifier, head, caller.peer, went.now, caller.scheme)
         exchange.facts.started = went.started
+        known: dict[type[Command], object] = {Acquire: went.address}
+        if went.sends:
+            known |= {Collect: raw[found[1] :], Lookup: went.standings, Append: None}
         self._forget()
-        if self._tried(turn.take_over, exchange, connection, went.address, went.sent):
+        if self._tried(turn.take_over, exchange, connection, known, until):
+            if until is Send:
+                turn.sent_at(went.sent)
             return turn
         if connection is not None:
             connection.abandon()

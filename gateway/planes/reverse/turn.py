@@ -1,11 +1,13 @@
 """One exchange's hands on the wire: carries out its commands between a caller and an upstream connection."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import HushgateError, PayloadError, UpstreamError
 from gateway.exchange.commands import (
     Acquire,
     Collect,
+    Command,
     Hangup,
     NotPermitted,
     Release,
@@ -24,6 +26,8 @@ from gateway.planes.reverse.upstream import UpstreamConnection, reset
 if TYPE_CHECKING:
     from gateway.planes.reverse.caller import Caller
 
+Known = Mapping[type[Command], Any]
+"""Answers to commands, where there is one of a kind."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -121,23 +125,34 @@ class Turn(Reply):
         self._caller.answer(command.head, command.body)
 
     def take_over(
-        self, exchange: Exchange, connection: UpstreamConnection | None, address: str, sent_at: float
+        self, exchange: Exchange, connection: UpstreamConnection | None, known: Known, until: type[Command]
     ) -> bool:
-        """Stand where a request was sent, at `sent_at`: the exchange is stepped to there, and nothing done.
+        """Stand where a request waits for the answer to a command: the exchange is stepped to there, by what
+        is `known`, and nothing done.
 
-        False where it would not have come there. `connection` None: the answer has come whole (`settled`).
+        False where it would not have come there. `connection` None: there is none yet, or the answer has come
+        whole (`settled`).
         """
         run = exchange.run()
-        acquired, sent = next(run), run.send(address)
-        if not (isinstance(acquired, Acquire) and isinstance(sent, Send)):
-            run.close()
-            return False
-        self._acquired, self._sent, self._sent_at = acquired, sent, sent_at
+        command = next(run)
+        while type(command) is not until:
+            if type(command) not in known:
+                run.close()
+                return False
+            if isinstance(command, Acquire):
+                self._acquired = command
+            command = run.send(known[type(command)])
+        if isinstance(command, Send):
+            self._sent = command
         self._connection = connection
         if connection is not None and connection.owner is not None:  # it was not lost
             connection.owner = self
         self.driver.adopt(exchange, run)
         return True
+
+    def sent_at(self, when: float) -> None:
+        """It was sent then (monotonic seconds)."""
+        self._sent_at = when
 
     def over(self) -> None:
         """The exchange has ended."""
