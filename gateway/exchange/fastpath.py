@@ -7,6 +7,7 @@ answers, which are read alike on all paths; readpath and contactpath have the re
 """
 
 from collections.abc import Sequence
+from math import inf
 from typing import ClassVar, Final, NamedTuple
 
 from msgspec.structs import replace
@@ -106,7 +107,8 @@ class FastPath:
     """Requests of one caller that are alike, under one plan of one snapshot.
 
     `phase` and `statuses` of answers that it reads, `numbers` that differ between their records. `flown` and
-    `missed` count requests it answered, and those it could not.
+    `missed` count requests it answered, and those it could not; `takes` is how long its upstream lately took
+    to answer (seconds, a moving mean).
     """
 
     phase: ClassVar[Phase] = "read"
@@ -128,6 +130,7 @@ class FastPath:
         "gate",
         "missed",
         "snapshot",
+        "takes",
         "upstream",
     )
 
@@ -143,6 +146,7 @@ class FastPath:
         self._programs: dict[bytes | None, Compiled | None] = {}
         self._shapes: dict[_Key, _Shape] = {}
         self.flown = self.missed = 0
+        self.takes = inf
 
     @property
     def tenant(self) -> str:
@@ -193,6 +197,8 @@ class FastPath:
         sizes = (len(went.sends), len(raw)) if went.sends else (len(raw),)
         went.text = shape.template.text(name, went.now, subjects, *sizes, added, whole)
         self.flown += 1
+        took = ended - went.sent
+        self.takes = took if self.takes == inf else self.takes + (took - self.takes) / 8
         return True
 
     def pairs(self, told: Told) -> Pairs:

@@ -79,6 +79,11 @@ class Flight:
         """of the flight, so that what is said late is not taken for the next one's"""
         self.up = False
 
+    @property
+    def waiting(self) -> bool:
+        """Whether the upstream has not answered yet."""
+        return self._connection is not None and self._waits is Send
+
     # ---- the caller's side ----------------------------------------
 
     def begin(self, raw: bytes) -> bool:
@@ -126,6 +131,7 @@ class Flight:
         connection.begin(self, "GET", path.before + last + path.after)
         self.up = True
         self._caller.flies()
+        worker.vigil.keep(self, path.takes, went.sent)
         return True
 
     def _contact(self, raw: bytes) -> bool:
@@ -246,6 +252,7 @@ class Flight:
         went.sent = self._worker.tick()
         connection.begin(self, "POST", path.sent(went))
         self._caller.expect("answer")
+        self._worker.vigil.keep(self, path.takes, went.sent)
         return True
 
     # ---- the upstream's side ----------------------------------------

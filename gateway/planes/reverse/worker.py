@@ -20,6 +20,7 @@ from gateway.planes.reverse.caller import Caller
 from gateway.planes.reverse.dial import Dialer
 from gateway.planes.reverse.pool import Pool
 from gateway.planes.reverse.upstream import UpstreamConnection
+from gateway.planes.reverse.vigil import Vigil
 from gateway.policy.snapshot import Snapshot
 
 TICK = 0.25
@@ -56,6 +57,7 @@ class Worker:
         self._due = self.lately
         """When deadlines should be looked at next."""
         self.now = clock.now
+        self.vigil = Vigil(self.tick)
         self._config = config
         self._dialer = Dialer(config.head_limits, config.timeouts.connect)
         self._callers: set[Caller] = set()
