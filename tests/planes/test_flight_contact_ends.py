@@ -1,6 +1,8 @@
 """What breaks or is late under a message on the fast path: nobody is reached twice, or without a record."""
 
 import dataclasses
+import socket
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -43,17 +45,29 @@ STEPS = {
 }
 
 
+def in_pieces(sock: socket.socket, asked: bytes) -> bytes:
+    """A request whose body comes after its head."""
+    head, _, body = asked.partition(b"\r\n\r\n")
+    sock.sendall(head + b"\r\n\r\n")
+    time.sleep(0.02)
+    return ask(sock, body)
+
+
+@pytest.mark.parametrize("put", [ask, in_pieces])
 @pytest.mark.parametrize("name", STEPS)
 def test_what_breaks_on_a_known_way(
-    name: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    name: str,
+    put: Callable[[socket.socket, bytes], bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     fault = Fault()
     STEPS[name](monkeypatch, fault)
     with Upstream(sent) as upstream, Gate(upstream, rules=DAY) as gate:
         with gate.connect() as sock:
-            usual = [plain(ask(sock, SMS)) for _ in range(3)][-1]
+            usual = [plain(put(sock, SMS)) for _ in range(3)][-1]
             fault.error = RuntimeError(SECRET)
-            got = ask(sock, SMS)
+            got = put(sock, SMS)
             fault.error = None
         assert fault.met
         if plain(got) == usual:
@@ -92,7 +106,8 @@ def test_nothing_is_sent_before_its_intent_is_on_record() -> None:
 
 
 @pytest.mark.parametrize("taken", [0, 1], ids=["intent", "outcome"])
-def test_a_log_that_refuses(taken: int) -> None:
+@pytest.mark.parametrize("put", [ask, in_pieces])
+def test_a_log_that_refuses(taken: int, put: Callable[[socket.socket, bytes], bytes]) -> None:
     log = Slow()
     with Upstream(sent) as upstream, Gate(upstream, log=log) as gate, gate.connect() as sock:
         usual = [plain(ask(sock, SMS)) for _ in range(2)][-1]
@@ -107,7 +122,7 @@ def test_a_log_that_refuses(taken: int) -> None:
         else:
             with gate.connect() as other:
                 log.error = StoreError("audit_unavailable", "")
-                got = ask(other, SMS)
+                got = put(other, SMS)
         assert problem_of(got)["type"] == "urn:hushgate:audit_unavailable"
         assert len(upstream.requests) == 2 + taken
         log.error = None

@@ -41,6 +41,7 @@ class Caller(asyncio.Protocol):
         "expected",
         "flight",
         "gone",
+        "head",
         "held",
         "peer",
         "scheme",
@@ -62,6 +63,8 @@ class Caller(asyncio.Protocol):
         self.body_begun = False
         self.expected = "idle"
         self.since = 0.0
+        self.head = b""
+        """Of the last request that was read, as it came."""
         self._buffer = b""
         self._clogged = False
         self._ended = False
@@ -211,6 +214,7 @@ class Caller(asyncio.Protocol):
                 self.expect("head")
             return False
         head, end = found
+        self.head = self._buffer[:end]
         self._buffer = self._buffer[end:]
         self._reader = reader_for(head)
         self.body_begun = bool(self._buffer)
@@ -220,6 +224,11 @@ class Caller(asyncio.Protocol):
         self.turn.reset(head)
         self.begin(head)
         return True
+
+    @property
+    def flyable(self) -> bool:
+        """Whether a request that is there may go on the fast path: the connection does not end with it."""
+        return not (self._clogged or self._ends)
 
     def flies(self) -> None:
         """What has just come is a request that the flight has begun with."""

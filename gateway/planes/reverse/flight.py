@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from gateway.planes.reverse.caller import Caller
 
 log = logging.getLogger("hushgate.plane")
+MAX_LATE = 64 * 1024
+"""bytes of a request whose body comes after its head"""
 MAX_FRONTS = 64
 """ways of requests alike in all that follows their targets"""
 
@@ -101,6 +103,18 @@ class Flight:
             self._forget()
             self._raw = b""
         return False
+
+    def late(self, parts: list[bytes]) -> bool:
+        """The same of one whose body came after its head: its exchange has done nothing but wait for it."""
+        caller = self._caller
+        size = len(caller.head) + sum(map(len, parts))
+        if size == len(self._raw) or size > MAX_LATE or not caller.flyable:
+            return False
+        if not self.begin(b"".join((caller.head, *parts))):
+            return False
+        if self.up:
+            caller.turn.driver.stop()
+        return True
 
     def _read(self, raw: bytes) -> bool:
         worker, rest = self._worker, self._rest
@@ -195,8 +209,6 @@ class Flight:
     def _alike(self, rest: bytes) -> tuple[object, ...]:
         # What requests have in common holds keys, which are kept by their hashes alone.
         return self._caller.peer, self._caller.scheme, sha256(rest).digest()
-
-    # ---- between the two: of what reaches somebody ----------------------------------------
 
     def _wait(self, command: type[Command]) -> None:
         self._waits = command

@@ -231,7 +231,7 @@ class Turn(Reply):
                 exchange.facts.request_bytes = self._ask_size
             if self.head is not None and self._connection is not None:
                 self._end_request(self._connection, self.head, trailers)
-        elif mode == COLLECT:
+        elif mode == COLLECT and not self._caller.flight.late(self._ask_parts):
             self._caller.expect("answer")
             self._collected()
 
