@@ -92,12 +92,9 @@ class Linker:
 
     def still(self, text: str) -> bool:
         """Whether a link is, at a glance, a call of the provider with nothing in it to mask or lead back."""
-        if text[:1] != "/" or len(text) > MAX_URL or "?" in text or "#" in text or "%" in text:
+        if text[:1] != "/" or len(text) > MAX_URL:
             return False
-        try:
-            operation = self.reach.operation(self.upstream.provider, text)
-        except PayloadError:
-            return False
+        operation = self.reach.operation(self.upstream.provider, text)
         if operation is None:
             return False
         program = (self._known.get(operation.id) or self._programs(operation)).path

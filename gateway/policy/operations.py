@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.codecs.template import Segment, split_path, split_template, validate_template
-from gateway.errors import InternalError
+from gateway.errors import InternalError, PayloadError
 from gateway.model import Operation
 
 
@@ -34,6 +34,8 @@ class OperationIndex:
     def __init__(self, operations: Iterable[Operation], *, slash: bool = False) -> None:
         self._root = _Place()
         self._slash = slash
+        self._plain = True
+        """Whether all literals are read as they are written."""
         for operation in operations:
             self._add(operation)
 
@@ -66,9 +68,20 @@ class OperationIndex:
         found = _led(methods)
         return (found[0], dict(zip(found[1], values, strict=True))) if found else None
 
-    def led(self, path: bytes) -> Operation | None:
-        """That operation alone. Raises PayloadError."""
-        found = _led(self._find(path)[0])
+    def led(self, path: str) -> Operation | None:
+        """That operation alone, where parameters are letters and digits; None: that takes a closer look."""
+        place = self._root if self._plain else _Place()
+        for text in path[1:].split("/"):
+            below = place.literals.get(text)
+            if below is None:
+                if not place.params:
+                    return None
+                segment, below = place.params[0]
+                value = segment.value(text) if segment.prefix or segment.suffix else text
+                if not value or not value.isalnum() or not value.isascii():
+                    return None
+            place = below
+        found = _led(place.methods)
         return found[0] if found else None
 
     def _find(self, path: bytes) -> "tuple[_Methods, list[str]]":
@@ -94,6 +107,7 @@ class OperationIndex:
         names: list[str] = []
         for segment in split_template(operation.path):
             if segment.name is None:
+                self._plain = self._plain and _plain(segment.prefix)
                 place = place.literals.setdefault(segment.prefix, _Place())
             else:
                 names.append(segment.name)
@@ -101,6 +115,13 @@ class OperationIndex:
         if operation.method in place.methods:
             raise InternalError(f"the same call as {place.methods[operation.method][0].id}", operation.id)
         place.methods[operation.method] = (operation, tuple(names))
+
+
+def _plain(literal: str) -> bool:
+    try:
+        return split_path(f"/{literal}".encode()) == [literal]
+    except PayloadError:
+        return False
 
 
 def _led(methods: _Methods) -> tuple[Operation, tuple[str, ...]] | None:

@@ -53,9 +53,9 @@ class Reach:
         return known.leads(path.encode()) if known and path else None
 
     def operation(self, provider: str, path: str) -> Operation | None:
-        """That operation alone. Raises PayloadError."""
+        """That operation, where it is seen at a glance."""
         known = self._operations.get(provider)
-        return known.led(path.encode()) if known else None
+        return known.led(path) if known else None
 
     def serves(self, url: Url) -> bool:
         """Whether a URL names the host of an upstream, whoever's and whatever its path."""

@@ -1,6 +1,8 @@
 """Finding the operation of a method and a path."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.errors import InternalError, PayloadError
 from gateway.model import Operation
@@ -84,3 +86,30 @@ def test_ambiguous(path: bytes) -> None:
 def test_bad_packs(calls: list[str]) -> None:
     with pytest.raises(InternalError):
         OperationIndex(map(op, calls))
+
+
+GLANCED = ("/a", "/a/b", "/a/{x}", "/a/{x}/c.json", "/a/{x}.json", "/d/{y}/e")
+TEXTS = st.lists(
+    st.sampled_from(
+        ("a", "b", "c.json", "x1", "x1.json", ".json", "d", "e", "", ".", "..", "é", "x y", "x%31", "x?")
+    ),
+    max_size=4,
+)
+
+
+@given(TEXTS)
+def test_a_glance_finds_what_a_look_finds(parts: list[str]) -> None:
+    index = OperationIndex([op(f"GET {path}") for path in GLANCED])
+    path = "/" + "/".join(parts)
+    glanced = index.led(path)
+    if glanced is not None:
+        found = index.leads(path.encode())
+        assert found is not None and found[0] is glanced
+    assert index.led("/d/x1/e") is not None
+
+
+@pytest.mark.parametrize("literal", ["..", "a%20b", "a%2Fb", "a;b"])
+def test_no_glance_where_literals_are_read_otherwise(literal: str) -> None:
+    index = OperationIndex([op(f"GET /{literal}/{{x}}"), op("GET /a/{x}")])
+    assert index.led(f"/{literal}/x") is None and index.led("/a/x") is None
+    assert OperationIndex([op("GET /a/{x}")]).led("/a/x") is not None
