@@ -1,9 +1,11 @@
 """A view of the registry file that several lookups share hides nothing, and holds nothing up."""
 
 import itertools
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -115,3 +117,33 @@ def test_a_file_taken_away_is_noticed_though_nobody_asks(path: Path) -> None:
     with pytest.raises(StoreError):
         one(store, "r")
     store.close()
+
+
+class Stuck:
+    """A connection that does not end what it reads, while it is told so."""
+
+    def __init__(self, own: sqlite3.Connection) -> None:
+        self._own = own
+        self.stuck = True
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._own.in_transaction
+
+    def execute(self, statement: str) -> sqlite3.Cursor:
+        if self.stuck:
+            raise sqlite3.OperationalError("stuck")
+        return self._own.execute(statement)
+
+
+def test_nobody_reads_in_one_that_cannot_be_ended(sharing: SqliteRegistry, path: Path) -> None:
+    connection = Stuck(sharing._connection)
+    sharing._view._connection = cast("sqlite3.Connection", connection)
+    books = SqliteBooks(path)
+    books.enter(T, [suppressed("no")])
+    books.close()
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            one(sharing)
+    connection.stuck = False
+    assert one(sharing).suppressions and not shared(sharing)

@@ -16,26 +16,26 @@ FRAMES: Final = 1000
 
 
 class View:
-    """Of one connection. Raises sqlite3.Error."""
+    """Of one connection, whose own word is taken for whether one is kept. Raises sqlite3.Error.
 
-    __slots__ = ("_connection", "_kept", "_watch")
+    One that cannot be ended is tried again by the next lookup, which fails until it is: nobody reads in it.
+    """
+
+    __slots__ = ("_connection", "_watch")
 
     def __init__(self, connection: sqlite3.Connection, watch: Watch) -> None:
         self._connection = connection
         self._watch = watch
-        self._kept = False
 
     def keep(self) -> None:
         """From the next statement on, unless commits go unnoticed, or the log has grown."""
         frames = self._watch.frames
-        if not self._kept and frames is not None and frames <= FRAMES:
+        if frames is not None and frames <= FRAMES and not self._connection.in_transaction:
             self._connection.execute("BEGIN")
-            self._kept = True
 
     def end(self) -> None:
         """No longer."""
-        if self._kept:
-            self._kept = False
+        if self._connection.in_transaction:
             self._connection.execute("COMMIT")
 
     def drop(self) -> None:
