@@ -257,11 +257,10 @@ class Flight:
         connection, path, went = self._connection, self._brief, self._went
         if connection is None or path is None:
             return False
-        self._waits = Send
+        self._waits, went.sent = Send, self._worker.tick()
         if not connection.alive:
             self.on_upstream_lost(UpstreamError("upstream_invalid", "the pooled connection closed"), True)
             return True
-        went.sent = self._worker.tick()
         connection.begin(self, "POST", path.sent(went))
         self._caller.expect("answer")
         self._worker.vigil.keep(self, path.takes, went.sent)
