@@ -27,6 +27,7 @@ _HEAD = re.compile(
 )
 _BLOCK = 65_536
 _kernel: Any = load("mackernel")
+_text: Any = load("textkernel")
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -100,6 +101,10 @@ def moments() -> Moment:
     return moment
 
 
+def _unstamped(at: float) -> None:
+    """Where there is no kernel, `moments` says every moment."""
+
+
 def encoder() -> Callable[[Record], bytes]:
     """A function from a record to the part of its line that does not depend on the chain.
 
@@ -108,17 +113,18 @@ def encoder() -> Callable[[Record], bytes]:
     """
     encode_json = msgspec.json.Encoder().encode
     moment = moments()
+    stamp = _unstamped if _text is None else _text.stamp
 
     def encode(record: Record) -> bytes:
         try:
             body = encode_json(record)
-            stamp = moment(record.at)
+            time = stamp(record.at) or b"%b.%06dZ" % moment(record.at)
         except (ValueError, OverflowError, TypeError, OSError):
             raise InternalError("an audit record has no text form") from None
         # a quote inside a JSON string is escaped, so the first of these bytes are those of the member itself
         start = body.index(b',"at":')
         end = body.find(b",", start + 6)
-        return b'"time":"%b.%06dZ",%b%b' % (*stamp, body[1:start], body[end:] if end > 0 else b"}")
+        return b'"time":"%b",%b%b' % (time, body[1:start], body[end:] if end > 0 else b"}")
 
     return encode
 

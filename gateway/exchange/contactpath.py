@@ -153,8 +153,7 @@ class ContactPath(FastPath):
         key = went.asked, went.address
         template = self._intents.get(key) or self._intent(key)
         spent = max(1, int((self._tick() - went.started) * 1e6))
-        name = went.identifier.encode()
-        return template.text(name, went.now, went.subjects, len(went.sends), spent, spent)
+        return template.text(went.identifier, went.now, went.subjects, len(went.sends), spent, spent)
 
     def sent(self, went: Went) -> bytes:
         """The request as it is sent."""

@@ -163,10 +163,9 @@ class FastPath:
 
         Raises PayloadError, and whatever a masker raises: the same.
         """
-        index = head.index
         if head.status not in self.statuses or not 0 < len(raw) <= self._most or leads(head):
             return False
-        kind, coding = index.get(b"content-type"), index.get(b"content-encoding")
+        kind, coding = head.index.get(b"content-type"), head.index.get(b"content-encoding")
         program = self._programs.get(kind) or self._program(head, kind)
         if program is None:
             return False
@@ -194,8 +193,11 @@ class FastPath:
         if added <= 0:
             return False
         went.added_us, went.total_us, went.like = added, whole, shape.template.record
-        sizes = (len(went.sends), len(raw)) if went.sends else (len(raw),)
-        went.text = shape.template.text(name, went.now, subjects, *sizes, added, whole)
+        text, asked = shape.template.text, len(went.sends)
+        if asked:
+            went.text = text(name, went.now, subjects, asked, len(raw), added, whole)
+        else:
+            went.text = text(name, went.now, subjects, len(raw), added, whole)
         self.flown += 1
         took = ended - went.sent
         self.takes = took if self.takes == inf else self.takes + (took - self.takes) / 8
