@@ -3,10 +3,10 @@
 A worker counts in plain dicts; the supervisor adds the workers' counts up and serves them as Prometheus text.
 """
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Literal
 
 import msgspec
@@ -105,18 +105,11 @@ METRICS: Mapping[str, Metric] = {
 
 BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0)
 """Upper bounds of the latency histograms, seconds."""
+_BOUNDS = tuple(round(bound * 1e6) for bound in BUCKETS)
 
 Counts = dict[tuple[str, ...], float]
-Exchanged = tuple[str, str, int, str, str, str, tuple[str, ...], tuple[str, ...]]
-"""provider, operation, status, effect, reason, tenant, rules, shadow rules"""
-
-
 OBSERVED = 256
 """records that wait to be counted, at most"""
-
-_exchanged: Callable[[Record], Exchanged] = attrgetter(
-    "provider", "operation", "status", "effect", "reason", "tenant", "rules", "shadow"
-)
 
 
 class Metrics:
@@ -153,48 +146,46 @@ class Metrics:
     def settle(self) -> None:
         """Add up what `observe` was given since."""
         observed, self._observed = self._observed, []
-        exchanges: dict[Exchanged, int] = {}
-        masked: dict[str, int] = {}
-        for record, _, _ in observed:
-            key = _exchanged(record)
-            exchanges[key] = exchanges.get(key, 0) + 1
-            for category, number in record.masked.items():
-                masked[category] = masked.get(category, 0) + number
-            self._count(record)
-        for category, number in masked.items():
-            self.add("hushgate_masked_values", category, by=number)
-        self._time("hushgate_added_seconds", [added / 1e6 for _, added, _ in observed])
-        self._time("hushgate_total_seconds", [total / 1e6 for _, _, total in observed])
-        for (provider, operation, status, effect, reason, tenant, rules, shadow), n in exchanges.items():
-            self.add("hushgate_requests", provider, operation, str(status), by=n)
-            self.add("hushgate_decisions", effect, reason, by=n)
-            for rule in rules:
-                self.add("hushgate_rule_hits", tenant, rule, "enforce", by=n)
-            for rule in shadow:
-                self.add("hushgate_rule_hits", tenant, rule, "shadow", by=n)
+        if not observed:
+            return
+        records, added, whole = zip(*observed, strict=True)
+        self._time("hushgate_added_seconds", added)
+        self._time("hushgate_total_seconds", whole)
+        # Of records that stand for many, each is looked at once.
+        each = {id(record): record for record in records}
+        for known, n in Counter(map(id, records)).items():
+            self._exchanged(each[known], n)
 
-    def _count(self, record: Record) -> None:
-        """What few exchanges have."""
+    def _exchanged(self, record: Record, n: int) -> None:
+        """Exchanges with this record, or one that is like it."""
+        self.add("hushgate_requests", record.provider, record.operation, str(record.status), by=n)
+        self.add("hushgate_decisions", record.effect, record.reason, by=n)
+        for rule in record.rules:
+            self.add("hushgate_rule_hits", record.tenant, rule, "enforce", by=n)
+        for rule in record.shadow:
+            self.add("hushgate_rule_hits", record.tenant, rule, "shadow", by=n)
+        for category, number in record.masked.items():
+            self.add("hushgate_masked_values", category, by=number * n)
         if record.unmapped:
-            self.add("hushgate_unmapped_values", by=record.unmapped)
+            self.add("hushgate_unmapped_values", by=record.unmapped * n)
         if record.note == UNJUDGED:
-            self.add("hushgate_registry_unjudged", record.tenant)
+            self.add("hushgate_registry_unjudged", record.tenant, by=n)
         if record.note == AGEING:
-            self.add("hushgate_lists_ageing", record.tenant)
+            self.add("hushgate_lists_ageing", record.tenant, by=n)
         if record.dropped:
-            self.add("hushgate_dropped_recipients", by=record.dropped)
+            self.add("hushgate_dropped_recipients", by=record.dropped * n)
         if record.evidence.endswith(AGAINST):
-            self.add("hushgate_location_contradictions")
+            self.add("hushgate_location_contradictions", by=n)
 
-    def _time(self, name: str, seconds: list[float]) -> None:
-        row = self.histograms.get(name)
-        if row is None:
-            if not seconds:
-                return
-            row = self.histograms[name] = [0.0] * (len(BUCKETS) + 2)
-        for each in seconds:
-            row[bisect_left(BUCKETS, each)] += 1
-            row[-1] += each
+    def _time(self, name: str, times: Sequence[int]) -> None:
+        row = self.histograms.setdefault(name, [0.0] * (len(BUCKETS) + 2))
+        inside, ordered = 0, sorted(times)
+        for at, bound in enumerate(_BOUNDS):
+            below = bisect_right(ordered, bound)
+            row[at] += below - inside
+            inside = below
+        row[-2] += len(ordered) - inside
+        row[-1] += sum(ordered) / 1e6
 
     def fold(self, name: str, label: int) -> None:
         """Stop telling a metric apart by one of its labels (by position), which then is `*`."""

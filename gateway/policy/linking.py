@@ -7,6 +7,7 @@ stays one that can be followed. A link to an upstream leads back through the gat
 came. What cannot be read, or leads where nobody knows, is hidden.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -26,6 +27,8 @@ from gateway.residency.judge import Gate
 
 MAX_WAYS: Final = 16
 """Ways by which callers come, remembered per plan."""
+MAX_LIKES: Final = 8
+"""Operations of which links are known at once, per plan."""
 _LIMITS: Final = Limits(max_fields=1000)
 
 
@@ -62,6 +65,10 @@ class Programs(NamedTuple):
 UNREADABLE: Final = Led(None, "link_withheld")
 
 
+def _none(text: str) -> None:
+    """Nothing is known yet."""
+
+
 @dataclass(slots=True)
 class Linker:
     """The links of one plan's answers. `unmapped` is for what no operation describes, `detect` for what is
@@ -74,6 +81,9 @@ class Linker:
     programs: Callable[[Operation], Programs]
     unmapped: Masker | None
     detect: Masker
+    alike: Callable[[str], object] = _none
+    """Finds links that are like those of which `still` was true."""
+    _likes: dict[str, None] = field(default_factory=dict)
     _known: dict[str, Programs] = field(default_factory=dict)
     _sides: dict[Came, Side] = field(default_factory=dict)
 
@@ -98,7 +108,12 @@ class Linker:
         if operation is None:
             return False
         program = (self._known.get(operation.id) or self._programs(operation)).path
-        return not program.masks and program.unmapped is None
+        if program.masks or program.unmapped is not None:
+            return False
+        if len(self._likes) < MAX_LIKES:
+            self._likes[self.reach.alike(self.upstream.provider, text)] = None
+            self.alike = re.compile("|".join(self._likes)).fullmatch
+        return True
 
     def lead(self, text: str, way: Way | None, rest: Masker | None) -> Led:
         """What is shown of a link. `rest`: what is done with what no operation describes."""
@@ -203,7 +218,8 @@ class LinkMasker:
         """The link as it may be shown; `[redacted]` for what may not, and for what is none."""
         if value.__class__ is not str:
             return value if self._rest is None else self._rest(value)
-        if not value or self._linker.still(value):
+        linker = self._linker
+        if not value or (linker.alike(value) and len(value) <= MAX_URL) or linker.still(value):
             return value
         text = self._linker.lead(value, self._way, self._rest).text
         if text is None:

@@ -1,5 +1,6 @@
 """Which operation of a provider a method and a path stand for. Pure."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -83,6 +84,21 @@ class OperationIndex:
             place = below
         found = _led(place.methods)
         return found[0] if found else None
+
+    def alike(self, path: str) -> str:
+        """A regular expression of those paths, whole, that `led` finds in the way it found this one."""
+        place, made = self._root, ""
+        for text in path[1:].split("/"):
+            below = place.literals.get(text)
+            if below is None:
+                segment, below = place.params[0]
+                not_these = "|".join(map(re.escape, sorted(place.literals)))
+                made += f"/(?!(?:{not_these})(?:/|\\Z))" if not_these else "/"
+                made += f"{re.escape(segment.prefix)}[A-Za-z0-9]+{re.escape(segment.suffix)}"
+            else:
+                made += f"/{re.escape(text)}"
+            place = below
+        return made
 
     def _find(self, path: bytes) -> "tuple[_Methods, list[str]]":
         segments = split_path(path)

@@ -57,6 +57,10 @@ class Reach:
         known = self._operations.get(provider)
         return known.led(path) if known else None
 
+    def alike(self, provider: str, path: str) -> str:
+        """A regular expression of the paths that are seen to lead there like this one."""
+        return self._operations[provider].alike(path)
+
     def serves(self, url: Url) -> bool:
         """Whether a URL names the host of an upstream, whoever's and whatever its path."""
         return origin_of(url.authority, url.scheme) in self._upstreams

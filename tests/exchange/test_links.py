@@ -27,61 +27,70 @@ def shown(world: World, link: Any, client: str = "support", field: str = "next")
 LIST = "https://api.crm.example/v1/people"
 
 
-@pytest.mark.parametrize(
-    ("link", "expected"),
-    [
-        # what leads to an upstream leads through the gateway, by the way that upstream is reached
-        (f"{LIST}?page=2", f"{GATE}/v1/people?page=2"),
-        ("http://API.crm.example.:80/v1/people?page=2", f"{GATE}/v1/people?page=2"),
-        ("//api.crm.example/v1/people?page=2", f"{GATE}/v1/people?page=2"),
-        ("https://two.crm.example/base/v1/people?page=2", "http://gw.test/two/v1/people?page=2"),
-        ("https://3.crm.example/v1/people?page=2", "http://three.gw/v1/people?page=2"),
-        # a path is asked of the base URL the application has
-        ("/v1/people?page=2", "/v1/people?page=2"),
-        (f"{GATE}/v1/people?page=2", f"{GATE}/v1/people?page=2"),
-        # escapes, order and empty pieces stay as they are
-        (f"{LIST}?page=%32&&name=A%6ea+B&page=", f"{GATE}/v1/people?page=%32&&name=A%6ea+B&page="),
-        (f"{LIST}?", f"{GATE}/v1/people?"),
-        # what this caller may not see
-        (f"{LIST}?phone=%2B33639980001&page=2", f"{GATE}/v1/people?phone=%5Bredacted%5D&page=2"),
-        (f"{LIST}/%2B33639980001.json", f"{GATE}/v1/people/%5Bredacted%5D.json"),
-        (f"{LIST}/+33639980001/changes", f"{GATE}/v1/people/%5Bredacted%5D/changes"),
-        (f"{LIST}?other=Ana", f"{GATE}/v1/people?other=%5Bredacted%5D"),
-        (f"{LIST}#ana@example.com", f"{GATE}/v1/people"),
-        # a filter that is taken out would make a link that finds more
-        (f"{LIST}?gone=1&page=2", "[redacted]"),
-        # a call no pack describes: not with what looks like somebody, nor with a query
-        ("/v1/companies/7/notes.json", "/v1/companies/7/notes.json"),
-        ("https://api.crm.example/v1/companies/7", f"{GATE}/v1/companies/7"),
-        ("/v1/companies/ana%40example.com", "[redacted]"),
-        ("/v1/companies?name=Ana", "[redacted]"),
-        # hosts that packs name, where this data may go; and all others
-        (
-            "https://1.eu.crm.example/v1/people?name=A&email=a%40b.fr",
-            "https://1.eu.crm.example/v1/people?name=A&email=%5Bredacted%5D",
-        ),
-        ("https://media.example/x", "https://media.example/x"),
-        ("https://media-us.example/x", "[redacted]"),
-        ("https://media.example:8443/x", "[redacted]"),
-        ("https://elsewhere.example/v1/people", "[redacted]"),
-        ("https://o.crm.example/v1/people", "[redacted]"),
-        ("https://two.crm.example/v1/people", "[redacted]"),
-        ("https://api.crm.example@elsewhere.example/v1/people", "[redacted]"),
-        # what is no link, or not one to everybody
-        ("mailto:ana@example.com", "[redacted]"),
-        ("Ana", "[redacted]"),
-        ("?page=2", "[redacted]"),
-        ("/v1/../people", "[redacted]"),
-        ("/v1/people?page=2;phone=3", "[redacted]"),
-        ("/v1/people?page=%zz", "[redacted]"),
-        ("https://api.crm.example\\@elsewhere.example/", "[redacted]"),
-        ("", ""),
-        (None, None),
-        (7, 7),
-    ],
-)
+LINKS: list[tuple[Any, Any]] = [
+    # what leads to an upstream leads through the gateway, by the way that upstream is reached
+    (f"{LIST}?page=2", f"{GATE}/v1/people?page=2"),
+    ("http://API.crm.example.:80/v1/people?page=2", f"{GATE}/v1/people?page=2"),
+    ("//api.crm.example/v1/people?page=2", f"{GATE}/v1/people?page=2"),
+    ("https://two.crm.example/base/v1/people?page=2", "http://gw.test/two/v1/people?page=2"),
+    ("https://3.crm.example/v1/people?page=2", "http://three.gw/v1/people?page=2"),
+    # a path is asked of the base URL the application has
+    ("/v1/people?page=2", "/v1/people?page=2"),
+    (f"{GATE}/v1/people?page=2", f"{GATE}/v1/people?page=2"),
+    # escapes, order and empty pieces stay as they are
+    (f"{LIST}?page=%32&&name=A%6ea+B&page=", f"{GATE}/v1/people?page=%32&&name=A%6ea+B&page="),
+    (f"{LIST}?", f"{GATE}/v1/people?"),
+    # what this caller may not see
+    (f"{LIST}?phone=%2B33639980001&page=2", f"{GATE}/v1/people?phone=%5Bredacted%5D&page=2"),
+    (f"{LIST}/%2B33639980001.json", f"{GATE}/v1/people/%5Bredacted%5D.json"),
+    (f"{LIST}/+33639980001/changes", f"{GATE}/v1/people/%5Bredacted%5D/changes"),
+    (f"{LIST}?other=Ana", f"{GATE}/v1/people?other=%5Bredacted%5D"),
+    (f"{LIST}#ana@example.com", f"{GATE}/v1/people"),
+    # a filter that is taken out would make a link that finds more
+    (f"{LIST}?gone=1&page=2", "[redacted]"),
+    # a call no pack describes: not with what looks like somebody, nor with a query
+    ("/v1/companies/7/notes.json", "/v1/companies/7/notes.json"),
+    ("https://api.crm.example/v1/companies/7", f"{GATE}/v1/companies/7"),
+    ("/v1/companies/ana%40example.com", "[redacted]"),
+    ("/v1/companies?name=Ana", "[redacted]"),
+    # hosts that packs name, where this data may go; and all others
+    (
+        "https://1.eu.crm.example/v1/people?name=A&email=a%40b.fr",
+        "https://1.eu.crm.example/v1/people?name=A&email=%5Bredacted%5D",
+    ),
+    ("https://media.example/x", "https://media.example/x"),
+    ("https://media-us.example/x", "[redacted]"),
+    ("https://media.example:8443/x", "[redacted]"),
+    ("https://elsewhere.example/v1/people", "[redacted]"),
+    ("https://o.crm.example/v1/people", "[redacted]"),
+    ("https://two.crm.example/v1/people", "[redacted]"),
+    ("https://api.crm.example@elsewhere.example/v1/people", "[redacted]"),
+    # what is no link, or not one to everybody
+    ("mailto:ana@example.com", "[redacted]"),
+    ("Ana", "[redacted]"),
+    ("?page=2", "[redacted]"),
+    ("/v1/../people", "[redacted]"),
+    ("/v1/people?page=2;phone=3", "[redacted]"),
+    ("/v1/people?page=%zz", "[redacted]"),
+    ("https://api.crm.example\\@elsewhere.example/", "[redacted]"),
+    ("", ""),
+    (None, None),
+    (7, 7),
+]
+
+
+@pytest.mark.parametrize(("link", "expected"), LINKS)
 def test_what_is_shown_of_a_link(world: World, link: Any, expected: Any) -> None:
     assert shown(world, link) == expected
+
+
+def test_what_is_shown_of_a_link_is_shown_of_it_after_others(world: World) -> None:
+    for _ in range(2):
+        for number in ("7", "8"):
+            shown(world, f"/v1/companies/{number}/notes.json")
+            shown(world, f"/v1/companies/{number}")
+        for link, expected in LINKS:
+            assert shown(world, link) == expected, link
 
 
 def test_whoever_sees_everything_sees_the_link(world: World) -> None:

@@ -1,5 +1,7 @@
 """Finding the operation of a method and a path."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,6 +108,28 @@ def test_a_glance_finds_what_a_look_finds(parts: list[str]) -> None:
         found = index.leads(path.encode())
         assert found is not None and found[0] is glanced
     assert index.led("/d/x1/e") is not None
+
+
+@given(TEXTS, TEXTS)
+def test_what_is_alike_is_glanced_alike(parts: list[str], others: list[str]) -> None:
+    index = OperationIndex([op(f"GET {path}") for path in GLANCED])
+    path, other = "/" + "/".join(parts), "/" + "/".join(others)
+    glanced = index.led(path)
+    if glanced is None:
+        return
+    alike = re.compile(index.alike(path)).fullmatch
+    assert alike(path)
+    if alike(other):
+        assert index.led(other) is glanced
+
+
+def test_alike_are_others_and_no_literals() -> None:
+    index = OperationIndex([op("GET /a/{x}.json"), op("GET /a/b.json"), op("GET /c/{x}"), op("GET /c/b")])
+    for path in ("/a/7.json", "/c/7"):
+        alike = re.compile(index.alike(path)).fullmatch
+        assert alike(path.replace("7", "Xy8"))
+        assert not any(alike(path.replace("7", other)) for other in ("b", "", "7/8", "%37", "é", "7 ", "7\n"))
+    assert re.compile(index.alike("/c/b")).fullmatch("/c/b")
 
 
 @pytest.mark.parametrize("literal", ["..", "a%20b", "a%2Fb", "a;b"])

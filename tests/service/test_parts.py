@@ -9,13 +9,16 @@ import threading
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gateway import clock
+from gateway.audit.record import UNJUDGED, Record
 from gateway.contacts.model import Entry
 from gateway.contacts.sqlite import SqliteBooks
 from gateway.deployment import Log
 from gateway.errors import StoreError
-from gateway.metrics import METRICS, Metrics, total
+from gateway.metrics import BUCKETS, METRICS, Metrics, total
+from gateway.model import AGAINST
 from gateway.service import logs
 from gateway.service.admin import STALE, Slots
 from gateway.service.registry import Reopened
@@ -164,6 +167,38 @@ def test_folding_keeps_the_sum() -> None:
         metrics.add("hushgate_rule_hits", tenant, "r", "enforce", by=2)
     metrics.fold("hushgate_rule_hits", 0)
     assert metrics.counts == {("hushgate_rule_hits", "*", "r", "enforce"): 4}
+
+
+def test_times_are_counted_below_the_bounds_they_do_not_pass() -> None:
+    metrics = Metrics()
+    times = [0, 1, 49, 50, 51, 100, 101, 2_500_000, 10_000_000, 10_000_001, 7]
+    for each in times:
+        metrics.observe_like(Record(phase="read", id="a", at=0.0), each, 3 * each)
+    for name, factor in (("hushgate_added_seconds", 1), ("hushgate_total_seconds", 3)):
+        metrics.settle()
+        *row, whole = metrics.histograms[name]
+        for at, bound in enumerate(BUCKETS):
+            assert sum(row[: at + 1]) == sum(factor * each / 1e6 <= bound for each in times)
+        assert sum(row) == len(times)
+        assert whole == pytest.approx(factor * sum(times) / 1e6)
+
+
+def test_exchanges_are_counted_however_many_share_a_record() -> None:
+    one = Record(
+        phase="read", id="a", at=0.0, tenant="t", provider="p", operation="o", status=200, rules=("r",),
+        shadow=("s",), masked={"user": 3}, unmapped=2, dropped=4, note=UNJUDGED, evidence=f"x{AGAINST}",
+    )  # fmt: skip
+    alike, apart = Metrics(), Metrics()
+    for _ in range(300):
+        alike.observe_like(one, 1, 2)
+        apart.observe(replace(one, added_us=1, total_us=2))
+    alike.settle()
+    apart.settle()
+    assert alike.counts == apart.counts and alike.histograms == apart.histograms
+    assert alike.counts["hushgate_masked_values", "user"] == 900
+    assert alike.counts["hushgate_unmapped_values",] == 600
+    assert alike.counts["hushgate_dropped_recipients",] == 1200
+    assert alike.counts["hushgate_rule_hits", "t", "s", "shadow"] == 300
 
 
 # ---- log lines ----------------------------------------
