@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from gateway.contacts.normalise import normalise, shapes
 from gateway.contacts.records import canonical
@@ -14,13 +14,8 @@ Met = Sequence[tuple[int, str]]
 """(slot index, value as it stands in traffic)."""
 
 
-class Named(NamedTuple):
-    """Pseudonyms in the order of those met, and (kind, value) of who could not be read."""
-
-    names: list[str]
-    strange: frozenset[tuple[str, str]]
-
-
+Named = tuple[list[str], frozenset[tuple[str, str]]]
+"""Pseudonyms in the order of those met, and (kind, value) of who could not be read."""
 Name = Callable[[dict[str, None], tuple[str, ...], Met], Named]
 """Adds the pseudonyms of those met to a dict, in their order; the kinds are those of a program."""
 _NONE: Final = frozenset[tuple[str, str]]()
@@ -37,13 +32,14 @@ def namer(pseudonymise: Pseudonymise, country: str | None) -> Name:
     native: Any = getattr(pseudonymise, "native", None)
 
     def name(subjects: dict[str, None], kinds: tuple[str, ...], met: Met) -> Named:
-        strange.clear()
+        if strange:
+            strange.clear()
         if native is not None and met.__class__ is list:
             names: list[str] = native.name(subjects, met, kinds, shapes(), slow)
         else:
             names = [slow(kinds[slot], value) for slot, value in met]
             subjects.update(dict.fromkeys(names))
-        return Named(names, frozenset(strange) if strange else _NONE)
+        return names, frozenset(strange) if strange else _NONE
 
     return name
 

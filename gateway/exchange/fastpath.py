@@ -30,7 +30,7 @@ from gateway.exchange.joining import Pairs, Told, mark, pairs
 from gateway.exchange.pointing import FORWARDED_PROTO, leads, side_of
 from gateway.exchange.refused import Refused
 from gateway.exchange.streaming import WHOLE
-from gateway.http1.encode import forward, status_line
+from gateway.http1.encode import answer_head
 from gateway.http1.head import ResponseHead
 from gateway.model import SubjectKind
 from gateway.policy.snapshot import Snapshot
@@ -93,10 +93,10 @@ class Went:
 
 
 class _Shape(NamedTuple):
-    """Answers in which the same was found: their records, and what is said of how many values were masked."""
+    """Answers in which the same was found: their records, and how many values were masked."""
 
     template: Template
-    said: tuple[tuple[bytes, bytes], ...]
+    masked: int
 
 
 _Key = tuple[Pattern, int, str, int, Pattern]
@@ -118,6 +118,7 @@ class FastPath:
     __slots__ = (
         "_drifts",
         "_facts",
+        "_joined",
         "_limits",
         "_moment",
         "_most",
@@ -142,6 +143,7 @@ class FastPath:
         self._name = snapshot.namer(plan.tenant, plan.country)
         self._drifts = plan.upstream.provider, plan.operation.id, plan.country
         self.gate, self.upstream = plan.residing.permission, plan.upstream
+        self._joined = snapshot.joined_before
         self._moment = moments()
         self._programs: dict[bytes | None, Compiled | None] = {}
         self._shapes: dict[_Key, _Shape] = {}
@@ -179,17 +181,16 @@ class FastPath:
         subjects, went.told = went.subjects, None
         if met:
             named = self._name(subjects, program.kinds, met)
-            if program.joins and not self.snapshot.joined(seen := mark(self._plan, met)):
+            if program.joins and (seen := mark(self._plan, met)) not in self._joined:
                 went.told = Told(seen, program, met, owners, named, body)
         if not subjects:
             return False
         self.snapshot.drift.look(ended, *self._drifts, body, program)
         made = went.body = out if coding is None else encode(out, coding.strip().lower())
         name = went.identifier.encode()
-        own = [(b"Content-Length", b"%d" % len(made)), (b"Hushgate-Decision", name), *shape.said]
-        went.head = forward(status_line(head.status, head.reason), head.headers, REPLACED, own)
-        total = self._tick() - went.started
-        added, whole = int((total - (ended - went.sent)) * 1e6), int(total * 1e6)
+        went.head = answer_head(head.status, head.reason, head.headers, REPLACED, len(made), name, shape.masked)
+        total, took = self._tick() - went.started, ended - went.sent
+        added, whole = int((total - took) * 1e6), int(total * 1e6)
         if added <= 0:
             return False
         went.added_us, went.total_us, went.like = added, whole, shape.template.record
@@ -199,7 +200,6 @@ class FastPath:
         else:
             went.text = text(name, went.now, subjects, len(raw), added, whole)
         self.flown += 1
-        took = ended - went.sent
         self.takes = took if self.takes == inf else self.takes + (took - self.takes) / 8
         return True
 
@@ -246,11 +246,10 @@ class FastPath:
         tally = Tally.of(program)
         tally.take(pattern, [], unmapped)
         masked = facts.note(program, tally)
-        said = ((b"Hushgate-Masked", b"%d" % masked),) if masked else ()
         if len(self._shapes) >= MAX_SHAPES:
             self._shapes.clear()
         template = Template(facts.record(self.phase, status), self._moment, self.numbers)
-        made = self._shapes[key] = _Shape(template, said)
+        made = self._shapes[key] = _Shape(template, masked)
         return made
 
 

@@ -59,6 +59,28 @@ def forward(
     return forward_by_rule(line, headers, drop, extra, first)
 
 
+def answer_head(
+    status: int,
+    reason: bytes,
+    headers: Headers,
+    drop: frozenset[bytes],
+    size: int,
+    decision: bytes,
+    masked: int,
+) -> bytes:
+    """The head of an answer that goes on with a body of `size` bytes, as `forward` does it. It says which
+    decision it comes of, and how many values were masked, if any.
+    """
+    if kernel.answered is not None:
+        made = kernel.answered(status, reason, headers, drop, size, decision, masked)
+        if made is not None:
+            return made
+    own = [(b"Content-Length", b"%d" % size), (b"Hushgate-Decision", decision)]
+    if masked:
+        own.append((b"Hushgate-Masked", b"%d" % masked))
+    return forward_by_rule(status_line(status, reason), headers, drop, own)
+
+
 def forward_by_rule(
     line: bytes,
     headers: Headers,

@@ -9,7 +9,7 @@ kept as it is. Names with an underscore are valid tokens and kept, unless they r
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -34,7 +34,7 @@ from gateway.http1.grammar import (
     SINGLE_REQUEST,
     SINGLE_RESPONSE,
 )
-from gateway.http1.kernel import read_request, read_response
+from gateway.http1.kernel import read_request, read_response, read_sized
 from gateway.http1.target import checked_host, reduce_target, refuse_bad_escape
 
 
@@ -280,17 +280,22 @@ def next_request(buffer: bytes, limits: HeadLimits = LIMITS) -> tuple[RequestHea
     return None if end < 0 else (parse_request_head(buffer[:end], limits), end)
 
 
+_ASKS: Final = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+"""Methods whose answers have bodies."""
+
+
 def next_response(
     buffer: bytes, request_method: str, limits: HeadLimits = LIMITS
 ) -> tuple[ResponseHead, int] | None:
     """The same for an answer's head. Raises UpstreamError."""
+    if read_sized is not None and request_method in _ASKS:
+        found = read_sized(buffer, limits.max_head, limits.max_headers, ResponseHead)
+        if found is not None:
+            return found
     end = buffer.find(b"\r\n\r\n") + 4
     if end > 3 and read_response is not None:
         read = read_response(buffer[:end], limits.max_head, limits.max_headers)
         if read is not None:
-            if read[0] == 200 and read[5] is not None and request_method == "GET":
-                # the body that most answers have
-                return ResponseHead(*read[:7], False, read[7]), end
             return _delimited(request_method, *read), end
     end = find_response_head(buffer, limits)
     return None if end < 0 else (parse_response_head(buffer[:end], request_method, limits), end)

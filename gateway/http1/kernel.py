@@ -3,6 +3,7 @@
 Each function answers None for whatever is not canonical, wrong input included: the Python beside it decides.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from gateway.http1.fields import Headers, Index
@@ -33,6 +34,34 @@ class ReadResponse(Protocol):
         ...
 
 
+class ReadSized(Protocol):
+    """See next_response: of an answer to a method with bodies. `make` takes the fields of ResponseHead."""
+
+    def __call__[Head](
+        self, buffer: bytes, max_head: int, max_headers: int, make: Callable[..., Head], /
+    ) -> tuple[Head, int] | None:
+        """Read the head of one whose length is said; and where it ends."""
+        ...
+
+
+class Answered(Protocol):
+    """See encode.answer_head."""
+
+    def __call__(
+        self,
+        status: int,
+        reason: bytes,
+        headers: Pairs,
+        drop: frozenset[bytes],
+        size: int,
+        decision: bytes,
+        masked: int,
+        /,
+    ) -> bytes | None:
+        """Write one head."""
+        ...
+
+
 class Forward(Protocol):
     """See encode.forward."""
 
@@ -47,4 +76,6 @@ _module = load("headkernel")
 
 read_request: ReadRequest | None = None if _module is None else _module.request
 read_response: ReadResponse | None = None if _module is None else _module.response
+read_sized: ReadSized | None = None if _module is None else _module.sized
 forward: Forward | None = None if _module is None else _module.forward
+answered: Answered | None = None if _module is None else _module.answered

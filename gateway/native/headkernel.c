@@ -551,6 +551,21 @@ request(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t give
     return tuple_of(items, sizeof items / sizeof items[0]);
 }
 
+struct answer {
+    long status;
+    struct span reason;
+    struct section section;
+    struct framing framing;
+};
+
+static int
+scan_answer(const byte *block, const byte *end, const Py_ssize_t *limits, struct answer *answer)
+{
+    const byte *p = end - block > limits[0] ? NULL : scan_status_line(block, end, &answer->status, &answer->reason);
+    return p != NULL && scan_section(p, end, limits[1], &answer->section)
+        && scan_framing(&answer->section, &answer->framing);
+}
+
 PyDoc_STRVAR(response_doc,
 "response(block, max_head, max_headers)\n\n"
 "(status, reason, version_minor, headers, index, length, chunked, keep_alive) as the fields say, or None.");
@@ -563,29 +578,85 @@ response(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t giv
     if (readable < 1)
         return readable < 0 ? NULL : Py_NewRef(Py_None);
     const byte *block = (const byte *)PyBytes_AS_STRING(arguments[0]);
-    const byte *end = block + PyBytes_GET_SIZE(arguments[0]);
-    long status = 0;
-    struct span reason;
-    struct section section;
-    struct framing framing;
-    const byte *p = end - block > limits[0] ? NULL : scan_status_line(block, end, &status, &reason);
-    if (p == NULL || !scan_section(p, end, limits[1], &section) || !scan_framing(&section, &framing))
+    struct answer answer;
+    if (!scan_answer(block, block + PyBytes_GET_SIZE(arguments[0]), limits, &answer))
         Py_RETURN_NONE;
     PyObject *headers, *index;
-    int made = make_fields(&section, &headers, &index);
+    int made = make_fields(&answer.section, &headers, &index);
     if (made < 1)
         return made < 0 ? NULL : Py_NewRef(Py_None);
     PyObject *items[] = {
-        PyLong_FromLong(status),
-        bytes_of(&reason),
+        PyLong_FromLong(answer.status),
+        bytes_of(&answer.reason),
         PyLong_FromLong(1),
         headers,
         index,
-        make_length(&framing),
-        PyBool_FromLong(framing.chunked),
-        PyBool_FromLong(framing.keep_alive),
+        make_length(&answer.framing),
+        PyBool_FromLong(answer.framing.chunked),
+        PyBool_FromLong(answer.framing.keep_alive),
     };
     return tuple_of(items, sizeof items / sizeof items[0]);
+}
+
+static const byte *
+end_of_head(const byte *text, Py_ssize_t size)
+{
+    for (const byte *p = text, *end = text + size; end - p > 3; p++) {
+        p = memchr(p, '\r', (size_t)(end - p - 3));
+        if (p == NULL)
+            return NULL;
+        if (memcmp(p, "\r\n\r\n", 4) == 0)
+            return p + 4;
+    }
+    return NULL;
+}
+
+PyDoc_STRVAR(sized_doc,
+"sized(buffer, max_head, max_headers, make)\n\n"
+"(make(*the fields of ResponseHead), where its body begins) of an answer that is no HEAD's and has a body of a\n"
+"length that is said, or None.");
+
+static PyObject *
+sized(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t given)
+{
+    Py_ssize_t limits[2];
+    int readable = read_arguments(arguments, given - 1, 3, limits);
+    if (readable < 1)
+        return readable < 0 ? NULL : Py_NewRef(Py_None);
+    const byte *block = (const byte *)PyBytes_AS_STRING(arguments[0]);
+    const byte *end = end_of_head(block, PyBytes_GET_SIZE(arguments[0]));
+    struct answer answer;
+    if (end == NULL || !scan_answer(block, end, limits, &answer))
+        Py_RETURN_NONE;
+    if (answer.status < 200 || answer.status == 204 || answer.status == 304 || answer.framing.length < 0
+        || answer.framing.chunked)
+        Py_RETURN_NONE;
+    PyObject *headers, *index;
+    int done = make_fields(&answer.section, &headers, &index);
+    if (done < 1)
+        return done < 0 ? NULL : Py_NewRef(Py_None);
+    PyObject *items[] = {
+        PyLong_FromLong(answer.status),
+        bytes_of(&answer.reason),
+        PyLong_FromLong(1),
+        headers,
+        index,
+        make_length(&answer.framing),
+        Py_NewRef(Py_False), /* chunked */
+        Py_NewRef(Py_False), /* close_delimited */
+        PyBool_FromLong(answer.framing.keep_alive),
+    };
+    const size_t count = sizeof items / sizeof items[0];
+    int complete = 1;
+    for (size_t i = 0; i < count; i++)
+        complete &= items[i] != NULL;
+    PyObject *head = complete ? PyObject_Vectorcall(arguments[3], items, count, NULL) : NULL;
+    for (size_t i = 0; i < count; i++)
+        Py_XDECREF(items[i]);
+    if (head == NULL)
+        return NULL;
+    PyObject *pair[] = {head, PyLong_FromSsize_t(end - block)};
+    return tuple_of(pair, 2);
 }
 
 /* ---- forward() ----------------------------------------------------------------------------------------- */
@@ -687,14 +758,13 @@ put(byte *to, const void *from, Py_ssize_t size)
 }
 
 static PyObject *
-write_head(PyObject *line, const struct outgoing *out)
+write_head(const struct span *line, const struct outgoing *out)
 {
-    Py_ssize_t line_size = PyBytes_GET_SIZE(line);
-    PyObject *made = PyBytes_FromStringAndSize(NULL, line_size + out->size + 4);
+    PyObject *made = PyBytes_FromStringAndSize(NULL, line->size + out->size + 4);
     if (made == NULL)
         return NULL;
     byte *to = (byte *)PyBytes_AS_STRING(made);
-    to = put(to, PyBytes_AS_STRING(line), line_size);
+    to = put(to, line->at, line->size);
     to = put(to, "\r\n", 2);
     for (Py_ssize_t i = 0; i < out->count; i++) {
         const struct copied *copied = &out->lines[i];
@@ -731,7 +801,78 @@ forward(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t give
         taken = add_lines(&out, arguments[4], NULL);
     if (taken == -1)
         return NULL;
-    return taken == 1 ? write_head(line, &out) : Py_NewRef(Py_None);
+    const struct span first = {(const byte *)PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line)};
+    return taken == 1 ? write_head(&first, &out) : Py_NewRef(Py_None);
+}
+
+/* ---- answered() ---------------------------------------------------------------------------------------- */
+
+enum { NUMBER = 20 }; /* digits of any number that fits 64 bits */
+
+/* Writes a number that is not negative to the end of NUMBER bytes; where it begins. */
+static const byte *
+digits_of(Py_ssize_t number, byte *room)
+{
+    byte *to = room + NUMBER;
+    do
+        *--to = (byte)('0' + number % 10);
+    while (number /= 10);
+    return to;
+}
+
+/* A field of our own; its bytes stay where they are until the head is written. */
+static int
+add_own(struct outgoing *out, const char *name, const byte *value, Py_ssize_t size)
+{
+    if (out->count == 2 * MAX_FIELDS)
+        return 0;
+    out->lines[out->count++] = (struct copied){(const byte *)name, value, (Py_ssize_t)strlen(name), size};
+    out->size += (Py_ssize_t)strlen(name) + size + 4;
+    return is_clean(value, size);
+}
+
+PyDoc_STRVAR(answered_doc,
+"answered(status, reason, headers, drop, size, decision, masked)\n\n"
+"The head of an answer whose body has `size` bytes (encode.py, answer_head), or None.");
+
+static PyObject *
+answered(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t given)
+{
+    Py_ssize_t numbers[3]; /* status, size, masked */
+    if (given != 7) {
+        PyErr_SetString(PyExc_TypeError, "7 arguments are needed");
+        return NULL;
+    }
+    PyObject *reason = arguments[1], *drop = arguments[3], *decision = arguments[5];
+    if (!PyBytes_CheckExact(reason) || !PyFrozenSet_CheckExact(drop) || !PyBytes_CheckExact(decision))
+        Py_RETURN_NONE;
+    for (int i = 0; i < 3; i++) {
+        PyObject *number = arguments[(int[]){0, 4, 6}[i]];
+        numbers[i] = PyLong_CheckExact(number) ? PyLong_AsSsize_t(number) : -1;
+        if (numbers[i] < 0) {
+            PyErr_Clear();
+            Py_RETURN_NONE;
+        }
+    }
+    struct outgoing out;
+    out.count = out.size = 0;
+    int taken = add_lines(&out, arguments[2], drop);
+    if (taken == -1)
+        return NULL;
+    byte room[3][NUMBER];
+    const byte *size = digits_of(numbers[1], room[1]), *masked = digits_of(numbers[2], room[2]);
+    if (taken != 1 || !add_own(&out, "Content-Length", size, room[1] + NUMBER - size)
+        || !add_own(&out, "Hushgate-Decision", (const byte *)PyBytes_AS_STRING(decision), PyBytes_GET_SIZE(decision))
+        || (numbers[2] > 0 && !add_own(&out, "Hushgate-Masked", masked, room[2] + NUMBER - masked)))
+        Py_RETURN_NONE;
+    byte line[64], *to = put(line, "HTTP/1.1 ", 9);
+    const byte *status = digits_of(numbers[0], room[0]), *text = (const byte *)PyBytes_AS_STRING(reason);
+    if (PyBytes_GET_SIZE(reason) > 32 || !is_clean(text, PyBytes_GET_SIZE(reason)))
+        Py_RETURN_NONE;
+    to = put(to, status, room[0] + NUMBER - status);
+    *to++ = ' ';
+    to = put(to, text, PyBytes_GET_SIZE(reason));
+    return write_head(&(struct span){line, to - line}, &out);
 }
 
 /* ---- module -------------------------------------------------------------------------------------------- */
@@ -754,6 +895,8 @@ exec_module(PyObject *Py_UNUSED(module))
 static PyMethodDef functions[] = {
     {"request", (PyCFunction)(void (*)(void))request, METH_FASTCALL, request_doc},
     {"response", (PyCFunction)(void (*)(void))response, METH_FASTCALL, response_doc},
+    {"sized", (PyCFunction)(void (*)(void))sized, METH_FASTCALL, sized_doc},
+    {"answered", (PyCFunction)(void (*)(void))answered, METH_FASTCALL, answered_doc},
     {"forward", (PyCFunction)(void (*)(void))forward, METH_FASTCALL, forward_doc},
     {NULL, NULL, 0, NULL},
 };

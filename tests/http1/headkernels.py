@@ -11,13 +11,14 @@ import re
 from hypothesis import strategies as st
 
 from gateway.http1 import grammar
-from gateway.http1.kernel import ReadRequest, ReadResponse
+from gateway.http1.kernel import ReadRequest, ReadResponse, ReadSized
 from gateway.native import FOLDER
 from tests.native.kernels import kernel
 
 native = kernel("headkernel")
 read_request: ReadRequest = native.request
 read_response: ReadResponse = native.response
+read_sized: ReadSized = native.sized
 
 KNOWN = re.findall(
     r"""(?:HOP|END)\("([^"]+)"\)|\{"([A-Za-z-]+)", ROLE""", (FOLDER / "headkernel.c").read_text()

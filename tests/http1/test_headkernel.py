@@ -24,6 +24,7 @@ from tests.http1.headkernels import (
     native,
     read_request,
     read_response,
+    read_sized,
 )
 from tests.http1.http1_corpus import VECTORS, corpus, raw, read_rows
 
@@ -42,9 +43,24 @@ def check_request(block: bytes, limits: HeadLimits = LIMITS) -> bool:
     return True
 
 
+def check_sized(buffer: bytes, limits: HeadLimits = LIMITS) -> bool:
+    """Likewise, of an answer with a body whose length is said."""
+    found = read_sized(buffer, limits.max_head, limits.max_headers, ResponseHead)
+    end = buffer.find(b"\r\n\r\n") + 4
+    read = read_response(buffer[:end], limits.max_head, limits.max_headers) if end > 3 else None
+    wanted = read is not None and read[0] not in (204, 304) and read[0] >= 200 and read[5] is not None
+    assert (found is not None) == wanted
+    if found is not None:
+        assert found == (response_by_grammar(buffer[:end], "GET", limits), end)
+        assert list(found[0].index.items()) == list(response_by_grammar(buffer[:end], "GET").index.items())
+    return wanted
+
+
 def check_response(block: bytes, limits: HeadLimits = LIMITS) -> bool:
     """Likewise, with the answer to a GET and to a HEAD."""
     read = read_response(block, limits.max_head, limits.max_headers)
+    for rest in (b"", b"{}", b"\r\n\r\n"):
+        check_sized(block + rest, limits)
     if read is None:
         return False
     status, reason, minor, headers, index, length, chunked, keep_alive = read
@@ -90,8 +106,26 @@ def test_the_unusual_and_the_wrong_are_left_to_the_reference(block: bytes) -> No
 def test_only_bytes_are_read() -> None:
     for block in (bytearray(REQUESTS[0]), memoryview(REQUESTS[0]), REQUESTS[0].decode()):
         assert read_request(block, 99, 99, 9) is None  # type: ignore[arg-type]  # what it must decline
+        assert read_sized(block, 99, 9, ResponseHead) is None  # type: ignore[arg-type]  # likewise
     with pytest.raises(TypeError):
         native.request(REQUESTS[0])
+    for few in ((), (RESPONSES[4],), (RESPONSES[4], 2000, 99)):
+        with pytest.raises(TypeError):
+            native.sized(*few)
+
+
+def test_answers_whose_length_is_said_are_taken() -> None:
+    assert [check_sized(block) for block in RESPONSES] == [
+        b"Content-Length" in b and b" 304" not in b for b in RESPONSES
+    ]
+
+
+def test_what_makes_a_head_may_fail() -> None:
+    def fails(*_: object) -> ResponseHead:
+        raise KeyError(1)
+
+    with pytest.raises(KeyError):
+        read_sized(RESPONSES[4], 2000, 99, fails)
 
 
 @given(st.sampled_from(REQUESTS), *[st.integers(-1, 300) | st.just(10**30)] * 3)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from gateway.errors import InternalError
 from gateway.http1 import grammar
-from gateway.http1.encode import forward_by_rule
-from gateway.http1.kernel import Forward
+from gateway.http1.encode import forward_by_rule, status_line
+from gateway.http1.head import ResponseHead
+from gateway.http1.kernel import Answered, Forward
 from tests.http1.headkernels import (
     DECLINED_REQUESTS,
     FIELD_NAMES,
@@ -20,9 +21,11 @@ from tests.http1.headkernels import (
     native,
     read_request,
     read_response,
+    read_sized,
 )
 
 write: Forward = native.forward
+answered: Answered = native.answered
 
 
 # ---- heads that go on -----------------------------------------------------------------------------------
@@ -96,6 +99,66 @@ def test_generated_heads_go_on_alike(
     check_forward(line, first, headers, drop, extra)
 
 
+def check_answered(
+    status: int,
+    reason: bytes,
+    headers: Lines,
+    drop: frozenset[bytes],
+    size: int,
+    decision: bytes,
+    masked: int,
+) -> bool:
+    made = answered(status, reason, headers, drop, size, decision, masked)
+    own = [(b"Content-Length", b"%d" % size), (b"Hushgate-Decision", decision)]
+    own += [(b"Hushgate-Masked", b"%d" % masked)] * bool(masked)
+    try:
+        expected = forward_by_rule(status_line(status, reason), headers, drop, own)
+    except InternalError:
+        assert made is None
+        return False
+    assert made in (None, expected)
+    return made is not None
+
+
+NUMBERS = st.integers(-1, 1000) | st.sampled_from((2**31, 2**63 - 1, 2**63, 10**30))
+
+
+@settings(max_examples=300)
+@given(NUMBERS, WIRE_VALUES, PAIRS, st.frozensets(WIRE_NAMES.map(bytes.lower)), NUMBERS, WIRE_VALUES, NUMBERS)
+@example(2**63 - 1, b"x" * 32, SOME, frozenset(), 2**63 - 1, b"d" * 99, 2**63 - 1)
+@example(200, b"", [(b"a", b"b")] * 256, frozenset(), 1, b"", 1)
+def test_heads_of_answers_are_those_the_reference_writes(
+    status: int,
+    reason: bytes,
+    headers: Lines,
+    drop: frozenset[bytes],
+    size: int,
+    decision: bytes,
+    masked: int,
+) -> None:
+    check_answered(status, reason, headers, drop, size, decision, masked)
+
+
+def test_the_usual_head_is_written() -> None:
+    for masked, reason in ((0, b"OK"), (3, b"Created"), (12, b"")):
+        assert check_answered(200, reason, SOME, frozenset({b"server"}), 650, b"a1-2", masked)
+    assert not check_answered(200, b"O\nK", SOME, frozenset(), 650, b"a1-2", 0)
+    assert not check_answered(200, b"OK", SOME, frozenset(), 650, b"a1\r\n2", 0)
+    assert not check_answered(200, b"OK", [(b"Connection", b"x")], frozenset(), 650, b"a1-2", 0)
+    nothing: frozenset[bytes] = frozenset()
+    for odd in ("x", None, b"1", 1.5):
+        assert native.answered(odd, b"", [], nothing, 1, b"", 1) is None
+        assert native.answered(200, b"", [], nothing, odd, b"", 1) is None
+        assert native.answered(200, b"", [], nothing, 1, b"", odd) is None
+        assert native.answered(200, b"", odd, nothing, 1, b"", 1) is None
+        assert native.answered(200, b"", [], odd, 1, b"", 1) is None
+    for odd in ("x", None, 1):
+        assert native.answered(200, odd, [], nothing, 1, b"", 1) is None
+        assert native.answered(200, b"", [], nothing, 1, odd, 1) is None
+    with pytest.raises(TypeError):
+        native.answered(200, b"", [], nothing, 1, b"")
+
+
 def test_many_lines_and_other_types_are_left_to_the_reference() -> None:
     assert check_forward(LINE, [], [(b"a", b"b")] * 256, frozenset(), [])
     assert not check_forward(LINE, [], [(b"a", b"b")] * 257, frozenset(), [])
@@ -120,8 +183,10 @@ def every_way() -> None:
         read_request(block, 200, 2000, 100)
     for block in (*RESPONSES, b"HTTP/1.1 200 OK\r\nX: 1\r\nX: 2\r\n\r\n"):
         read_response(block, 2000, 100)
+        read_sized(block, 2000, 100, ResponseHead)
     for headers in (SOME, [(b"Connection", b"x")], [(b"a", b"\n")], [(b"TE", b"a"), (b"Own", b"b")]):
         write(LINE, [(b"Host", b"a")], headers, frozenset({b"own"}), SOME)
+        answered(200, b"OK", headers, frozenset({b"own"}), 300, b"x", 2)
 
 
 def test_nothing_is_kept() -> None:

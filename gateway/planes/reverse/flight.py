@@ -380,10 +380,10 @@ class Flight:
         turn.driver.start(exchange, exchange.refuse(InternalError("")))
         return None
 
-    def _tried[**P, T](self, step: Callable[P, T], *given: P.args, **named: P.kwargs) -> T | None:
+    def _tried[*Given, T](self, step: Callable[[*Given], T], *given: *Given) -> T | None:
         """What a step gives; None where it raised: what takes over then comes to that, too, and blocks."""
         try:
-            return step(*given, **named)
+            return step(*given)
         except HushgateError:
             return None
         except Exception as crash:  # noqa: BLE001 - whatever it is, the request goes the long way

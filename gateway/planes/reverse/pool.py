@@ -1,7 +1,5 @@
 """Idle connections to upstreams, by upstream; the most recently used one first."""
 
-from collections import Counter
-
 from gateway.exchange.commands import Permit
 from gateway.metrics import Metrics
 from gateway.model import Upstream
@@ -21,16 +19,17 @@ class Pool:
     def __init__(self, metrics: Metrics) -> None:
         self._idle: dict[str, list[UpstreamConnection]] = {}
         self._metrics = metrics
-        self._reused: Counter[str] = Counter()
+        self._reused: dict[str, int] = {}
 
     def take(self, upstream: Upstream, permit: Permit) -> UpstreamConnection | None:
         """A live idle connection whose peer address is permitted, or None."""
-        idle = self._idle.get(upstream.name)
+        name = upstream.name
+        idle = self._idle.get(name)
         if not idle:
             return None
         latest = idle[-1]
         if latest.upstream is upstream and latest.alive and permit(latest.address) is not None:
-            self._reused[upstream.name] += 1
+            self._reused[name] = self._reused.get(name, 0) + 1
             return idle.pop()
         for index in range(len(idle) - 1, -1, -1):
             connection = idle[index]
@@ -39,7 +38,7 @@ class Pool:
                 connection.abandon()
             elif connection.alive and permit(connection.address) is not None:
                 del idle[index]
-                self._reused[upstream.name] += 1
+                self._reused[name] = self._reused.get(name, 0) + 1
                 return connection
         return None
 

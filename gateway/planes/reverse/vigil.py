@@ -34,10 +34,12 @@ class Vigil:
         self._kept = False
 
     def keep(self, who: Waiting, takes: float, now: float) -> None:
-        """Stay awake for an answer that usually takes so long (seconds), if it is the only one."""
+        """Stay awake for an answer that usually takes so long (seconds), if no other soon comes."""
+        if takes >= AWAKE:
+            return
         alone = self._watched is None or not self._watched.waiting
         self._watched = who
-        self._until = now + AWAKE if alone and takes < AWAKE else 0.0
+        self._until = now + AWAKE if alone else 0.0
         if self._until and not self._kept:
             self._kept = True
             self._stay()
