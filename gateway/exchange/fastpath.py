@@ -39,6 +39,8 @@ MAX_HEAD: Final = 4 * 1024
 """bytes of a request's head that is remembered"""
 MAX_SHAPES: Final = 256
 """answers told apart by what was found in them, per path"""
+LOOKS: Final = 1.0
+"""seconds between two answers that are offered to `snapshot.drift`, which looks at far fewer"""
 _TRIES: Final = 16
 """times a path may lead nowhere before it is given up, if it hardly ever leads anywhere"""
 
@@ -120,6 +122,7 @@ class FastPath:
         "_facts",
         "_joined",
         "_limits",
+        "_looks",
         "_moment",
         "_most",
         "_name",
@@ -149,6 +152,7 @@ class FastPath:
         self._shapes: dict[_Key, _Shape] = {}
         self.flown = self.missed = 0
         self.takes = inf
+        self._looks = 0.0
 
     @property
     def tenant(self) -> str:
@@ -185,7 +189,9 @@ class FastPath:
                 went.told = Told(seen, program, met, owners, named, body)
         if not subjects:
             return False
-        self.snapshot.drift.look(ended, *self._drifts, body, program)
+        if ended >= self._looks:
+            self._looks = ended + LOOKS
+            self.snapshot.drift.look(ended, *self._drifts, body, program)
         made = went.body = out if coding is None else encode(out, coding.strip().lower())
         name = went.identifier.encode()
         went.head = answer_head(head.status, head.reason, head.headers, REPLACED, len(made), name, shape.masked)

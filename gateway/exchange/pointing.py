@@ -19,6 +19,7 @@ from gateway.policy.plan import Plan, Side
 FORWARDED_PROTO: Final = b"x-forwarded-proto"
 REDIRECTS: Final = frozenset((300, 301, 302, 303, 305, 307, 308))
 
+_LEADING: Final = frozenset((b"location", b"link", b"content-location", b"refresh"))
 _SHOWN: Final = frozenset(("rel", "rev", "type", "hreflang", "media"))
 """Parameters of a link that say nothing of anybody (RFC 8288 section 3.4); the others are left out."""
 _WORD: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
@@ -53,8 +54,7 @@ def side_of(facts: Facts, plan: Plan) -> Side:
 
 def leads(head: ResponseHead) -> bool:
     """Whether any field holds a link."""
-    index = head.index
-    return b"location" in index or b"link" in index or b"content-location" in index or b"refresh" in index
+    return not _LEADING.isdisjoint(head.index)
 
 
 def pointed(
