@@ -192,19 +192,23 @@ class FastPath:
         if ended >= self._looks:
             self._looks = ended + LOOKS
             self.snapshot.drift.look(ended, *self._drifts, body, program)
-        made = went.body = out if coding is None else encode(out, coding.strip().lower())
-        name = went.identifier.encode()
-        went.head = answer_head(head.status, head.reason, head.headers, REPLACED, len(made), name, shape.masked)
-        total, took = self._tick() - went.started, ended - went.sent
+        went.body = out if coding is None else encode(out, coding.strip().lower())
+        return self._tell(went, head, len(raw), ended, shape)
+
+    def _tell(self, went: Went, head: ResponseHead, size: int, ended: float, shape: _Shape) -> bool:
+        """Fill in the head and the record of an answer of `size` bytes whose body is there."""
+        name, took, total = went.identifier.encode(), ended - went.sent, self._tick() - went.started
         added, whole = int((total - took) * 1e6), int(total * 1e6)
         if added <= 0:
             return False
+        fields, length = head.headers, len(went.body)
+        went.head = answer_head(head.status, head.reason, fields, REPLACED, length, name, shape.masked)
         went.added_us, went.total_us, went.like = added, whole, shape.template.record
         text, asked = shape.template.text, len(went.sends)
         if asked:
-            went.text = text(name, went.now, subjects, asked, len(raw), added, whole)
+            went.text = text(name, went.now, went.subjects, asked, size, added, whole)
         else:
-            went.text = text(name, went.now, subjects, len(raw), added, whole)
+            went.text = text(name, went.now, went.subjects, size, added, whole)
         self.flown += 1
         self.takes = took if self.takes == inf else self.takes + (took - self.takes) / 8
         return True
