@@ -12,6 +12,7 @@ from gateway.audit.template import ANSWERED, Template
 from gateway.codecs import scanning
 from gateway.codecs.params import FORM
 from gateway.codecs.program import Limits, Pattern, Tally
+from gateway.codecs.scanning import MAX_PIECES, Forms
 from gateway.codecs.steps import Compiled, compiled
 from gateway.codecs.table import reader_for
 from gateway.contacts.model import UNKNOWN, Standing
@@ -24,7 +25,7 @@ from gateway.exchange.facts import Facts
 from gateway.exchange.fastpath import MAX_HEAD, MAX_SHAPES, FastPath, Went
 from gateway.exchange.finding import Addressed
 from gateway.exchange.outgoing import request_head
-from gateway.exchange.restoring import holds_none, other_charset, untouched
+from gateway.exchange.restoring import alike, holds_none, other_charset, unmasked, untouched
 from gateway.exchange.signalling import FIELD
 from gateway.http1.head import RequestHead
 from gateway.model import SubjectKind
@@ -36,6 +37,7 @@ _VERSION: Final = b" HTTP/1.1"
 _END: Final = b"\r\n\r\n"
 _LENGTH: Final = b"\r\ncontent-length:"
 _SENT: Final = b"\r\nContent-Length: "
+_outlined: Final = scanning.outlined
 
 
 class Outline(NamedTuple):
@@ -46,6 +48,11 @@ class Outline(NamedTuple):
 
     def body(self, raw: bytes) -> bytes | None:
         """The body of a request with this head that came in one piece; None for any other."""
+        front, rest = self
+        return self.body_by_rule(raw) if _outlined is None else _outlined(raw, front, rest)
+
+    def body_by_rule(self, raw: bytes) -> bytes | None:
+        """What body does, in Python alone."""
         front, rest = self
         if not raw.startswith(front):
             return None
@@ -72,16 +79,33 @@ def outline(raw: bytes) -> Outline | None:
     return Outline(head[:at], head[head.find(b"\r", at) :])
 
 
+_Place = tuple[SubjectKind, int]
+
+
 class _Layout(NamedTuple):
     """Where people stand in forms with the same names in the same order, and what that comes to.
 
-    `met` are (slot, position in the form); `recipients` and `senders` (position in `met`, kind).
+    `met` are (slot, position in the form), `recipients` and `senders` (kind, position in the form); `reached`
+    are the recipients' positions in `met`; `first` how many they are if they stand before all others, or 0.
     """
 
     met: tuple[tuple[int, int], ...]
-    recipients: tuple[tuple[int, SubjectKind], ...]
-    senders: tuple[tuple[int, SubjectKind], ...]
+    recipients: tuple[_Place, ...]
+    senders: tuple[_Place, ...]
+    reached: tuple[int, ...]
+    first: int
     pattern: Pattern
+
+    @property
+    def tells(self) -> "_Tells":
+        """What reading such a form tells, whatever the values."""
+        return self.reached, self.first, self.pattern
+
+
+_Tells = tuple[tuple[int, ...], int, Pattern]
+_Person = tuple[SubjectKind, str]
+_Read = tuple[_Tells, bool, list[tuple[int, str]], list[_Person], list[_Person]]
+"""Whether no mask can be there; (slot, value) of those met, (kind, value) of recipients and senders."""
 
 
 class ContactPath(FastPath):
@@ -91,43 +115,46 @@ class ContactPath(FastPath):
     statuses: ClassVar[frozenset[int]] = frozenset((200, 201, 202))
     numbers: ClassVar[tuple[str, ...]] = ("request_bytes", *ANSWERED)
 
-    __slots__ = ("_checks", "_form", "_intents", "_layouts", "_lenient", "front", "rest")
+    __slots__ = ("_checks", "_form", "_forms", "_intents", "_kinds", "_layouts", "_lenient", "front", "rest")
 
     def __init__(
         self, snapshot: Snapshot, form: Compiled, addressed: Addressed, facts: Facts, limits: Limits
     ) -> None:
         super().__init__(snapshot, addressed, facts, limits)
-        self._form = form
+        self._form, self._kinds = form, form.kinds
         plan = addressed.plan
         self._checks = () if plan.channel is None else plan.contact.get(plan.channel, ())
         self._lenient = lenient(self._checks)
+        self._forms = alike(plan, limits.max_body)
         self._layouts: dict[tuple[str | None, ...], _Layout | None] = {}
         self._intents: dict[tuple[Pattern, str], Template] = {}
         self.front = self.rest = b""
 
     def reaches(self, went: Went, body: bytes) -> bool:
         """Fill in whom a request would reach; False: that takes a closer look."""
-        plan, limits = self._plan, self._limits
-        if plan.expires <= went.now or not 0 < len(body) <= limits.max_body or not untouched(plan, body):
+        plan, forms = self._plan, self._forms
+        if forms is None or plan.expires <= went.now:
             return False
-        pairs = None if scanning.pairs is None else scanning.pairs(body, limits.max_fields)
-        if pairs is None:
+        found: _Read | None = forms.read(body) or self._read(forms, body)
+        if found is None:
             return False
-        layout = self._layout(tuple([pair[0] for pair in pairs]))
-        if layout is None:
-            return False
-        kinds = self._form.kinds
-        met = [(slot, pairs[at][1]) for slot, at in layout.met]
-        names, strange = self._name({}, kinds, met)
-        went.recipients = [(kind, met[at][1]) for at, kind in layout.recipients]
-        for kind, value in went.recipients:
+        (at, first, went.asked), sure, met, recipients, went.senders = found
+        for _, value in recipients:
             # Before a colon stands the name of another channel.
-            if ":" in value or (strange and (kind, value) in strange):
+            if ":" in value:
                 return False
-        went.senders = [(kind, met[at][1]) for at, kind in layout.senders]
-        went.reached = reached = [names[at] for at, _ in layout.recipients]
-        went.subjects = dict.fromkeys((*reached, *names))
-        went.sends, went.asked = body, layout.pattern
+        if not sure and not unmasked(plan, body):
+            return False
+        subjects: dict[str, None] = {}
+        names, strange = self._name(subjects, self._kinds, met)
+        if strange and not strange.isdisjoint(recipients):
+            return False
+        went.sends, went.recipients = body, recipients
+        if first:
+            went.reached, went.subjects = names[:first], subjects
+        else:
+            went.reached = reached = [names[each] for each in at]
+            went.subjects = dict.fromkeys((*reached, *names))
         return True
 
     def allows(self, went: Went, standings: Sequence[Standing]) -> bool:
@@ -173,6 +200,22 @@ class ContactPath(FastPath):
         self._intents[key] = made
         return made
 
+    def _read(self, forms: Forms, body: bytes) -> _Read | None:
+        """What `forms` leaves: of names that were not met yet, or that look odd and are not."""
+        limits = self._limits
+        if not 0 < len(body) <= limits.max_body or not untouched(self._plan, body):
+            return None
+        pairs = None if scanning.pairs is None else scanning.pairs(body, limits.max_fields)
+        layout = None if pairs is None else self._layout(tuple([pair[0] for pair in pairs]))
+        if pairs is None or layout is None:
+            return None
+        begin = tuple([raw[: raw.find(b"=") + 1] for _, _, raw in pairs])
+        if len(begin) <= MAX_PIECES and all(begin):
+            forms.add(begin, (layout.met, layout.recipients, layout.senders), layout.tells)
+        met = [(slot, pairs[at][1]) for slot, at in layout.met]
+        recipients = [(kind, pairs[at][1]) for kind, at in layout.recipients]
+        return layout.tells, True, met, recipients, [(kind, pairs[at][1]) for kind, at in layout.senders]
+
     def _layout(self, names: tuple[str | None, ...]) -> _Layout | None:
         if names in self._layouts:
             return self._layouts[names]
@@ -186,7 +229,8 @@ def _layout(form: Compiled, names: Sequence[str | None]) -> _Layout | None:
     """None where nobody stands whom such a form would reach, or whoever has no plain name in the registry."""
     slots, tally = form.slots, Tally.of(form)
     met: list[tuple[int, int]] = []
-    by: dict[str, list[tuple[int, SubjectKind]]] = {"recipient": [], "sender": [], "person": []}
+    by: dict[str, list[_Place]] = {"recipient": [], "sender": [], "person": []}
+    reached: list[int] = []
     for at, name in enumerate(names):
         index = -1 if name is None else form.names.get(name, form.rest)
         if index < 0:
@@ -194,12 +238,17 @@ def _layout(form: Compiled, names: Sequence[str | None]) -> _Layout | None:
         tally.seen[index] += 1
         kind = slots[index].subject
         if kind is not None:
-            by[slots[index].role].append((len(met), kind))
+            role = slots[index].role
+            if role == "recipient":
+                reached.append(len(met))
+            by[role].append((kind, at))
             met.append((index, at))
-    plain = not any(slots[met[at][0]].space or kind == "record" for at, kind in by["recipient"])
-    if not by["recipient"] or not plain:
+    slotted = [slots[met[at][0]] for at in reached]
+    if not reached or any(slot.space or slot.subject == "record" for slot in slotted):
         return None
-    return _Layout(tuple(met), tuple(by["recipient"]), tuple(by["sender"]), tally.pattern)
+    first = len(reached) if reached == [*range(len(reached))] else 0
+    places = tuple(by["recipient"]), tuple(by["sender"])
+    return _Layout(tuple(met), *places, tuple(reached), first, tally.pattern)
 
 
 def contact_path(

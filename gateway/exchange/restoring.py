@@ -22,6 +22,7 @@ from gateway.exchange.refused import Refused
 from gateway.http1.fields import Headers
 from gateway.masking.echoes import Echoes
 from gateway.masking.phonetoken import DIGITS
+from gateway.masking.recognise import UNIVERSAL
 from gateway.masking.sealed import DOMAIN, MIN_TEXT, PREFIX
 from gateway.policy.plan import Plan
 from gateway.policy.restoring import SealedError
@@ -154,6 +155,18 @@ def untouched(plan: Plan, form: bytes) -> bool:
     """Whether a form holds neither a token nor a mask, at a glance: then nothing of it is restored."""
     plain = _decoded(form)
     return not (_nested(plain) or suspicious(plain) or plan.restoring.masked(plain))
+
+
+def unmasked(plan: Plan, form: bytes) -> bool:
+    """Whether a form holds no mask, at a glance."""
+    return not plan.restoring.masked(_decoded(form))
+
+
+def alike(plan: Plan, most: int) -> scanning.Forms | None:
+    """What reads forms of up to `most` bytes that are `untouched` if they are `sure`, or `unmasked`."""
+    words = ((_START, MIN_TEXT), *UNIVERSAL)
+    doubts = plan.restoring.doubts
+    return None if scanning.forms is None else scanning.forms(_HOST, DIGITS, words, doubts, most)
 
 
 def restored_unread(facts: Facts, plan: Plan, body: bytes, kind: bytes | None, limits: Limits) -> bytes:

@@ -29,10 +29,14 @@ _between: Final = re.compile(r"\s*[,;]\s*|\s+").split
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What an operator leaves: how its values are recognised, and a pattern that is in any body with one."""
+    """What an operator leaves: how its values are recognised, and a pattern that is in any body with one.
+
+    `marks` are bytes of which whatever matches that pattern holds one.
+    """
 
     recognise: Callable[[Mask], Recognises]
     needle: Callable[[Mask], bytes]
+    marks: Callable[[Mask], bytes]
 
 
 def ours(value: Any) -> bool:
@@ -52,6 +56,8 @@ def covered(value: Any) -> bool:
 _REDACTED: Final = REDACTED.strip("[]").encode()
 _PSEUDONYM: Final = PSEUDONYM.encode()
 _pseudonym: Final = re.compile(_PSEUDONYM + rb"[0-9a-f]{32}").search
+UNIVERSAL: Final = ((_REDACTED, 0), (_PSEUDONYM, 32))
+"""Words, each with how many letters or digits follow it, of which one is in whatever `universal` finds."""
 
 
 def universal(raw: bytes) -> bool:
@@ -72,6 +78,12 @@ def needle(mask: Mask | None) -> bytes:
     """A pattern that every body with a value of the operator holds, unless `universal` finds it; or b""."""
     trace = TRACES.get(mask.op) if mask else None
     return trace.needle(mask) if mask and trace else b""
+
+
+def marks(mask: Mask | None) -> bytes:
+    """Bytes of which whatever matches the needle of the operator holds one; b"" where it has none."""
+    trace = TRACES.get(mask.op) if mask else None
+    return trace.marks(mask) if mask and trace else b""
 
 
 # ---- per operator ---------------------------------------------------------------------------------------
@@ -150,15 +162,27 @@ _STAR: Final = re.escape(b"*")
 _DIGIT: Final = b"[0-9]"
 _plain: Final = re.compile(rb"[A-Za-z0-9]+").findall
 """Signs that stand for themselves in every format."""
+_DIGITS: Final = b"0123456789"
+_EVERY: Final = bytes(range(0x100))
+
+
+def _text(mask: Mask) -> bytes | None:
+    return max(_plain(mask.text.encode()), key=len, default=None)
+
+
+def _first(mask: Mask) -> bytes:
+    text = _text(mask)
+    return _EVERY if text is None else text[:1]
+
 
 TRACES: Final[Mapping[str, Trace]] = {
-    "fixed": Trace(_fixed, lambda mask: max(_plain(mask.text.encode()), key=len, default=_ANY)),
-    "partial": Trace(_partial, lambda _: _STAR),
-    "year": Trace(_years, lambda _: rb"(?<![0-9])[0-9]{4}(?![0-9])"),
-    "age_band": Trace(_bands, lambda _: rb"[0-9]{1,2}-[0-9]{1,2}|90"),
-    "postcode_area": Trace(_areas, lambda _: _DIGIT),
-    "coordinates": Trace(_coordinates, lambda _: _DIGIT),
-    "initials": Trace(_names, lambda _: re.escape(b".")),
-    "truncate_ip": Trace(_networks, lambda _: rb"\.0|::|%3[Aa]"),
+    "fixed": Trace(_fixed, lambda mask: _text(mask) or _ANY, _first),
+    "partial": Trace(_partial, lambda _: _STAR, lambda _: b"*"),
+    "year": Trace(_years, lambda _: rb"(?<![0-9])[0-9]{4}(?![0-9])", lambda _: _DIGITS),
+    "age_band": Trace(_bands, lambda _: rb"[0-9]{1,2}-[0-9]{1,2}|90", lambda _: _DIGITS),
+    "postcode_area": Trace(_areas, lambda _: _DIGIT, lambda _: _DIGITS),
+    "coordinates": Trace(_coordinates, lambda _: _DIGIT, lambda _: _DIGITS),
+    "initials": Trace(_names, lambda _: re.escape(b"."), lambda _: b"."),
+    "truncate_ip": Trace(_networks, lambda _: rb"\.0|::|%3[Aa]", lambda _: b".:%"),
 }
 """By operator. `redact` and `hash` are recognised whatever the field; see `ours`."""

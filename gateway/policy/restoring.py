@@ -15,7 +15,7 @@ from msgspec import Raw
 from gateway.codecs.program import REMOVED, Masker, Program, Slot
 from gateway.errors import PayloadError
 from gateway.masking.operators import described, text_of
-from gateway.masking.recognise import Recognises, covered, needle, ours, recogniser, universal
+from gateway.masking.recognise import Recognises, covered, marks, needle, ours, recogniser, universal
 from gateway.masking.sealed import PREFIX
 from gateway.masking.table import REVERSIBLE
 from gateway.masking.token import PHONE, Revealed, Tokens
@@ -121,9 +121,17 @@ class Restoring:
             self._needles = self._search() if self._grant.writes else _no_mask
         return self._needles
 
-    def _search(self) -> Callable[[bytes], object]:
+    @property
+    def doubts(self) -> bytes:
+        """Bytes of which whatever `masked` finds holds one, but for masks whatever the field."""
+        return b"".join(map(marks, self._shown())) if self._grant.writes else b""
+
+    def _shown(self) -> Iterable[Mask | None]:
         fields = (f for name in BODIES for f in getattr(self._data, name))
-        named = {needle(self._treat(category)) for category in _categories(fields)} - {b""}
+        return map(self._treat, _categories(fields))
+
+    def _search(self) -> Callable[[bytes], object]:
+        named = {needle(mask) for mask in self._shown()} - {b""}
         if not named:
             return universal
         own = re.compile(b"|".join(sorted(named))).search

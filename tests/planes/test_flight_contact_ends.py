@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import gateway.exchange.contactpath
+import gateway.exchange.restoring
 from gateway.audit.log import FileLog
 from gateway.codecs import scanning
 from gateway.contacts.sqlite import SqliteRegistry
@@ -18,7 +19,7 @@ from gateway.exchange.fastpath import FastPath
 from gateway.native import load
 from gateway.planes.reverse.pool import Pool
 from gateway.planes.reverse.upstream import UpstreamConnection
-from tests.faults import Fault, breaking, problem_of
+from tests.faults import Fault, Install, breaking, problem_of
 from tests.faulttraffic import SECRET, SMS
 from tests.plane import PATIENCE, TIMEOUTS, Gate, Upstream, answer, read_answer
 from tests.planes.flights import Flights, Slow, ask, plain, wait_for
@@ -29,9 +30,36 @@ pytestmark = pytest.mark.skipif(load("scankernel") is None, reason="without the 
 
 DAY = RULES + "rules:\n  - {id: r, contact: {within: '00:00-24:00', timezone: Europe/Paris}}\n"
 """Under which everybody is judged anew."""
+
+
+class Reader:
+    """The compiled one, if it may `know` any form, with a place to break it."""
+
+    def __init__(self, own: Any, know: bool) -> None:
+        self.own, self.know = own, know
+
+    def add(self, *known: Any) -> None:
+        self.own.add(*known)
+
+    def read(self, body: bytes) -> Any:
+        return self.own.read(body) if self.know else None
+
+
+def reading(step: Install, *, know: bool) -> Install:
+    """A step of what reads forms."""
+
+    def install(patch: pytest.MonkeyPatch, fault: Fault) -> None:
+        original = gateway.exchange.restoring.alike
+        patch.setattr(gateway.exchange.contactpath, "alike", lambda *each: Reader(original(*each), know))
+        step(patch, fault)
+
+    return install
+
+
 STEPS = {
-    "the look at its body": breaking(gateway.exchange.contactpath, "untouched"),
-    "reading the form": breaking(scanning, "pairs"),
+    "reading the form": reading(breaking(Reader, "read"), know=True),
+    "the look at its body": reading(breaking(gateway.exchange.contactpath, "untouched"), know=False),
+    "taking the form apart": reading(breaking(scanning, "pairs"), know=False),
     "naming a sender or recipient": breaking(gateway.exchange.contactpath, "normalise"),
     "the judgement": breaking(gateway.exchange.contactpath, "judge"),
     "the lookup": breaking(SqliteRegistry, "standings"),
