@@ -110,6 +110,8 @@ class Standing(Struct):
 
 
 UNKNOWN = Standing()
+ACQUAINTED = Standing(linked=True)
+"""The standing of one who is linked with others of whom nothing is known, either."""
 
 
 class Cap(Struct):

@@ -4,7 +4,7 @@ Rules only tighten: every check can only turn an allowed contact into a refused 
 holds for every suppression, objection, restriction and negative consent of a standing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -20,7 +20,7 @@ from gateway.contacts.grounds import (
     forbidden,
     satisfied,
 )
-from gateway.contacts.model import Cap, Standing
+from gateway.contacts.model import ACQUAINTED, UNKNOWN, Cap, Standing
 from gateway.contacts.relied import Dated, too_old
 from gateway.model import Channel, Contact, Mode, OnRefusal, SubjectKind
 
@@ -165,13 +165,21 @@ def carried_out(deciding: Sequence[Check], *, timely: bool) -> OnRefusal:
 def lenient(checks: Sequence[Check]) -> bool:
     """Whether these checks let everybody be reached at any time of whom nothing is known.
 
-    `judge` of a number or an address that is UNKNOWN is ALLOWED then. How often (`caps`) is not among it.
+    `judge` of a number or an address is ALLOWED then where `silent`. How often (`caps`) is not among it.
     """
     return all(
         each.contact.require == "no_suppression"
         and not (each.contact.recording or each.contact.lists or hours.is_timed(each.contact))
         for each in checks
     )
+
+
+def silent(standings: Iterable[Standing]) -> bool:
+    """Whether nothing is known of any of them, but whose identifiers they may be."""
+    for each in standings:
+        if each is not UNKNOWN and each is not ACQUAINTED and each not in (UNKNOWN, ACQUAINTED):
+            return False
+    return True
 
 
 def _failure(
@@ -213,10 +221,7 @@ def _failure(
 
 def _stranger(subject: SubjectLike, standing: Standing) -> bool:
     """Whether a record id says nothing of whose it is: nobody saw it, and nothing is entered under it."""
-    return subject.kind == "record" and standing == _NOBODY
-
-
-_NOBODY: Final = Standing()
+    return subject.kind == "record" and standing == UNKNOWN
 
 
 def concerns(check: Check, subject: SubjectLike) -> bool:

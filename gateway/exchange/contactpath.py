@@ -15,10 +15,10 @@ from gateway.codecs.program import Limits, Pattern, Tally
 from gateway.codecs.scanning import MAX_PIECES, Forms
 from gateway.codecs.steps import Compiled, compiled
 from gateway.codecs.table import reader_for
-from gateway.contacts.model import UNKNOWN, Standing
+from gateway.contacts.model import Standing
 from gateway.contacts.naming import sender
 from gateway.contacts.normalise import normalise
-from gateway.contacts.rules import ALLOWED, Subject, judge, lenient
+from gateway.contacts.rules import ALLOWED, Subject, judge, lenient, silent
 from gateway.errors import PayloadError
 from gateway.exchange.asking import Asked
 from gateway.exchange.facts import Facts
@@ -164,7 +164,7 @@ class ContactPath(FastPath):
         """
         plan = self._plan
         went.standings = standings
-        if self._lenient and standings.count(UNKNOWN) == len(standings):
+        if self._lenient and silent(standings):
             return True
         country = plan.country
         senders = tuple([sender(kind, value, country) for kind, value in went.senders if value.strip()])

@@ -7,8 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from gateway.contacts.model import UNKNOWN, Consent, ConsentState, Objection, Standing, Suppression
-from gateway.contacts.rules import ALLOWED, Check, Subject, judge, lenient
+from gateway.contacts.ledger import joined
+from gateway.contacts.model import (
+    ACQUAINTED,
+    UNKNOWN,
+    Consent,
+    ConsentState,
+    Objection,
+    Standing,
+    Suppression,
+)
+from gateway.contacts.rules import ALLOWED, Check, Subject, judge, lenient, silent
 from gateway.errors import REASONS
 from gateway.listlimit import ListLimit, Relied
 from gateway.model import Channel, Contact, Requirement
@@ -165,12 +174,33 @@ mild = st.lists(
 
 
 @settings(deadline=None)
-@given(channels, many_purposes, mild, moments, st.lists(who, max_size=1).map(tuple))
+@given(
+    st.sampled_from((UNKNOWN, ACQUAINTED, Standing(linked=True))),
+    channels,
+    many_purposes,
+    mild,
+    moments,
+    st.lists(who, max_size=1).map(tuple),
+)
 def test_what_is_lenient_never_stops_a_stranger(
-    channel: Channel | None, named: tuple[str, ...], mild: tuple[Check, ...], now: float, by: tuple[str, ...]
+    standing: Standing,
+    channel: Channel | None,
+    named: tuple[str, ...],
+    mild: tuple[Check, ...],
+    now: float,
+    by: tuple[str, ...],
 ) -> None:
-    verdict = judge(PHONE, UNKNOWN, channel, named, mild, now, by, home="FR")
+    assert silent((standing, UNKNOWN))
+    verdict = judge(PHONE, standing, channel, named, mild, now, by, home="FR")
     if lenient(mild):
         assert verdict is ALLOWED
     if all(check.contact == MILD for check in mild):
         assert lenient(mild)
+
+
+def test_who_is_linked_with_strangers_is_silent_and_nobody_else() -> None:
+    assert joined(UNKNOWN, [UNKNOWN]) == joined(UNKNOWN, [UNKNOWN], [UNKNOWN]) == ACQUAINTED
+    assert silent((ACQUAINTED, UNKNOWN, Standing(), Standing(linked=True))) and silent(())
+    for known in ({"erased": True}, {"crowded": True}, {"customer": 1.0}, {"zone": "x"}, {"restricted": ()}):
+        assert not silent((UNKNOWN, Standing(**known, linked=True)))
+        assert not silent((Standing(**known), UNKNOWN))

@@ -9,15 +9,13 @@ import msgspec
 from gateway.contacts.cached import Recent
 from gateway.contacts.compact import Packed
 from gateway.contacts.ledger import LINKED, fold, joined, strictest
-from gateway.contacts.model import UNKNOWN, Entry, Standing
+from gateway.contacts.model import ACQUAINTED, UNKNOWN, Entry, Standing
 from gateway.contacts.sqlite import schema
 from gateway.contacts.sqlite.kin import Circle
 from gateway.contacts.sqlite.lists import entry, said
 
 ALIKE: Final = 1024
 """standings remembered by the rows they follow from"""
-ACQUAINTED: Final = joined(UNKNOWN, [UNKNOWN])
-"""the standing of one who is linked with others of whom nothing is known, either"""
 _DECODE: Final = msgspec.json.Decoder(list[Any]).decode
 Person = tuple[Standing, tuple[Packed, ...]]
 """A standing, and others whose entries it follows from, too."""

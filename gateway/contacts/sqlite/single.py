@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from gateway.contacts.compact import Packed
 from gateway.contacts.ledger import LINKED
+from gateway.contacts.model import ACQUAINTED
 from gateway.contacts.sqlite import schema
-from gateway.contacts.sqlite.folds import ACQUAINTED, STRANGER, Folds, Own, Person
+from gateway.contacts.sqlite.folds import STRANGER, Folds, Own, Person
 from gateway.contacts.sqlite.fresh import Execute, Fresh, Side
 
 MOST: Final = 4 * LINKED
