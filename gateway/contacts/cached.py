@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-DEFAULT_BOUND: Final = 32_768
-"""entries per half; an unknown person takes about 250 bytes with the key"""
+DEFAULT_BOUND: Final = 65_536
+"""entries per half; a person takes about 200 bytes with the key, and as much for each who is linked to it"""
 
 
 class Recent[K, V]:
