@@ -1,10 +1,17 @@
 """Requests on the fast path: what comes of them is what comes of any other."""
 
 import time
+from collections.abc import Generator
+from typing import Any, cast
 
 import pytest
 
+from gateway.exchange import connecting, straight
+from gateway.exchange.commands import Command, NotPermitted
+from gateway.exchange.facts import Facts
 from gateway.native import load
+from gateway.policy.plan import Plan
+from gateway.residency import judge
 from tests.faulttraffic import READ
 from tests.plane import Gate, Upstream, read_answer, request
 from tests.planes.flights import (
@@ -39,6 +46,23 @@ def test_the_usual_lands(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     flights = Flights(monkeypatch)
     played(ANSWERS[name])
     assert flights.landed == 4
+
+
+def test_no_time_is_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    acquired = connecting.acquired
+
+    def slowly(facts: Facts, plan: Plan, gate: judge.Gate) -> Generator[Command, Any, NotPermitted | None]:
+        command = acquired(facts, plan, gate)
+        connected = yield next(command)
+        time.sleep(0.03)
+        with pytest.raises(StopIteration) as ended:
+            command.send(connected)
+        return cast("NotPermitted | None", ended.value.value)
+
+    monkeypatch.setattr(straight, "acquired", slowly)
+    flights = Flights(monkeypatch)
+    played(ANSWERS["in two pieces"])
+    assert (flights.begun, flights.landed) == (4, 3), "one was taken over, and none took less than no time"
 
 
 REQUESTS = {

@@ -142,6 +142,7 @@ class Turn(Reply):
             if isinstance(command, Acquire):
                 self._acquired = command
             command = run.send(known[type(command)])
+        exchange.facts.waited = 0.0  # to be stepped takes time, but is no wait
         if isinstance(command, Send):
             self._sent = command
         self._connection = connection
