@@ -182,11 +182,13 @@ class Slow:
         pass
 
 
-OWN = re.compile(rb"[0-9a-f]{12}-[0-9a-f]+|127\.0\.0\.1:[0-9]+")
+OWN = re.compile(
+    rb"[0-9a-f]{12}-[0-9a-f]+|127\.0\.0\.1:[0-9]+|(?<=Retry-After: )[0-9]+|(?<=\"retry_after\":)[0-9]+"
+)
 
 
 def plain(got: bytes) -> bytes:
-    """A message without the name of its exchange, or a port."""
+    """A message without the name of its exchange, a port, or what depends on the second."""
     return OWN.sub(b"OWN", got)
 
 

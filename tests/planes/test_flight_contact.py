@@ -185,13 +185,15 @@ def ruled(text: str) -> str:
     return f"{RULES}rules:\n  - {{id: r, {text}}}\n"
 
 
+HOUR = (time.gmtime().tm_hour + 12) % 24
+LATER = f"{HOUR:02}:00-{HOUR:02}:01"
 RULED = {
     "no suppression": (ruled("contact: {channels: [sms], require: no_suppression}"), 3),
     "of another country": (ruled("contact: {channels: [sms], countries: [DE], require: consent}"), 3),
     "of another channel": (ruled("contact: {channels: [call], require: consent}"), 3),
     "consent": (ruled("contact: {channels: [sms], require: consent}"), 0),
     "consent, tried out": (ruled("contact: {channels: [sms], require: consent}, mode: shadow"), 0),
-    "never": (ruled("contact: {channels: [sms], within: '00:00-00:01', timezone: Etc/GMT+12}"), 0),
+    "half a day from now": (ruled(f"contact: {{channels: [sms], within: '{LATER}', timezone: UTC}}"), 0),
     "often": (ruled("contact: {at_most: 9 in 7 days}"), 0),
     "left out": (ruled("contact: {channels: [sms], require: no_suppression}, on_refusal: drop"), 3),
     "people left alone": (ruled("records: {of: suppressed}, on_refusal: hide"), 0),
