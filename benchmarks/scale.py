@@ -29,6 +29,10 @@ from benchmarks.processes import RunError, Server, cpu_seconds, rss_bytes, unwin
 MIB = 1024 * 1024
 ROUNDS = 5
 SECONDS = 3
+WARM = 3
+"""Rounds before those: plans are made, and people met, the first time each is asked for."""
+IDLE = 0.1
+"""CPU seconds in a second, below which a server rests"""
 ROTATED = 100
 """Tenants whose clients take turns in the measurement of many."""
 
@@ -83,6 +87,14 @@ def start(bed: Bed, deployment: Deployment, name: str) -> tuple[Running, float]:
     return Running(server, deployment.port), time.monotonic() - began
 
 
+def rest(*servers: Running) -> None:
+    """Until they have nothing left to do: links of people are put in order after their answers."""
+    before = -1.0
+    while (now := sum(cpu_seconds(each.server.pid) for each in servers)) > before + IDLE:
+        before = now
+        time.sleep(1.0)
+
+
 def one_of_many(folder: Path, count: int) -> Path:
     """Requests of many tenants' clients in turn, for the same contacts."""
     used = min(count, ROTATED)
@@ -110,9 +122,13 @@ def many(bed: Bed, contacts: Path, count: int, stack: ExitStack) -> bool:
         "bench": lambda: cost(alone, contacts, bed.load_cores),
     }
     spent: dict[str, list[float]] = {name: [] for name in sets}
-    for _ in range(ROUNDS):
+    for turn in range(WARM + ROUNDS):
         for name, run in sets.items():
-            spent[name].append(run()[1])
+            figure = run()[1]
+            if turn >= WARM:
+                spent[name].append(figure)
+        if turn < WARM:
+            rest(running, alone)
     costs = {name: median(values) for name, values in spent.items()}
     print(
         "CPU microseconds per request: " + ", ".join(f"{name} {value:.0f}" for name, value in costs.items())

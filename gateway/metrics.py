@@ -108,8 +108,8 @@ BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 
 _BOUNDS = tuple(round(bound * 1e6) for bound in BUCKETS)
 
 Counts = dict[tuple[str, ...], float]
-OBSERVED = 256
-"""records that wait to be counted, at most"""
+OBSERVED = 1024
+"""records that wait to be counted, at most: the more, the more of them are alike"""
 
 
 class Metrics:

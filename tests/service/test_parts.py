@@ -189,16 +189,16 @@ def test_exchanges_are_counted_however_many_share_a_record() -> None:
         shadow=("s",), masked={"user": 3}, unmapped=2, dropped=4, note=UNJUDGED, evidence=f"x{AGAINST}",
     )  # fmt: skip
     alike, apart = Metrics(), Metrics()
-    for _ in range(300):
+    for _ in range(1200):
         alike.observe_like(one, 1, 2)
         apart.observe(replace(one, added_us=1, total_us=2))
     alike.settle()
     apart.settle()
     assert alike.counts == apart.counts and alike.histograms == apart.histograms
-    assert alike.counts["hushgate_masked_values", "user"] == 900
-    assert alike.counts["hushgate_unmapped_values",] == 600
-    assert alike.counts["hushgate_dropped_recipients",] == 1200
-    assert alike.counts["hushgate_rule_hits", "t", "s", "shadow"] == 300
+    assert alike.counts["hushgate_masked_values", "user"] == 3600
+    assert alike.counts["hushgate_unmapped_values",] == 2400
+    assert alike.counts["hushgate_dropped_recipients",] == 4800
+    assert alike.counts["hushgate_rule_hits", "t", "s", "shadow"] == 1200
 
 
 # ---- log lines ----------------------------------------
